@@ -81,4 +81,3 @@ class BetaVAE(nn.Module):
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of (B, *shape) given (B, D_z), in nats, (B,)."""
         return LIKELIHOODS[self.config.likelihood](x, self.decode(z))
-

@@ -73,7 +73,9 @@ class ConvolutionalDecoder(nn.Module):
             # an odd axis n came from (n+1)/2: stride 2 brings back n exactly, an even one needs +1
             padding = tuple(1 - n % 2 for n in sizes[stage])
             layers.append(
-                convolution(channels[stage], fan_out, 3, stride=2, padding=1, output_padding=padding)
+                convolution(
+                    channels[stage], fan_out, 3, stride=2, padding=1, output_padding=padding
+                )
             )
             if stage:
                 layers.append(nn.ReLU())

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's objectives, one function per equation. Each is a lower bound: higher is better.
+
+Throughout, ``x`` maps modalities to batches (B, D_m), and every result has the shape (B,), in nats.
+``beta`` weighs the Kullback-Leibler terms; with 1 the bounds are the evidence lower bounds proper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from m2vae_ros.vae.gaussian import Gaussian, standard_normal_log_prob
+from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.m2vae import M2VAE, Subset, one_smaller
+
+
+def elbo(log_likelihood: Tensor, posterior: Gaussian, beta: float = 1.0) -> Tensor:
+    """The evidence lower bound of one modality, Eq. 1.
+
+    Args:
+        log_likelihood: log p(x | z) at a sample z of the posterior, (B,).
+        posterior: q(z | x), (B, D_z).
+        beta: weight of the Kullback-Leibler divergence to the prior.
+    """
+    return log_likelihood - beta * posterior.kl_to_prior()
+
+
+def joint_elbo(log_likelihoods: Sequence[Tensor], posterior: Gaussian, beta: float = 1.0) -> Tensor:
+    """The evidence lower bound of several modalities from their joint posterior, Eq. 2-3.
+
+    Args:
+        log_likelihoods: log p(m | z) of every modality at one sample of the posterior, each (B,).
+        posterior: q(z | all of them), (B, D_z).
+        beta: weight of the divergence to the prior.
+    """
+    return elbo(torch.stack(tuple(log_likelihoods)).sum(0), posterior, beta)
+
+
+def variation_of_information_elbo(
+    log_likelihoods: Sequence[Tensor],
+    posterior: Gaussian,
+    parts: Sequence[Gaussian],
+    beta: float = 1.0,
+) -> Tensor:
+    """The bound from the variation of information, Eq. 5 (for any number of modalities).
+
+    The joint bound, minus the divergence of the joint posterior from that of every subset which
+    lacks one modality.
+
+    Args:
+        log_likelihoods, posterior, beta: as for `joint_elbo`; ``beta`` weighs every divergence.
+        parts: the posteriors q(z | S) of the subsets S one smaller, each (B, D_z).
+    """
+    bound = joint_elbo(log_likelihoods, posterior, beta)
+    for part in parts:
+        bound = bound - beta * posterior.kl(part)
+    return bound
+
+
+def m2vae_elbo(bounds: Mapping[Subset, Tensor]) -> Tensor:
+    """The M2VAE's bound, the recursion of Eq. 16-17.
+
+    L(M) = 1/|M| ( bounds[M] + sum of L(S) over the subsets S one smaller ), and
+    L(M) = bounds[M] for a single modality.
+
+    Args:
+        bounds: the bound of Eq. 5 for every subset of two or more modalities and of Eq. 1 for
+            every single one, each (B,).
+    """
+    known: dict[Subset, Tensor] = {}
+    for subset in sorted(bounds, key=len):
+        bound = bounds[subset]
+        if len(subset) > 1:
+            bound = (bound + sum(known[s] for s in one_smaller(subset))) / len(subset)
+        known[subset] = bound
+    return known[max(known, key=len)]
+
+
+def beta_of(model: M2VAE, subset: Subset, beta_norm: float) -> float:
+    """β_m = β_norm · D_m / D_z, with D_m summed over the subset's modalities.
+
+    It balances a reconstruction summed over D_m dimensions against a divergence summed over D_z.
+    """
+    return beta_norm * sum(model.config.dims[m] for m in subset) / model.config.latent_dim
+
+
+def m2vae_bound(
+    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian], beta_norm: float
+) -> Tensor:
+    """Eq. 17 of a model on a batch: one sample from each subset's posterior, (B,)."""
+    bounds = {}
+    for subset, posterior in posteriors.items():
+        z = posterior.sample()
+        likelihoods = [model.log_likelihood({m: x[m]}, z) for m in subset]
+        parts = [posteriors[s] for s in one_smaller(subset)] if len(subset) > 1 else []
+        beta = beta_of(model, subset, beta_norm)
+        bounds[subset] = variation_of_information_elbo(likelihoods, posterior, parts, beta)
+    return m2vae_elbo(bounds)
+
+
+def reencoding_loss(
+    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian]
+) -> Tensor:
+    """The re-encoding loss E_reenc of Eq. 19 over every step that in-place fusion can take, (B,).
+
+    For each subset T and each non-empty part S of it: sample an embedding of S, unfold it, add the
+    observations of T \\ S, encode, and compare with the posterior of T by D_KL(q(z|T) ‖ ·). With
+    S = T this is the paper's plain re-encoding; with S smaller it is one step of Eq. 18.
+
+    The posterior compared with is a constant: the loss moves what is re-encoded towards the
+    encoding of the real observations, and never that encoding towards a comfortable fixed point.
+
+    Args:
+        model: the M2VAE.
+        x: the batch, (B, D_m) each.
+        posteriors: of every subset of ``x``, from `M2VAE.posteriors`.
+
+    Returns:
+        The mean over all steps, (B,).
+    """
+    losses = []
+    for held, embedding in posteriors.items():
+        z = embedding.sample()
+        for target, posterior in posteriors.items():
+            if set(held) <= set(target):
+                new = {m: x[m] for m in target if m not in held}
+                losses.append(posterior.detach().kl(fuse_in_place(model, z, held, new)))
+    return torch.stack(losses).mean(0)
+
+
+def lower_bound(
+    model: M2VAE, x: Mapping[str, Tensor], observed: Subset, samples: int = 1
+) -> Tensor:
+    """How well all modalities follow from some, Eq. 20: E_q(z|S)[log p(M|z) p(z) / q(z|S)], (B,).
+
+    Args:
+        model: the M2VAE.
+        x: all modalities M, (B, D_m) each.
+        observed: the subset S that is encoded.
+        samples: of the posterior, averaged.
+    """
+    posterior = model.encode({m: x[m] for m in observed})
+    terms = []
+    for _ in range(samples):
+        z = posterior.sample()
+        evidence = model.log_likelihood(x, z) + standard_normal_log_prob(z)
+        terms.append(evidence - posterior.log_prob(z))
+    return torch.stack(terms).mean(0)
