@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The environment of everything that runs in this checkout; sourced by bash, with $root set.
+# Whatever already stands for a choice (MUJOCO_GL, FASTDDS_DEFAULT_PROFILES_FILE, ...) is kept.
+
+venv=${root:?}/.venv
+site=$(echo "$venv"/lib/python3.*/site-packages)
+export VIRTUAL_ENV=$venv
+export PATH=$root/install/bin:$venv/bin:$PATH
+# The wheels and the package built here are two ament prefixes, this one first.
+export AMENT_PREFIX_PATH=$root/install:$venv
+export CMAKE_PREFIX_PATH=$AMENT_PREFIX_PATH
+# Code comes from the checkout, so that an edit counts at once; generated messages from install/.
+export PYTHONPATH=$root:$root/install/${site#"$venv"/}${PYTHONPATH:+:$PYTHONPATH}
+libraries=$root/install/lib:$venv/lib
+for folder in "$site"/ros_*.libs; do
+    [ -d "$folder" ] && libraries+=:$folder
+done
+export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# The wheels restart every Python once to set LD_LIBRARY_PATH; it is set.
+export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1
+export ROS_DISTRO=kilted ROS_VERSION=2 ROS_PYTHON_VERSION=3
+export RMW_IMPLEMENTATION=${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}
+if [ -f "$root/config/fastdds.xml" ]; then
+    export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
+fi
+# Rendering in software needs no display and no graphics card.
+export MUJOCO_GL=${MUJOCO_GL:-osmesa}
+case $MUJOCO_GL in
+osmesa | egl) export PYOPENGL_PLATFORM=${PYOPENGL_PLATFORM:-$MUJOCO_GL} ;;
+esac
+unset folder libraries site venv
