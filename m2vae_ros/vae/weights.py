@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained system on disk: a folder of ``*.safetensors`` files beside one ``card.json``.
+
+    models/amiro/
+        card.json              architecture, views, classes, recipe, data, metrics, fingerprint
+        beta_vae.safetensors   the preprocessing, one β-VAE per modality
+        m2vae.safetensors      the fusion
+        classifiers.safetensors  what reads z: "embedding"; and those of the evaluation
+
+Nothing is unpickled. The *fingerprint* names the latent space: a hash over the architecture, the
+views of the sensors and the tensors that map a reading to z. Two robots with the same fingerprint
+mean the same by the same numbers; the classifiers do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from m2vae_ros.files import replacing
+from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+
+FORMAT = 1
+"""Version of the folder's layout; a reader refuses any other."""
+
+
+class WeightsError(ValueError):
+    """The weights cannot be used; the message names the path and the reason."""
+
+
+@dataclass
+class Weights:
+    """Everything a robot needs to go from a sensor's view to an embedding and a class.
+
+    Attributes:
+        name: of the trained system.
+        views: modality -> the card of its view (how a raw reading becomes a fixed-size array).
+        beta_vaes: modality -> its preprocessing.
+        m2vae: the fusion; its input is the mean of each β-VAE's posterior.
+        classes: their names, in the order of the classifier's outputs.
+        classifiers: name -> classifier; "embedding" reads the mean of an M2VAE embedding.
+        familiar_error: modality -> the β-VAE's squared reconstruction error that 99.9 % of the
+            training observations stay below.
+        facts: what else the card tells: recipe, data, seed, metrics.
+    """
+
+    name: str
+    views: dict[str, dict[str, Any]]
+    beta_vaes: dict[str, BetaVAE]
+    m2vae: M2VAE
+    classes: tuple[str, ...]
+    classifiers: dict[str, Classifier] = field(default_factory=dict)
+    familiar_error: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name the latent space."""
+        digest = hashlib.sha256(json.dumps(self._architecture(), sort_keys=True).encode())
+        for file in ("beta_vae", "m2vae"):
+            for key, tensor in sorted(self._tensors()[file].items()):
+                digest.update(f"{file}/{key}:{tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def _architecture(self) -> dict[str, Any]:
+        architecture = {
+            "views": self.views,
+            "beta_vae": {m: asdict(vae.config) for m, vae in self.beta_vaes.items()},
+            "m2vae": asdict(self.m2vae.config),
+        }
+        return json.loads(json.dumps(architecture))  # tuples become lists, as a card holds them
+
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        modules = {
+            "beta_vae": nn.ModuleDict(self.beta_vaes),
+            "m2vae": self.m2vae,
+            "classifiers": nn.ModuleDict(self.classifiers),
+        }
+        return {file: module.state_dict() for file, module in modules.items()}
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the folder, each file whole or not at all, the card last.
+
+        Returns:
+            The folder.
+        """
+        folder = Path(folder)
+        for file, tensors in self._tensors().items():
+            contiguous = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
+            with replacing(folder / f"{file}.safetensors") as temporary:
+                save_file(contiguous, temporary)
+        card = {
+            "format": FORMAT,
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "classes": list(self.classes),
+            **self._architecture(),
+            "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
+            "familiar_error": self.familiar_error,
+            **self.facts,
+        }
+        with replacing(folder / "card.json") as temporary:
+            temporary.write_text(json.dumps(card, indent=2) + "\n")
+        return folder
+
+
+def load(folder: str | os.PathLike[str]) -> Weights:
+    """Read a folder written by `Weights.save`, ready for inference.
+
+    Raises:
+        WeightsError: the folder or a file of it is missing, truncated, of another format, does not
+            fit the card's architecture, or is not what the fingerprint promises.
+    """
+    folder = Path(folder)
+    path = folder / "card.json"
+    card = _read_card(path)
+    try:
+        beta_vaes = {m: BetaVAE(BetaVAEConfig(**c)) for m, c in card["beta_vae"].items()}
+        weights = Weights(
+            name=card["name"],
+            views=card["views"],
+            beta_vaes=beta_vaes,
+            m2vae=M2VAE(M2VAEConfig(**card["m2vae"])),
+            classes=tuple(card["classes"]),
+            classifiers={n: Classifier(sizes) for n, sizes in card["classifiers"].items()},
+            familiar_error=card["familiar_error"],
+            facts={k: v for k, v in card.items() if k not in _ARCHITECTURE_KEYS},
+        )
+        _check_coherence(weights)
+        fingerprint = card["fingerprint"]
+    except KeyError as error:
+        raise WeightsError(f"{path}: the field {error} is missing") from error
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+    modules = {
+        "beta_vae": nn.ModuleDict(beta_vaes),
+        "m2vae": weights.m2vae,
+        "classifiers": nn.ModuleDict(weights.classifiers),
+    }
+    for file, module in modules.items():
+        _load_tensors(folder / f"{file}.safetensors", module)
+        module.eval().requires_grad_(False)
+    if weights.fingerprint != fingerprint:
+        raise WeightsError(
+            f"{folder}: the weights have the fingerprint {weights.fingerprint}, "
+            f"but card.json promises {fingerprint}; one of the files was changed or mixed up"
+        )
+    return weights
+
+
+_ARCHITECTURE_KEYS = {
+    "format",
+    "name",
+    "fingerprint",
+    "classes",
+    "views",
+    "beta_vae",
+    "m2vae",
+    "classifiers",
+    "familiar_error",
+}
+
+
+def _read_card(path: Path) -> Mapping[str, Any]:
+    try:
+        card = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file") from error
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        found = card.get("format") if isinstance(card, dict) else type(card).__name__
+        raise WeightsError(f"{path}: format is {found!r}, this version reads {FORMAT}")
+    return card
+
+
+def _check_coherence(weights: Weights) -> None:
+    modalities = list(weights.m2vae.modalities)
+    for name in ("views", "beta_vaes", "familiar_error"):
+        if sorted(getattr(weights, name)) != sorted(modalities):
+            raise ValueError(f"{name} has {sorted(getattr(weights, name))}, m2vae has {modalities}")
+    for modality, vae in weights.beta_vaes.items():
+        if vae.config.latent_dim != weights.m2vae.config.dims[modality]:
+            raise ValueError(f"{modality}: the β-VAE's code does not fit the M2VAE's input")
+    embedding = weights.classifiers.get("embedding")
+    if embedding is None:
+        raise ValueError("classifiers has no 'embedding'")
+    if embedding.sizes[0] != weights.m2vae.config.latent_dim:
+        raise ValueError("the classifier 'embedding' does not fit the latent dimension")
+    if embedding.sizes[-1] != len(weights.classes):
+        raise ValueError("the classifier 'embedding' does not fit the number of classes")
+
+
+def _load_tensors(path: Path, module: nn.Module) -> None:
+    try:
+        module.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"{path}: does not fit the architecture in card.json: {reason}"
+        ) from error
