@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How likely an observation is, given its reconstruction: log p(x | z), with every constant kept."""
+"""How likely an observation is, given its reconstruction: log p(x | z), constants kept."""
 
 from __future__ import annotations
 

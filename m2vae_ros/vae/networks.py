@@ -54,7 +54,7 @@ class ConvolutionalTrunk(nn.Module):
 
 
 class ConvolutionalDecoder(nn.Module):
-    """The mirror of `ConvolutionalTrunk`, without the final squashing: (B, D_z) -> (B, C, *size)."""
+    """The mirror of `ConvolutionalTrunk`, without a final squashing: (B, D_z) -> (B, C, *size)."""
 
     def __init__(
         self, latent_dim: int, features: int, channels: Sequence[int], shape: Sequence[int]
