@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one training loop of this package."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from m2vae_ros.training import checkpoint as checkpoints
+
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+Loss = Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]]
+"""(batch, epoch) -> terms, each (B,); the one named "loss" is minimised, the rest are reported."""
+
+
+class TrainingError(RuntimeError):
+    """Training went wrong (a loss that is not a number); the message names run and epoch."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: Adam with a cosine decay to zero.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: samples per step.
+        learning_rate: of the first epoch.
+        seed: of the order of samples and of the posteriors' samples.
+    """
+
+    epochs: int
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+
+def device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit(
+    module: nn.Module,
+    loss: Loss,
+    data: Mapping[str, Tensor],
+    schedule: Schedule,
+    *,
+    title: str,
+    checkpoint: Path | None = None,
+    key: str = "",
+) -> list[dict[str, float]]:
+    """Minimise the mean of ``loss(...)["loss"]`` over the data, with a progress bar.
+
+    Every epoch seeds its own randomness, so a resumed run ends with the same weights as one that
+    was never interrupted.
+
+    Args:
+        module: what is trained; it comes back on the CPU, in evaluation mode.
+        loss: see `Loss`.
+        data: name -> (N, ...); a batch is the same mapping cut along the first axis.
+        schedule: how long and how fast.
+        title: shown beside the progress bar and named in errors.
+        checkpoint: file to resume from, written every few seconds: Ctrl-C costs no more than that.
+        key: names recipe and data, so that no other run resumes from the checkpoint.
+
+    Returns:
+        One entry per epoch: the mean of every term.
+
+    Raises:
+        TrainingError: the loss became infinite or not a number.
+        CheckpointError: the checkpoint is damaged or from another run.
+    """
+    where = device()
+    module.to(where).train()
+    data = {name: tensor.to(where) for name, tensor in data.items()}
+    count = len(next(iter(data.values())))
+    optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate)
+    key = json.dumps([key, asdict(schedule), count])
+    history = checkpoints.resume(checkpoint, module, optimizer, key) if checkpoint else []
+    saved, saved_at = len(history), time.monotonic()
+
+    def save() -> None:
+        nonlocal saved, saved_at
+        if checkpoint and len(history) > saved:
+            checkpoints.save(checkpoint, module, optimizer, history, key)
+            saved, saved_at = len(history), time.monotonic()
+
+    bar = tqdm(
+        total=schedule.epochs, initial=len(history), desc=title, unit="epoch", dynamic_ncols=True
+    )
+    with bar:
+        for epoch in range(len(history), schedule.epochs):
+            torch.manual_seed(1_000_003 * schedule.seed + epoch)
+            rate = 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * epoch / schedule.epochs))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            sums: dict[str, Tensor] = {}
+            for index in torch.randperm(count).to(where).split(schedule.batch_size):
+                terms = loss({name: tensor[index] for name, tensor in data.items()}, epoch)
+                optimizer.zero_grad(set_to_none=True)
+                terms["loss"].mean().backward()
+                optimizer.step()
+                for name, term in terms.items():
+                    sums[name] = sums.get(name, 0) + term.detach().sum()
+            means = {name: float(total) / count for name, total in sums.items()}
+            if not math.isfinite(means["loss"]):
+                raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
+            history.append(means)
+            bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
+            bar.update()
+            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                save()
+        save()
+    module.cpu().eval()
+    return history
