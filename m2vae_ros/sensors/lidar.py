@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The LiDAR: a planar scan becomes the profile of what is right ahead."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from m2vae_ros.sensors.observation import ObservationError
+
+# Angles in a LaserScan are float32; a direction this close to a beam (in beams) is that beam.
+_SNAP = 0.01
+
+
+@dataclass(frozen=True)
+class LidarView:
+    """The ranges at equally spaced directions around straight ahead, near ones only.
+
+    With the defaults these are the 227 beams within ±40° of a Hokuyo URG with 683 beams over ±120°,
+    as they are. A scan with other beams is interpolated.
+
+    Attributes:
+        beams: number of directions.
+        half_angle: direction of the outermost beams, radians left and right of straight ahead.
+        max_range: metres; what is farther, infinite or not a number is "nothing there".
+    """
+
+    kind: ClassVar[str] = "lidar"
+
+    beams: int = 227
+    half_angle: float = 113 * math.radians(240.0) / 682
+    max_range: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.beams < 2:
+            raise ValueError(f"beams must be at least 2, not {self.beams}")
+        if not 0.0 < self.half_angle < math.pi:
+            raise ValueError(f"half_angle must be in (0, pi), not {self.half_angle}")
+        if not 0.0 < self.max_range < math.inf:
+            raise ValueError(f"max_range must be positive, not {self.max_range}")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of the result."""
+        return (self.beams,)
+
+    @property
+    def angles(self) -> np.ndarray:
+        """Directions of the result, float64 (beams,), radians, counter-clockwise."""
+        return np.linspace(-self.half_angle, self.half_angle, self.beams)
+
+    def __call__(self, ranges: np.ndarray, angle_min: float, angle_increment: float) -> np.ndarray:
+        """Cut the profile ahead out of a scan.
+
+        Between two beams that both hit something the range is interpolated; where one of them hits
+        nothing the nearer beam counts, because halfway between an object and nothing is nothing
+        that exists.
+
+        Args:
+            ranges: (n,) metres.
+            angle_min: direction of the first beam, radians.
+            angle_increment: angle from beam to beam, radians; negative for a clockwise scan.
+
+        Returns:
+            float32 (beams,) in [0, 1], in units of max_range; 1 is "nothing there".
+
+        Raises:
+            ObservationError: no beams, nothing but NaN, angles that are no numbers or that do not
+                cover the directions of this view.
+        """
+        values = self._normalised(ranges)
+        position, neighbour = self._positions(len(values), float(angle_min), float(angle_increment))
+        left = np.floor(position).astype(int)
+        weight = position - left
+        a, b = values[left], values[neighbour(left)]
+        nearest = np.where(weight < 0.5, a, b)
+        both_hit = (a < 1.0) & (b < 1.0)
+        return np.where(both_hit, a + weight * (b - a), nearest).astype(np.float32)
+
+    def _normalised(self, ranges: np.ndarray) -> np.ndarray:
+        ranges = np.asarray(ranges, dtype=np.float64)
+        if ranges.ndim != 1 or ranges.size == 0:
+            raise ObservationError(f"ranges: shape {ranges.shape}, expected one row of beams")
+        if np.isnan(ranges).all():
+            raise ObservationError("ranges: every value is NaN")
+        values = np.where(np.isnan(ranges), np.inf, ranges) / self.max_range
+        return np.clip(values, 0.0, 1.0)
+
+    def _positions(self, count: int, first: float, step: float):
+        """Where among `count` beams the directions lie, and the beam after a given one."""
+        if not math.isfinite(first):
+            raise ObservationError(f"angle_min: {first} is not an angle")
+        if not math.isfinite(step) or step == 0.0:
+            raise ObservationError(f"angle_increment: {step} is not a step from beam to beam")
+        turn = 2.0 * math.pi / abs(step)
+        full = count + _SNAP >= turn
+        position = np.mod((self.angles - first) / step, turn)
+        # Just before the first beam is the first beam, not the end of a turn.
+        position = np.where(position > turn - _SNAP, 0.0, position)
+        snapped = np.rint(position)
+        position = np.where(np.abs(position - snapped) < _SNAP, snapped, position)
+        if not full and position.max() > count - 1:
+            last = first + (count - 1) * step
+            raise ObservationError(
+                f"ranges: {count} beams from {math.degrees(first):.1f}° to "
+                f"{math.degrees(last):.1f}° do not cover ±{math.degrees(self.half_angle):.1f}°"
+            )
+        # A full turn may end on the direction it began with; no beam lies beyond the last one.
+        position = np.minimum(position, count - 1 + (1.0 - 1e-9 if full else 0.0))
+        if full:
+            return position, lambda left: (left + 1) % count
+        return position, lambda left: np.minimum(left + 1, count - 1)
+
+    def to_card(self) -> dict[str, Any]:
+        """The view as plain data, for the card of the weights."""
+        return {"kind": self.kind, **asdict(self)}

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ring of infrared proximity sensors: how strongly what is near reflects."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from m2vae_ros.sensors.observation import ObservationError
+
+
+@dataclass(frozen=True)
+class ReflectanceView:
+    """The intensities of the ring, in units of the strongest one.
+
+    Attributes:
+        rays: number of sensors in the ring.
+        max_intensity: the reading that becomes 1; stronger ones are cut off.
+    """
+
+    kind: ClassVar[str] = "reflectance"
+
+    rays: int = 8
+    max_intensity: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.rays < 1:
+            raise ValueError(f"rays must be positive, not {self.rays}")
+        if not 0.0 < self.max_intensity < math.inf:
+            raise ValueError(f"max_intensity must be positive, not {self.max_intensity}")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of the result."""
+        return (self.rays,)
+
+    def __call__(self, intensities: np.ndarray) -> np.ndarray:
+        """Scale a reading.
+
+        Args:
+            intensities: (rays,); a value that is not finite is "nothing there", which is 0.
+
+        Returns:
+            float32 (rays,) in [0, 1].
+
+        Raises:
+            ObservationError: no intensities, another number of them, nothing but NaN.
+        """
+        values = np.asarray(intensities, dtype=np.float64)
+        if values.size == 0:
+            raise ObservationError("intensities: empty, the sensor must report intensities")
+        if values.shape != self.shape:
+            raise ObservationError(
+                f"intensities: {values.size} values, expected {self.rays} (one for each ray)"
+            )
+        if np.isnan(values).all():
+            raise ObservationError("intensities: every value is NaN")
+        values = np.where(np.isfinite(values), values, 0.0) / self.max_intensity
+        return np.clip(values, 0.0, 1.0).astype(np.float32)
+
+    def to_card(self) -> dict[str, Any]:
+        """The view as plain data, for the card of the weights."""
+        return {"kind": self.kind, **asdict(self)}
