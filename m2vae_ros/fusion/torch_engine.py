@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine that runs trained weights in torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from m2vae_ros.fusion.engine import Posterior
+from m2vae_ros.sensors import views_from_card
+from m2vae_ros.vae.weights import Weights, WeightsError, load
+
+
+class TorchEngine:
+    """An `Engine` over a folder of weights, on the CPU, in inference mode."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.fingerprint = weights.fingerprint
+        self.modalities = weights.m2vae.modalities
+        self.latent_dim = weights.m2vae.config.latent_dim
+        self.classes = weights.classes
+        self.views = views_from_card(weights.views)
+        self._beta_vaes = weights.beta_vaes
+        self._m2vae = weights.m2vae
+        self._classifier = weights.classifiers["embedding"]
+        self._familiar_error = weights.familiar_error
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> TorchEngine:
+        """Read the weights and get ready.
+
+        Raises:
+            WeightsError: names the path and why these weights cannot be used.
+        """
+        weights = load(folder)
+        try:
+            return cls(weights)
+        except ValueError as error:
+            raise WeightsError(f"{folder}/card.json: {error}") from error
+
+    @torch.inference_mode()
+    def observe(self, modality: str, observation: np.ndarray) -> np.ndarray:
+        """See `Engine.observe`."""
+        return _array(self._beta_vaes[modality].encode(self._batch(modality, observation)).mean)
+
+    @torch.inference_mode()
+    def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:
+        """See `Engine.encode`."""
+        posterior = self._m2vae.encode({m: _tensor(code) for m, code in codes.items()})
+        return SimpleNamespace(
+            mean=_array(posterior.mean), log_variance=_array(posterior.log_variance)
+        )
+
+    @torch.inference_mode()
+    def decode(self, modality: str, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.decode`."""
+        return _array(self._m2vae.decode(modality, _tensor(mean)))
+
+    @torch.inference_mode()
+    def reconstruct(self, modality: str, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.reconstruct`."""
+        code = self._m2vae.decode(modality, _tensor(mean))
+        reading = _array(self._beta_vaes[modality].decode(code))
+        return reading.reshape(self.views[modality].shape)
+
+    @torch.inference_mode()
+    def classify(self, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.classify`."""
+        return _array(self._classifier(_tensor(mean)))
+
+    @torch.inference_mode()
+    def surprise(self, modality: str, observation: np.ndarray) -> float:
+        """See `Engine.surprise`."""
+        x = self._batch(modality, observation)
+        vae = self._beta_vaes[modality]
+        error = (x - vae.decode(vae.encode(x).mean)).square().sum()
+        return float(error) / self._familiar_error[modality]
+
+    def _batch(self, modality: str, observation: np.ndarray) -> Tensor:
+        return _tensor(observation).reshape(1, *self._beta_vaes[modality].config.shape)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    # a copy: torch cannot hold the read-only arrays of an Embedding
+    return torch.tensor(np.asarray(array, dtype=np.float32))[None]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor[0].numpy()

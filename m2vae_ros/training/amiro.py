@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the three-sensor system of the paper's section V-D, from samples to a folder of weights.
+
+First a β-VAE per sensor, then the M2VAE on their codes, with and without the re-encoding loss, then
+the scikit-learn MLP that reads the embedding. The M2VAE never sees a label.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.neural_network import MLPClassifier
+from torch import Tensor
+from tqdm import tqdm
+
+from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES, AmiroSamples
+from m2vae_ros.sensors import MODALITIES, VIEWS
+from m2vae_ros.training.loop import Schedule, fit
+from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.vae.objectives import elbo, m2vae_bound, reencoding_loss
+from m2vae_ros.vae.weights import Weights
+
+WITHOUT_REENCODING = "_without_reencoding"
+"""Suffix of the folder that holds the same system trained without the re-encoding loss."""
+
+
+@dataclass(frozen=True)
+class BetaVAERecipe:
+    """How one sensor's β-VAE is built and trained.
+
+    Attributes:
+        config: its architecture.
+        beta_norm: β_norm; β = β_norm · D_m / D_z.
+        schedule: how long and how fast.
+    """
+
+    config: BetaVAEConfig
+    beta_norm: float
+    schedule: Schedule
+
+    @property
+    def beta(self) -> float:
+        """The weight of the divergence to the prior."""
+        return self.beta_norm * float(np.prod(self.config.shape)) / self.config.latent_dim
+
+
+@dataclass(frozen=True)
+class M2VAERecipe:
+    """How the fusion is built and trained.
+
+    Attributes:
+        latent_dim: D_z.
+        hidden: of the trunks (section V-A).
+        beta_norm: β_norm, the same for all subsets.
+        alpha: weight of the re-encoding loss (Eq. 19); 0 trains without it.
+        warm_up: first and last epoch, as shares of all, between which alpha grows from 0.
+        schedule: how long and how fast.
+    """
+
+    latent_dim: int = 10
+    hidden: tuple[int, ...] = (128, 64)
+    beta_norm: float = 0.01
+    alpha: float = 1.0
+    warm_up: tuple[float, float] = (0.25, 0.5)
+    schedule: Schedule = Schedule(epochs=120)
+
+    def alpha_at(self, epoch: int) -> float:
+        """The weight of the re-encoding loss in an epoch, counted from 0."""
+        first, last = (share * self.schedule.epochs for share in self.warm_up)
+        return self.alpha * min(1.0, max(0.0, (epoch - first) / max(last - first, 1e-9)))
+
+
+@dataclass(frozen=True)
+class AmiroRecipe:
+    """The whole training. ``seed`` decides the initial weights, too."""
+
+    beta_vaes: Mapping[str, BetaVAERecipe] = field(
+        default_factory=lambda: {
+            "camera": BetaVAERecipe(
+                BetaVAEConfig((3, 16, 64), 10, (128,), (16, 32, 64), "gaussian"),
+                beta_norm=1e-4,
+                schedule=Schedule(epochs=20),
+            ),
+            "lidar": BetaVAERecipe(
+                BetaVAEConfig((1, 227), 10, (256, 128), (), "gaussian"),
+                beta_norm=1e-5,
+                schedule=Schedule(epochs=100),
+            ),
+            "reflectance": BetaVAERecipe(
+                BetaVAEConfig((8,), 10, (64, 64), (), "gaussian"),
+                beta_norm=1e-3,
+                schedule=Schedule(epochs=40),
+            ),
+        }
+    )
+    m2vae: M2VAERecipe = M2VAERecipe()
+    classifier_hidden: tuple[int, ...] = (100,)
+    seed: int = 0
+
+
+def codes(beta_vaes: Mapping[str, BetaVAE], samples: AmiroSamples) -> dict[str, Tensor]:
+    """What the M2VAE takes: the mean of each β-VAE's posterior, modality -> (N, D_m)."""
+    with torch.no_grad():
+        return {
+            m: torch.cat(
+                [vae.encode(batch).mean for batch in observations(samples, m, vae).split(4096)]
+            )
+            for m, vae in beta_vaes.items()
+        }
+
+
+def observations(samples: AmiroSamples, modality: str, vae: BetaVAE) -> Tensor:
+    """The samples of one modality in the shape the β-VAE takes, (N, *shape)."""
+    return torch.from_numpy(samples.observations(modality)).reshape(-1, *vae.config.shape)
+
+
+def train_beta_vae(
+    recipe: BetaVAERecipe, samples: AmiroSamples, modality: str, seed: int, **run
+) -> BetaVAE:
+    """Train the preprocessing of one sensor by Eq. 1 with β."""
+    torch.manual_seed(seed)
+    vae = BetaVAE(recipe.config)
+
+    def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        posterior = vae.encode(batch["x"])
+        likelihood = vae.log_likelihood(batch["x"], posterior.sample())
+        return {
+            "loss": -elbo(likelihood, posterior, recipe.beta),
+            "kl": posterior.kl_to_prior(),
+        }
+
+    x = observations(samples, modality, vae)
+    fit(vae, loss, {"x": x}, recipe.schedule, title=f"β-VAE {modality}", **run)
+    return vae
+
+
+def train_m2vae(
+    recipe: M2VAERecipe, inputs: Mapping[str, Tensor], seed: int, *, title: str = "M2VAE", **run
+) -> M2VAE:
+    """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
+
+    Args:
+        recipe: how.
+        inputs: modality -> (N, D_m), row by row of the same objects.
+        seed: of the initial weights.
+        run: checkpoint and key, see `fit`.
+    """
+    torch.manual_seed(seed)
+    dims = {modality: x.shape[1] for modality, x in inputs.items()}
+    model = M2VAE(M2VAEConfig(dims, recipe.latent_dim, recipe.hidden))
+
+    def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        posteriors = model.posteriors(batch)
+        terms = {"loss": -m2vae_bound(model, batch, posteriors, recipe.beta_norm)}
+        if alpha := recipe.alpha_at(epoch):
+            terms["reencoding"] = reencoding_loss(model, batch, posteriors)
+            terms["loss"] = terms["loss"] + alpha * terms["reencoding"]
+        return terms
+
+    fit(model, loss, inputs, recipe.schedule, title=title, **run)
+    return model
+
+
+def train_classifier(x: Tensor, labels: np.ndarray, recipe: AmiroRecipe) -> Classifier:
+    """Fit the paper's standard scikit-learn MLP: (N, D) and (N,) -> probabilities."""
+    mlp = MLPClassifier(recipe.classifier_hidden, early_stopping=True, random_state=recipe.seed)
+    return Classifier.from_scikit_learn(mlp.fit(x.numpy(), labels))
+
+
+def train(
+    samples: AmiroSamples, folder: Path, recipe: AmiroRecipe, provenance: Mapping[str, object]
+) -> tuple[Weights, Weights]:
+    """Train everything and write ``folder`` and its twin without the re-encoding loss.
+
+    Interrupted, it resumes where it was: checkpoints lie in ``folder/.training`` until the end.
+
+    Args:
+        samples: to train on.
+        folder: of the weights, made if need be.
+        recipe: how.
+        provenance: where the samples come from, for the card.
+
+    Returns:
+        The weights with and without the re-encoding loss.
+    """
+    begin = time.monotonic()
+    scratch = folder / ".training"
+    key = json.dumps([asdict(recipe), samples.digest()])
+
+    def run(stage: str) -> dict[str, object]:
+        return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
+
+    beta_vaes = {
+        m: train_beta_vae(recipe.beta_vaes[m], samples, m, recipe.seed, **run(m))
+        for m in MODALITIES
+    }
+    inputs = codes(beta_vaes, samples)
+    twins = {
+        "": recipe.m2vae,
+        WITHOUT_REENCODING: replace(recipe.m2vae, alpha=0.0),
+    }
+    fusions = {
+        suffix: train_m2vae(
+            m2vae_recipe,
+            inputs,
+            recipe.seed,
+            title=f"M2VAE{suffix.replace('_', ' ')}",
+            **run(f"m2vae{suffix}"),
+        )
+        for suffix, m2vae_recipe in twins.items()
+    }
+    readers = _train_readers(inputs, samples, recipe)
+    facts = {
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "data": {**provenance, "count": len(samples), "sha256": samples.digest()},
+        "training": {"seconds": round(time.monotonic() - begin), "device": _device_name()},
+    }
+    trained = []
+    for suffix, fusion in fusions.items():
+        with torch.no_grad():
+            embedding = fusion.encode(inputs).mean
+        weights = Weights(
+            name=folder.name + suffix,
+            views={m: VIEWS[m].to_card() for m in MODALITIES},
+            beta_vaes=beta_vaes,
+            m2vae=fusion,
+            classes=CLASSES,
+            classifiers={
+                "embedding": train_classifier(embedding, samples.labels, recipe),
+                **readers,
+            },
+            familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
+            facts=facts,
+        )
+        weights.save(folder.with_name(folder.name + suffix))
+        trained.append(weights)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return trained[0], trained[1]
+
+
+def _train_readers(
+    inputs: Mapping[str, Tensor], samples: AmiroSamples, recipe: AmiroRecipe
+) -> dict[str, Classifier]:
+    """The classifiers of the evaluation: all raw codes -> class, one code -> one attribute."""
+    readers = {"raw": train_classifier(torch.cat(list(inputs.values()), 1), samples.labels, recipe)}
+    pairs = [(m, a) for m in inputs for a in ATTRIBUTES]
+    for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
+        labels = samples.attributes[:, list(ATTRIBUTES).index(attribute)]
+        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe)
+    return readers
+
+
+def _familiar_error(vae: BetaVAE, samples: AmiroSamples, modality: str) -> float:
+    """The squared reconstruction error that 99.9 % of the training observations stay below."""
+    x = observations(samples, modality, vae)
+    with torch.no_grad():
+        errors = torch.cat(
+            [(b - vae.decode(vae.encode(b).mean)).square().flatten(1).sum(1) for b in x.split(4096)]
+        )
+    return float(np.quantile(errors.numpy(), 0.999))
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
