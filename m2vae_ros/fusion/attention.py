@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which object a robot is looking at, and where it stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.sensors import ObservationError
+
+Pose = tuple[float, float, float]
+"""x and y in metres and yaw in radians, counter-clockwise from the x axis."""
+
+Position = tuple[float, float, float]
+
+
+def nearest_in_view(
+    pose: Pose, objects: Iterable[Embedding], max_distance: float, max_bearing: float
+) -> Embedding | None:
+    """The object a robot looks at, among those whose positions are known.
+
+    Args:
+        pose: the robot's.
+        objects: what is known, positions in the frame of the pose.
+        max_distance: metres from the robot to the object's position, in the plane.
+        max_bearing: radians left or right of straight ahead.
+
+    Returns:
+        The nearest one inside both limits (of equally near ones the smallest id), or None.
+    """
+    x, y, yaw = pose
+    seen = []
+    for candidate in objects:
+        dx, dy = candidate.position[0] - x, candidate.position[1] - y
+        distance = math.hypot(dx, dy)
+        bearing = math.remainder(math.atan2(dy, dx) - yaw, math.tau) if distance else 0.0
+        if distance <= max_distance and abs(bearing) <= max_bearing:
+            seen.append((distance, candidate.object_id, candidate))
+    return min(seen, key=lambda s: s[:2], default=(None,))[-1]
+
+
+def point_ahead(pose: Pose, distance: float) -> Position:
+    """The point so many metres straight ahead, at height 0, in the frame of the pose."""
+    x, y, yaw = pose
+    return (x + distance * math.cos(yaw), y + distance * math.sin(yaw), 0.0)
+
+
+@dataclass(frozen=True)
+class ScanAttention:
+    """Finds the object straight ahead in a laser scan.
+
+    Neighbouring beams belong to one surface unless their ranges jump. Of the surfaces that are
+    near, narrow and ahead, the one whose middle is closest to straight ahead is looked at. The
+    middle of an upright, roughly round object lies behind the middle of the surface it shows.
+
+    Attributes:
+        max_distance: metres from the scanner to the surface; farther ones are not looked at.
+        max_bearing: radians between straight ahead and the middle of the surface.
+        jump: metres between the ranges of two beams that separate two surfaces.
+        radius: metres from the surface to the middle of a typical object.
+        max_width: metres from edge to edge; wider surfaces are walls.
+        min_beams: surfaces with fewer beams are noise.
+    """
+
+    max_distance: float = 1.0
+    max_bearing: float = math.radians(40.0)
+    jump: float = 0.1
+    radius: float = 0.1
+    max_width: float = 0.6
+    min_beams: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("max_distance", "max_bearing", "jump", "max_width", "min_beams"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if not self.radius >= 0:
+            raise ValueError(f"radius must not be negative, not {self.radius}")
+
+    def __call__(
+        self, pose: Pose, ranges: Sequence[float], angle_min: float, angle_increment: float
+    ) -> Position | None:
+        """Where the middle of the object ahead is.
+
+        Args:
+            pose: the scanner's.
+            ranges: (n,) metres; values that are not finite or not positive hit nothing.
+            angle_min: direction of the first beam, radians from straight ahead.
+            angle_increment: radians from beam to beam; negative for a clockwise scan.
+
+        Returns:
+            x, y in the frame of the pose and 0, metres; None if nothing is looked at.
+
+        Raises:
+            ObservationError: the angles or the pose are no numbers.
+        """
+        if not (all(map(math.isfinite, (*pose, angle_min, angle_increment))) and angle_increment):
+            raise ObservationError(
+                f"scan: pose {pose}, angle_min {angle_min}, angle_increment {angle_increment} "
+                "are not a direction for each beam"
+            )
+        seen = []
+        for bearings, distances in self._surfaces(ranges, angle_min, angle_increment):
+            bearing = float(bearings[0] + bearings[-1]) / 2
+            width = abs(
+                distances[-1] * np.exp(1j * bearings[-1]) - distances[0] * np.exp(1j * bearings[0])
+            )
+            if (
+                distances.min() <= self.max_distance
+                and abs(bearing) <= self.max_bearing
+                and width <= self.max_width
+            ):
+                third = len(distances) // 3
+                middle = float(np.median(distances[third : len(distances) - third]))
+                seen.append((abs(bearing), middle, bearing))
+        if not seen:
+            return None
+        _, distance, bearing = min(seen)
+        return point_ahead((pose[0], pose[1], pose[2] + bearing), distance + self.radius)
+
+    def _surfaces(
+        self, ranges: Sequence[float], angle_min: float, angle_increment: float
+    ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """Bearings (n,) in ascending order and distances (n,) of every surface."""
+        distances = np.asarray(ranges, dtype=np.float64).ravel()
+        bearings = angle_min + angle_increment * np.arange(distances.size)
+        bearings = np.remainder(bearings + math.pi, math.tau) - math.pi
+        hit = np.flatnonzero(np.isfinite(distances) & (distances > 0))
+        hit = hit[np.argsort(bearings[hit], kind="stable")]  # a full turn may begin straight ahead
+        bearings, distances = bearings[hit], distances[hit]
+        edges = np.flatnonzero(
+            (np.diff(bearings) > 1.5 * abs(angle_increment))
+            | (np.abs(np.diff(distances)) > self.jump)
+        )
+        for part in np.split(np.arange(hit.size), edges + 1):
+            if part.size >= self.min_beams:
+                yield bearings[part], distances[part]

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What travels between robots: one object's embedding and what it was made from."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """A Gaussian in the latent space that stands for everything sensed of one object.
+
+    Immutable: the arrays are read-only copies. Two embeddings are equal if every field is, the
+    numbers bit by bit.
+
+    Attributes:
+        object_id: the object's name in the team.
+        position: x, y, z in metres in `frame`, where the newest observation placed the object.
+        frame: the frame of the position.
+        held: modality -> time of the observation it holds, in nanoseconds; sorted by modality.
+        mean: float32 (D_z,).
+        log_variance: float32 (D_z,), the natural logarithm of the variance.
+        sender: the robot that computed these numbers.
+        fingerprint: the latent space the numbers belong to.
+        aliases: other names under which robots met the same object before they knew of each
+            other, sorted. The smallest of all names is the object's id.
+    """
+
+    object_id: str
+    position: tuple[float, float, float]
+    frame: str
+    held: Mapping[str, int]
+    mean: np.ndarray
+    log_variance: np.ndarray
+    sender: str
+    fingerprint: str
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        held = {modality: int(stamp) for modality, stamp in sorted(self.held.items())}
+        object.__setattr__(self, "held", MappingProxyType(held))
+        object.__setattr__(self, "position", tuple(float(x) for x in self.position))
+        object.__setattr__(self, "aliases", tuple(sorted(set(self.aliases) - {self.object_id})))
+        for name in ("mean", "log_variance"):
+            with np.errstate(over="ignore"):  # what float32 cannot hold is inf, and refused as such
+                array = np.array(getattr(self, name), dtype=np.float32)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @property
+    def newest(self) -> int:
+        """Time of the newest observation held, nanoseconds."""
+        return max(self.held.values())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name of the object."""
+        return frozenset((self.object_id, *self.aliases))
+
+    @property
+    def rank(self) -> tuple:
+        """A total order on embeddings that hold the same observations: the smallest one counts.
+
+        The sender first, so that the rule can be told in one sentence; then the bytes.
+        """
+        place = struct.pack(f"{len(self.position)}d", *self.position)
+        numbers = (self.mean.tobytes(), self.log_variance.tobytes())
+        return (self.sender, *numbers, place, tuple(self.held.items()))
+
+    def named(self, names: Iterable[str]) -> Embedding:
+        """The same embedding of an object that has these names; the smallest is its id."""
+        first, *others = sorted(set(names))
+        if (first, *others) == (self.object_id, *self.aliases):
+            return self
+        return replace(self, object_id=first, aliases=tuple(others))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Embedding):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple:
+        return (self.object_id, self.aliases, self.frame, self.fingerprint, self.rank)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which embeddings of others a robot may believe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.engine import Engine
+
+KINDS = (
+    "fingerprint",
+    "length",
+    "not_finite",
+    "mean",
+    "variance",
+    "no_modality",
+    "unknown_modality",
+    "repeated_modality",
+    "stamp",
+    "position",
+    "frame",
+    "object_id",
+    "sender",
+    "full",
+)
+"""Every kind of `UnfitEmbedding`."""
+
+LARGEST_MEAN = 1e3
+"""The prior has variance 1: no posterior that was trained against it lies this far out."""
+
+LOG_VARIANCE_RANGE = (-30.0, 10.0)
+"""Natural logarithms: a standard deviation of 3e-7 to 150 times the prior's."""
+
+LARGEST_COORDINATE = 1e6
+"""Metres; farther is a fault, and would not fit into a name made of a position."""
+
+LONGEST_NAME = 128
+"""Characters of a name; with `MOST_NAMES` it bounds what one object can occupy."""
+
+MOST_NAMES = 32
+"""Names of one object: each is a robot that met it before it heard of the others."""
+
+
+class UnfitEmbedding(ValueError):
+    """An embedding that must not be used.
+
+    Attributes:
+        kind: one of `KINDS`, for counting.
+        reason: one sentence with the offending value, for people.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+def held_stamps(modalities: Sequence[str], stamps_ns: Sequence[int]) -> dict[str, int]:
+    """The two lists of a message as one mapping, modality -> nanoseconds.
+
+    Raises:
+        UnfitEmbedding: a modality twice ("repeated_modality"), or not one stamp for each
+            modality ("length").
+    """
+    if len(modalities) != len(stamps_ns):
+        raise UnfitEmbedding(
+            "length", f"{len(modalities)} modalities but {len(stamps_ns)} stamps: one for each"
+        )
+    for modality in modalities:
+        if list(modalities).count(modality) > 1:
+            raise UnfitEmbedding("repeated_modality", f"holds {modality!r} more than once")
+    return dict(zip(modalities, map(int, stamps_ns), strict=True))
+
+
+def check(
+    embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns: int, frame: str | None = None
+) -> None:
+    """Refuse an embedding that does not fit the model, the world or the clock.
+
+    Args:
+        embedding: what was received.
+        engine: the model it must belong to.
+        now_ns: this robot's time, nanoseconds.
+        tolerance_ns: how far ahead of `now_ns` a stamp may be, for clocks that differ a little.
+        frame: the frame its position must be given in; None for any.
+
+    Raises:
+        UnfitEmbedding: the first reason found.
+    """
+    if embedding.fingerprint != engine.fingerprint:
+        raise UnfitEmbedding(
+            "fingerprint",
+            f"fingerprint {embedding.fingerprint!r}, but this robot's weights have "
+            f"{engine.fingerprint!r}",
+        )
+    _check_names(embedding)
+    _check_held(embedding, engine, now_ns, tolerance_ns)
+    _check_place(embedding, frame)
+    check_numbers(embedding, engine)
+
+
+def check_numbers(embedding: Embedding, engine: Engine) -> None:
+    """Refuse numbers that no posterior of the model has.
+
+    Raises:
+        UnfitEmbedding: wrong length, not finite, a mean or variance beyond all reason.
+    """
+    for name in ("mean", "log_variance"):
+        array = getattr(embedding, name)
+        if array.shape != (engine.latent_dim,):
+            raise UnfitEmbedding(
+                "length", f"{name} has shape {array.shape}, expected ({engine.latent_dim},)"
+            )
+        if not np.isfinite(array).all():
+            raise UnfitEmbedding("not_finite", f"{name} holds NaN or infinite values")
+    largest = float(np.abs(embedding.mean).max())
+    if largest > LARGEST_MEAN:
+        raise UnfitEmbedding("mean", f"mean of magnitude {largest:g}, the prior has variance 1")
+    low, high = float(embedding.log_variance.min()), float(embedding.log_variance.max())
+    if low < LOG_VARIANCE_RANGE[0] or high > LOG_VARIANCE_RANGE[1]:
+        raise UnfitEmbedding(
+            "variance", f"log-variance from {low:g} to {high:g}, possible is {LOG_VARIANCE_RANGE}"
+        )
+
+
+def check_position(position: Sequence[float]) -> None:
+    """Refuse a position that is no place.
+
+    Raises:
+        UnfitEmbedding: not three numbers, not finite, or unreasonably far.
+    """
+    if len(position) != 3:
+        raise UnfitEmbedding("position", f"position has {len(position)} coordinates, expected 3")
+    if not all(math.isfinite(x) and abs(x) <= LARGEST_COORDINATE for x in position):
+        raise UnfitEmbedding("position", f"position {tuple(position)} is no place in metres")
+
+
+def _check_names(embedding: Embedding) -> None:
+    for name in embedding.names:
+        if not name or len(name) > LONGEST_NAME:
+            raise UnfitEmbedding(
+                "object_id", f"object id of {len(name)} characters, expected 1 to {LONGEST_NAME}"
+            )
+    if len(embedding.names) > MOST_NAMES:
+        raise UnfitEmbedding("object_id", f"{len(embedding.names)} names, at most {MOST_NAMES}")
+    if not 0 < len(embedding.sender) <= LONGEST_NAME:
+        raise UnfitEmbedding(
+            "sender",
+            f"sender of {len(embedding.sender)} characters, expected 1 to {LONGEST_NAME}",
+        )
+
+
+def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns: int) -> None:
+    if not embedding.held:
+        raise UnfitEmbedding("no_modality", "holds no modality")
+    for modality, stamp in embedding.held.items():
+        if modality not in engine.modalities:
+            raise UnfitEmbedding(
+                "unknown_modality",
+                f"unknown modality {modality!r}, known are {', '.join(engine.modalities)}",
+            )
+        if stamp < 0:
+            raise UnfitEmbedding("stamp", f"{modality} has the negative stamp {stamp} ns")
+        if stamp > now_ns + tolerance_ns:
+            ahead = (stamp - now_ns) * 1e-9
+            raise UnfitEmbedding("stamp", f"{modality} was sensed {ahead:.3g} s in the future")
+
+
+def _check_place(embedding: Embedding, frame: str | None) -> None:
+    check_position(embedding.position)
+    if frame is not None and embedding.frame != frame:
+        raise UnfitEmbedding(
+            "frame", f"position in frame {embedding.frame!r}, this robot works in {frame!r}"
+        )
