@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights on disk: what was saved comes back, and what is damaged is refused by name."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neural_network import MLPClassifier
+
+from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.vae.weights import Weights, WeightsError, load
+
+FILES = ("beta_vae.safetensors", "m2vae.safetensors", "classifiers.safetensors")
+
+
+@pytest.fixture
+def weights():
+    torch.manual_seed(0)
+    return Weights(
+        name="tiny",
+        views={"eye": {"kind": "camera"}, "ear": {"kind": "lidar"}},
+        beta_vaes={
+            "eye": BetaVAE(BetaVAEConfig((3, 8, 8), 4, (8,), (2, 4), "bernoulli")),
+            "ear": BetaVAE(BetaVAEConfig((6,), 4, (8,))),
+        },
+        m2vae=M2VAE(M2VAEConfig({"eye": 4, "ear": 4}, 3, (8, 4), 4)),
+        classes=("cat", "dog"),
+        classifiers={"embedding": Classifier([3, 5, 2]), "eye/colour": Classifier([4, 5, 2])},
+        familiar_error={"eye": 1.0, "ear": 2.0},
+        facts={"metrics": {"accuracy": 0.5}},
+    )
+
+
+@pytest.fixture
+def folder(weights, tmp_path):
+    return weights.save(tmp_path / "tiny")
+
+
+def test_what_was_saved_comes_back(weights, folder):
+    loaded = load(folder)
+    x = {"eye": torch.randn(2, 4), "ear": torch.randn(2, 4)}
+    assert torch.equal(loaded.m2vae.encode(x).mean, weights.m2vae.encode(x).mean)
+    image = torch.rand(2, 3, 8, 8)
+    assert torch.equal(
+        loaded.beta_vaes["eye"].encode(image).mean, weights.beta_vaes["eye"].encode(image).mean
+    )
+    z = torch.randn(2, 3)
+    for name, classifier in weights.classifiers.items():
+        z = torch.randn(2, classifier.sizes[0])
+        assert torch.equal(loaded.classifiers[name](z), classifier(z))
+    for field in ("name", "views", "classes", "familiar_error", "facts", "fingerprint"):
+        assert getattr(loaded, field) == getattr(weights, field)
+
+
+def test_loaded_weights_are_ready_for_inference(folder):
+    loaded = load(folder)
+    assert not loaded.m2vae.training
+    assert not any(p.requires_grad for p in loaded.m2vae.parameters())
+
+
+def test_the_folder_holds_a_card_and_safetensors_and_nothing_else(folder):
+    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", *FILES))
+
+
+def test_the_fingerprint_names_the_latent_space_and_not_the_classifier(weights):
+    fingerprint = weights.fingerprint
+    weights.classifiers["embedding"] = Classifier([3, 5, 2])
+    weights.name = "other"
+    assert weights.fingerprint == fingerprint
+    for tensor in (
+        weights.m2vae.heads["eye"].mean.bias,
+        weights.m2vae.decoders["ear"][0][0].weight,
+        weights.beta_vaes["eye"].head.log_variance.bias,
+    ):
+        with torch.no_grad():
+            tensor.view(-1)[0] += 1e-3
+        assert weights.fingerprint != fingerprint
+        fingerprint = weights.fingerprint
+    weights.views["eye"]["width"] = 3
+    assert weights.fingerprint != fingerprint
+
+
+@pytest.mark.parametrize("name", ["card.json", *FILES])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(WeightsError, match=f"{name}: no such file"):
+        load(folder)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="nowhere/card.json: no such file"):
+        load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("keep", [0, 5, 200, -3])
+def test_a_truncated_file_is_named(folder, name, keep):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=f"{name}: not a whole safetensors file"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_foreign_file_is_named(folder, name):
+    shutil.copy(
+        folder / ("m2vae.safetensors" if name != "m2vae.safetensors" else FILES[0]), folder / name
+    )
+    with pytest.raises(WeightsError, match=f"{name}: does not fit the architecture"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", FILES[:2])
+def test_weights_of_another_latent_space_under_the_same_card_are_refused(folder, name):
+    path = folder / name
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(WeightsError, match="fingerprint"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda card: card.clear(), "format is None"),
+        (lambda card: card.update(format=99), "format is 99"),
+        (lambda card: card.pop("m2vae"), "'m2vae' is missing"),
+        (lambda card: card.pop("fingerprint"), "'fingerprint' is missing"),
+        (lambda card: card["m2vae"].update(colour="red"), "colour"),
+        (lambda card: card["m2vae"].update(latent_dim="ten"), "card.json"),
+        (lambda card: card["views"].pop("eye"), "views has"),
+        (lambda card: card["classifiers"].pop("embedding"), "embedding"),
+        (lambda card: card["classes"].append("bird"), "number of classes"),
+        (lambda card: card["beta_vae"].update(eye=3), "card.json"),
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused_with_the_reason(folder, change, reason):
+    path = folder / "card.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match=reason) as error:
+        load(folder)
+    assert "card.json" in str(error.value)
+
+
+def test_a_card_that_is_no_json_is_refused(folder):
+    (folder / "card.json").write_text("{")
+    with pytest.raises(WeightsError, match="card.json: not valid JSON"):
+        load(folder)
+
+
+def test_an_interrupted_save_leaves_the_old_weights_whole(weights, folder, monkeypatch):
+    old = weights.fingerprint
+    weights.facts = {"broken": object()}  # no JSON: fails at the card, the last file
+    with pytest.raises(TypeError):
+        weights.save(folder)
+    assert load(folder).fingerprint == old
+    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", *FILES))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 8])
+def test_an_exported_classifier_gives_the_probabilities_of_scikit_learn(classes):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(200, 4)).astype(np.float32), np.arange(200) % classes
+    mlp = MLPClassifier((10, 7), max_iter=20, random_state=0)
+    with pytest.warns(Warning, match="converge"):
+        mlp.fit(x, y)
+    probabilities = Classifier.from_scikit_learn(mlp)(torch.from_numpy(x)).detach()
+    np.testing.assert_allclose(probabilities, mlp.predict_proba(x), atol=1e-5)
