@@ -64,6 +64,7 @@ class ScanAttention:
         radius: metres from the surface to the middle of a typical object.
         max_width: metres from edge to edge; wider surfaces are walls.
         min_beams: surfaces with fewer beams are noise.
+        lost_beams: so many neighbouring beams without a range do not divide a surface.
     """
 
     max_distance: float = 1.0
@@ -72,13 +73,15 @@ class ScanAttention:
     radius: float = 0.1
     max_width: float = 0.6
     min_beams: int = 3
+    lost_beams: int = 2
 
     def __post_init__(self) -> None:
         for name in ("max_distance", "max_bearing", "jump", "max_width", "min_beams"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not self.radius >= 0:
-            raise ValueError(f"radius must not be negative, not {self.radius}")
+        for name in ("radius", "lost_beams"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
     def __call__(
         self, pose: Pose, ranges: Sequence[float], angle_min: float, angle_increment: float
@@ -132,7 +135,7 @@ class ScanAttention:
         hit = hit[np.argsort(bearings[hit], kind="stable")]  # a full turn may begin straight ahead
         bearings, distances = bearings[hit], distances[hit]
         edges = np.flatnonzero(
-            (np.diff(bearings) > 1.5 * abs(angle_increment))
+            (np.diff(bearings) > (self.lost_beams + 1.5) * abs(angle_increment))
             | (np.abs(np.diff(distances)) > self.jump)
         )
         for part in np.split(np.arange(hit.size), edges + 1):

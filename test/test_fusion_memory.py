@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a robot holds: fusing in place, forgetting, names of objects, a bounded memory."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+from fusion_team import ENGINE, GATE, NOW, code, embedding, memory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2vae_ros.fusion.validation import MOST_NAMES, UnfitEmbedding
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.vae.in_place import fuse_in_place
+
+HERE = (1.0, 2.0, 0.0)
+
+
+def sense(robot, modality, stamp, position=HERE, object_id=None, seed=0):
+    return robot.observe(object_id, position, {modality: code(seed)}, {modality: stamp})
+
+
+def test_an_observation_is_fused_in_place_with_what_is_held():
+    robot = memory()
+    first = sense(robot, "camera", 5)
+    second = sense(robot, "lidar", 6, seed=1)
+    expected = fuse_in_place(ENGINE, first.mean, ["camera"], {"lidar": code(1)})
+    assert np.array_equal(second.mean, expected.mean)
+    assert np.array_equal(second.log_variance, expected.log_variance)
+    assert dict(second.held) == {"camera": 5, "lidar": 6}
+    assert second.sender == "amiro1"
+    assert second.newest == 6
+    assert robot.objects() == [second]
+    assert robot.nearest(HERE) == robot.get(second.object_id) == second
+
+
+def test_an_observation_of_a_held_modality_replaces_it():
+    robot = memory()
+    sense(robot, "camera", 5)
+    again = sense(robot, "camera", 6, seed=1)
+    alone = ENGINE.encode({"camera": code(1)})
+    assert np.array_equal(again.mean, alone.mean)
+    assert np.array_equal(again.log_variance, alone.log_variance)
+
+
+@pytest.mark.parametrize("stamp", [4, 5])
+def test_an_observation_that_is_not_newer_is_ignored(stamp):
+    robot = memory()
+    first = sense(robot, "camera", 5)
+    assert sense(robot, "camera", stamp, seed=1) is None
+    assert robot.objects() == [first]
+
+
+def test_of_several_observations_only_the_newer_ones_count():
+    robot = memory()
+    first = sense(robot, "camera", 5)
+    both = robot.observe(
+        None, HERE, {"camera": code(1), "lidar": code(2)}, {"camera": 4, "lidar": 4}
+    )
+    expected = fuse_in_place(ENGINE, first.mean, ["camera"], {"lidar": code(2)})
+    assert np.array_equal(both.mean, expected.mean)
+    assert dict(both.held) == {"camera": 5, "lidar": 4}
+
+
+def test_the_position_is_that_of_the_newest_observation():
+    robot = memory()
+    sense(robot, "camera", 5, (1.0, 2.0, 0.0))
+    assert sense(robot, "lidar", 6, (1.1, 2.0, 0.0)).position == (1.1, 2.0, 0.0)
+    assert sense(robot, "reflectance", 4, (1.2, 2.0, 0.0)).position == (1.1, 2.0, 0.0)
+    told = embedding(object_id=robot.objects()[0].object_id, position=(0.9, 2.0, 0.0))
+    assert robot.receive(told, NOW).embedding.position == (0.9, 2.0, 0.0)
+
+
+def test_an_observation_without_a_name_is_of_the_nearest_object_within_the_gate():
+    robot = memory()
+    sense(robot, "camera", 1, (0.0, 0.0, 0.0), "left")
+    sense(robot, "camera", 2, (0.8, 0.0, 0.0), "right")
+    assert sense(robot, "lidar", 3, (0.45, 0.0, 0.0)).object_id == "right"
+    assert sense(robot, "lidar", 4, (GATE + 0.96, 0.0, 0.0)).object_id == "at_1.46_0.00_0.00"
+    assert len(robot.objects()) == 3
+
+
+def test_a_new_object_is_named_after_its_place():
+    robot = memory()
+    assert sense(robot, "camera", 1, (-0.001, 1.239, 0.0)).object_id == "at_0.00_1.24_0.00"
+
+
+def test_an_object_where_another_was_once_met_has_a_name_of_its_own():
+    robot = memory()
+    name = sense(robot, "camera", 1).object_id
+    sense(robot, "camera", 2, (5.0, 5.0, 0.0), name)
+    assert sense(robot, "camera", 3).object_id == name + "'"
+
+
+def test_a_name_given_by_the_caller_is_kept():
+    robot = memory()
+    sense(robot, "camera", 1, object_id="pillar")
+    assert sense(robot, "camera", 2, (9.0, 9.0, 0.0), "pillar").object_id == "pillar"
+    assert len(robot.objects()) == 1
+
+
+def test_two_names_of_one_object_become_one_and_both_find_it():
+    robot = memory()
+    sense(robot, "camera", 1, object_id="pillar")
+    receipt = robot.receive(embedding(object_id="column", held={"lidar": 2}), NOW)
+    assert receipt.kind == "merged"
+    assert receipt.embedding.object_id == "column"
+    assert receipt.embedding.aliases == ("pillar",)
+    assert robot.get("pillar") == robot.get("column") == receipt.embedding
+    assert sense(robot, "reflectance", 3, object_id="pillar").object_id == "column"
+
+
+def test_who_finds_that_two_names_mean_one_object_tells_it():
+    robot = memory()
+    sense(robot, "camera", 200, object_id="pillar")
+    old_news = embedding(object_id="column", held={"camera": 100})
+    receipt = robot.receive(old_news, NOW)
+    assert receipt.kind == "merged"
+    assert receipt.embedding.names == {"pillar", "column"}
+    assert dict(receipt.embedding.held) == {"camera": 200}
+
+
+def test_two_known_objects_stay_two_when_their_positions_come_close():
+    robot = memory()
+    robot.receive(embedding(object_id="a", position=(0.0, 0.0, 0.0)), NOW)
+    robot.receive(embedding(object_id="b", position=(1.0, 0.0, 0.0)), NOW)
+    robot.receive(embedding(object_id="a", position=(0.9, 0.0, 0.0), held={"camera": 101}), NOW)
+    sense(robot, "lidar", 300, (0.95, 0.0, 0.0), "b")
+    assert [e.object_id for e in robot.objects()] == ["a", "b"]
+
+
+def test_a_message_that_joins_two_names_joins_the_objects():
+    robot = memory()
+    sense(robot, "camera", 1, (0.0, 0.0, 0.0), "a")
+    sense(robot, "lidar", 2, (5.0, 0.0, 0.0), "b")
+    receipt = robot.receive(embedding(object_id="a", aliases=("b",), held={"reflectance": 3}), NOW)
+    assert receipt.kind == "merged"
+    assert robot.objects() == [receipt.embedding]
+    assert dict(receipt.embedding.held) == {"camera": 1, "lidar": 2, "reflectance": 3}
+
+
+def test_newer_messages_are_adopted_and_older_ones_known():
+    robot = memory()
+    old, new = embedding(held={"camera": 1}), embedding(held={"camera": 2, "lidar": 2})
+    assert robot.receive(old, NOW).kind == "new"
+    assert robot.receive(new, NOW).kind == "adopted"
+    assert robot.receive(old, NOW).kind == "known"
+    assert robot.receive(new, NOW).kind == "known"
+    assert robot.objects() == [new]
+
+
+def test_of_two_with_the_same_observations_the_smaller_sender_is_believed():
+    robot = memory()
+    of_b, of_a = embedding(sender="b"), embedding(sender="a", mean=np.ones(3))
+    robot.receive(of_b, NOW)
+    assert robot.receive(of_a, NOW).kind == "adopted"
+    assert robot.receive(of_b, NOW).kind == "known"
+    assert robot.objects() == [of_a]
+
+
+def test_a_robot_that_starts_again_learns_its_own_past_from_its_messages():
+    robot = memory()
+    told = sense(robot, "camera", 5)
+    assert memory().receive(told, NOW).embedding == told
+
+
+class TestReset:
+    def test_older_evidence_is_ignored_when_it_arrives_again(self):
+        robot = memory()
+        robot.receive(embedding(), NOW)
+        assert robot.reset("pillar", 150)
+        assert robot.objects() == []
+        assert robot.get("pillar") is None
+        assert robot.nearest(embedding().position) is None
+        receipt = robot.receive(embedding(sender="amiro3", held={"lidar": 150}), NOW)
+        assert (receipt.kind, receipt.embedding) == ("known", None)
+        assert robot.objects() == []
+
+    def test_the_same_object_under_another_name_stays_forgotten(self):
+        robot = memory()
+        robot.receive(embedding(), NOW)
+        robot.reset("pillar", 150)
+        assert robot.receive(embedding(object_id="column"), NOW).kind == "known"
+        assert robot.objects() == []
+
+    def test_a_new_observation_brings_it_back_under_its_id(self):
+        robot = memory()
+        robot.receive(embedding(), NOW)
+        robot.reset("pillar", 150)
+        assert sense(robot, "lidar", 150) is None
+        back = sense(robot, "lidar", 151)
+        assert back.object_id == "pillar"
+        assert dict(back.held) == {"lidar": 151}
+
+    def test_only_the_newer_part_of_a_message_counts(self):
+        robot = memory()
+        robot.receive(embedding(), NOW)
+        robot.reset("pillar", 150)
+        mixed = embedding(held={"camera": 100, "lidar": 200})
+        receipt = robot.receive(mixed, NOW)
+        assert receipt.kind == "merged"  # the others have no embedding without the old part
+        assert dict(receipt.embedding.held) == {"lidar": 200}
+        expected = ENGINE.encode({"lidar": ENGINE.decode("lidar", mixed.mean)})
+        assert np.array_equal(receipt.embedding.mean, expected.mean)
+        assert robot.receive(mixed, NOW).kind == "known"
+        assert robot.objects() == [receipt.embedding]
+
+    def test_what_was_held_is_forgotten_even_if_the_clock_is_behind_its_stamp(self):
+        robot = memory()
+        robot.receive(embedding(held={"camera": 105}), 100)
+        robot.reset("pillar", 100)
+        assert robot.receive(embedding(held={"camera": 105}), 100).embedding is None
+
+    def test_of_an_unknown_object_says_so(self):
+        robot = memory()
+        assert not robot.reset("nothing", NOW)
+        robot.receive(embedding(), NOW)
+        assert robot.reset("pillar", NOW)
+        assert not robot.reset("pillar", NOW)
+
+
+class TestBounds:
+    def test_the_object_with_the_oldest_evidence_goes_first(self):
+        robot = memory(max_objects=2)
+        for stamp, name in [(3, "c"), (1, "a"), (2, "b")]:
+            sense(robot, "camera", stamp, (float(stamp), 0.0, 0.0), name)
+        assert [e.object_id for e in robot.objects()] == ["b", "c"]
+        sense(robot, "camera", 4, (3.0, 0.0, 0.0), "c")
+        assert robot.get("a") is None
+        assert sense(robot, "camera", 5, (1.0, 0.0, 0.0), "a").object_id == "a"
+        assert [e.object_id for e in robot.objects()] == ["a", "c"]
+
+    def test_messages_about_still_older_objects_are_refused(self):
+        robot = memory(max_objects=1)
+        sense(robot, "camera", 5)
+        with pytest.raises(UnfitEmbedding, match="newer evidence") as refused:
+            robot.receive(embedding(position=(9, 9, 0), held={"camera": 5}), NOW)
+        assert refused.value.kind == "full"
+        assert robot.receive(embedding(position=(9, 9, 0), held={"camera": 6}), NOW).kind == "new"
+        assert len(robot.objects()) == 1
+
+    def test_resets_do_not_pile_up(self):
+        robot = memory(max_objects=3)
+        for stamp in range(20):
+            name = sense(robot, "camera", stamp, (float(stamp), 0.0, 0.0)).object_id
+            robot.reset(name, stamp)
+        assert len(robot._objects) == len(robot._ids) == 3
+
+    def test_names_of_one_object_do_not_pile_up(self):
+        robot = memory()
+        for name in range(MOST_NAMES):
+            robot.receive(embedding(object_id=f"name {name}"), NOW)
+        before = robot.objects()
+        with pytest.raises(UnfitEmbedding, match="names for one object"):
+            robot.receive(embedding(object_id="one more"), NOW)
+        with pytest.raises(ObservationError, match="names for one object"):
+            sense(robot, "lidar", 500, object_id="one more")
+        assert robot.objects() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("object_id", {"object_id": ""}),
+        ("object_id", {"object_id": "x" * 1000}),
+        ("position", {"position": (float("nan"), 0.0, 0.0)}),
+        ("position", {"position": (0.0, 0.0)}),
+        ("position", {"position": (1e300, 0.0, 0.0)}),
+        ("stamps", {"codes": {}, "stamps": {}}),
+        ("stamps", {"stamps": {"lidar": 5}}),
+        ("stamps", {"stamps": {"camera": 5, "lidar": 5}}),
+        ("radar", {"codes": {"radar": code(0)}, "stamps": {"radar": 500}}),
+        ("camera", {"codes": {"camera": np.array([np.nan, 0.0])}}),
+        ("camera", {"codes": {"camera": np.array([np.inf, 0.0])}}),
+        ("camera", {"codes": {"camera": np.array([1e30, 1e30])}}),
+        ("camera", {"stamps": {"camera": -1}}),
+    ],
+)
+def test_an_unfit_observation_names_the_field_and_changes_nothing(field, change):
+    robot = memory()
+    sense(robot, "camera", 5)
+    before = dict(robot._objects), dict(robot._ids)
+    fit = {
+        "object_id": None,
+        "position": HERE,
+        "codes": {"camera": code(1)},
+        "stamps": {"camera": 500},
+    }
+    with pytest.raises(ObservationError, match=field):
+        robot.observe(**{**fit, **change})
+    assert (robot._objects, robot._ids) == before
+    assert robot.observe(**fit) is not None
+
+
+def test_when_the_model_fails_nothing_changes():
+    robot = memory()
+    sense(robot, "camera", 5)
+    before = dict(robot._objects), dict(robot._ids)
+    with pytest.raises(ValueError, match="size"):
+        robot.observe(None, HERE, {"lidar": np.zeros(17)}, {"lidar": 6})
+    assert (robot._objects, robot._ids) == before
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"owner": ""}, {"frame": ""}, {"max_objects": 0}, {"tolerance_ns": -1}],
+)
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(ValueError, match="must be"):
+        memory(**settings)
+
+
+class TestEmbedding:
+    def test_it_cannot_be_changed(self):
+        numbers = np.zeros(3)
+        one = embedding(mean=numbers)
+        numbers[0] = 1
+        assert one.mean[0] == 0
+        with pytest.raises(ValueError, match="read-only"):
+            one.mean[0] = 1
+        with pytest.raises(TypeError):
+            one.held["camera"] = 3
+        with pytest.raises(FrozenInstanceError):
+            one.sender = "me"
+
+    def test_equal_means_equal_bit_by_bit(self):
+        one = embedding(mean=[0.0, 1.0, 2.0])
+        assert one == embedding(mean=[0.0, 1.0, 2.0])
+        assert hash(one) == hash(embedding(mean=[0.0, 1.0, 2.0]))
+        assert one != embedding(mean=[-0.0, 1.0, 2.0])
+        assert one != replace(one, aliases=("column",))
+        assert one != "pillar"
+
+    @given(st.sets(st.text(min_size=1), min_size=1))
+    def test_the_smallest_name_is_the_id(self, names):
+        named = embedding().named(names)
+        assert named.object_id == min(names)
+        assert named.names == names
+        assert named.named(names) is named

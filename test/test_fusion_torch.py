@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exchange with a real M2VAE in torch, its weights drawn at random."""
+
+import random
+
+import numpy as np
+import torch
+from fusion_team import MODALITIES, Team
+
+from m2vae_ros.fusion.torch_engine import TorchEngine
+from m2vae_ros.sensors import VIEWS
+from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.vae.weights import Weights
+
+
+def random_engine() -> TorchEngine:
+    torch.manual_seed(0)
+    weights = Weights(
+        name="random",
+        views={m: view.to_card() for m, view in VIEWS.items()},
+        beta_vaes={
+            m: BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,), channels=(8,)))
+            if len(view.shape) > 1
+            else BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,)))
+            for m, view in VIEWS.items()
+        },
+        m2vae=M2VAE(
+            M2VAEConfig(dict.fromkeys(MODALITIES, 4), latent_dim=10, hidden=(16,), joint=8)
+        ),
+        classes=("one", "other"),
+        classifiers={"embedding": Classifier([10, 8, 2])},
+        familiar_error=dict.fromkeys(MODALITIES, 1.0),
+    )
+    for module in (weights.m2vae, *weights.beta_vaes.values()):
+        module.eval()
+    return TorchEngine(weights)
+
+
+def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():
+    engine = random_engine()
+    observations = {
+        m: np.random.default_rng(i).random(VIEWS[m].shape, dtype=np.float32)
+        for i, m in enumerate(MODALITIES)
+    }
+    codes = {m: engine.observe(m, observations[m]) for m in MODALITIES}
+    for seed in range(10):
+        order = random.Random(seed)
+        team = Team(engines=[engine] * 3)
+        for stamp, robot in enumerate(order.sample(range(6), 6)):
+            modality = MODALITIES[robot % 3]
+            place = (0.1 * stamp, 0.0, 0.0)
+            team.sense(robot % 3, place, {modality: codes[modality]}, stamp)
+            for message in range(len(team.published)):
+                if order.random() < 0.3:
+                    team.deliver(message, order.randrange(3))
+        team.deliver_the_rest(order)
+        team.assert_agreed()
+        (one,) = team.robots[0].objects()
+        assert set(one.held) == set(MODALITIES)
+        assert np.isclose(engine.classify(one.mean).sum(), 1.0)
+
+
+def test_messages_that_arrive_one_by_one_give_the_fusion_in_place_of_the_paper():
+    engine = random_engine()
+    codes = {m: np.random.default_rng(i).normal(size=4) for i, m in enumerate(MODALITIES)}
+    team = Team(engines=[engine] * 3)
+    mean, held = None, []
+    for robot, modality in enumerate(MODALITIES):
+        told = team.sense(robot, (0.0, 0.0, 0.0), {modality: codes[modality]}, robot)
+        for other in range(3):
+            team.deliver(robot, other)
+        expected = fuse_in_place(engine, mean, held, {modality: codes[modality]})
+        assert np.array_equal(told.mean, expected.mean)
+        assert np.array_equal(told.log_variance, expected.log_variance)
+        mean, held = expected.mean, [*held, modality]
+    assert len(team.published) == 3  # nothing had to be merged
