@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sets up what everything else needs: system packages, .venv with ROS 2 Kilted, and the package
+# built by colcon into install/. Does only what is missing or out of date, says what it does on
+# standard error, and may be interrupted at any point and called again.
+#
+# PYTHON=/path/to/python3 chooses the interpreter; otherwise the first suitable one is taken.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root"
+venv=$root/.venv
+needed_megabytes=4000
+
+say() { printf '%s\n' "$*" >&2; }
+fail() {
+    say "set-up: $*"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- what is up to date ---------------------------------------------------------------------------
+
+# Digests of what each step is made from: where they match the stamps, the step is done. A digest
+# holds the checkout's place, because a virtual environment and CMake's cache cannot be moved.
+environment_digest() { { echo "$venv"; cat requirements/*.txt tools/fit_wheels.py; } | sha256sum; }
+build_digest() {
+    { environment_digest; cat package.xml CMakeLists.txt cmake/* msg/* srv/*; } | sha256sum
+}
+stamp_is() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }
+environment_is_ready() {
+    stamp_is .venv/set-up "$(environment_digest)" && [ -x .venv/bin/python ]
+}
+build_is_ready() { stamp_is install/set-up "$(build_digest)"; }
+
+# --- system packages ------------------------------------------------------------------------------
+
+# Prints "MAJOR.MINOR PATH" of an interpreter that really runs (a pyenv shim may not); of a virtual
+# environment, the interpreter it was made from.
+describe_python() {
+    "$1" -c 'import sys; print("%d.%d %s" % (*sys.version_info[:2], sys._base_executable))' 2>/dev/null
+}
+
+choose_python() {
+    local candidate described seen=
+    for candidate in ${PYTHON:-python3 python3.11 python3.12 python3.13 python3.10}; do
+        described=$(describe_python "$candidate") || continue
+        case $described in
+        3.10\ * | 3.11\ * | 3.12\ * | 3.13\ *)
+            python_version=${described%% *}
+            python=${described#* }
+            return 0
+            ;;
+        esac
+        seen+="${seen:+, }$candidate is ${described%% *}"
+    done
+    if [ -z "$seen" ] && [ -z "${PYTHON:-}" ] && ! have python3; then
+        python_version=3
+        python=
+        return 0
+    fi
+    fail "needs Python 3.10 to 3.13 (${seen:-${PYTHON:-python3} does not run});" \
+        "install one, or name it: make setup PYTHON=/path/to/python3"
+}
+
+# Fills `missing` (in words) and `packages` (Debian's and Ubuntu's names).
+find_missing() {
+    missing=()
+    packages=()
+    lacks() {
+        missing+=("$1")
+        shift
+        packages+=("$@")
+    }
+    have cc || have gcc || lacks "a C compiler" gcc libc6-dev
+    have c++ || have g++ || lacks "a C++ compiler" g++
+    have make || lacks "make" make
+    have cmake || lacks "cmake" cmake
+    if [ "${MUJOCO_GL:-osmesa}" = osmesa ] && ! PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null |
+        grep -c 'libOSMesa\.so' >/dev/null; then
+        lacks "software rendering (OSMesa)" libosmesa6
+    fi
+    if [ -z "$python" ]; then
+        lacks "Python" python3 python3-dev python3-venv
+        return
+    fi
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        lacks "Python's venv module" "python$python_version-venv"
+    fi
+    if ! "$python" -c 'import os, sysconfig
+os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null; then
+        lacks "Python's header files" "python$python_version-dev"
+    fi
+}
+
+ensure_system() {
+    case $(uname -sm) in
+    'Linux x86_64') ;;
+    *) fail "ROS 2 comes here as wheels for x86-64 Linux only, this is $(uname -sm);" \
+        "use an installed ROS 2 and colcon instead" ;;
+    esac
+    choose_python
+    find_missing
+    [ ${#missing[@]} -eq 0 ] && return
+    local command="apt-get install -y --no-install-recommends ${packages[*]}"
+    if [ "$(id -u)" -eq 0 ] && have apt-get; then
+        say "set-up: installing ${packages[*]}"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive $command; } >.apt.log 2>&1 ||
+            fail "could not install ${packages[*]}: $(grep -m1 '^E:' .apt.log || tail -n1 .apt.log)"
+        rm -f .apt.log
+        hash -r
+        choose_python
+        find_missing
+        [ ${#missing[@]} -eq 0 ] && return
+    fi
+    local words
+    words=$(printf ', %s' "${missing[@]}")
+    fail "missing ${words:2}; run this as root, then try again: $command"
+}
+
+# --- .venv ----------------------------------------------------------------------------------------
+
+ensure_space() {
+    local free
+    free=$(($(df -Pk "$root" | awk 'NR == 2 { print $4 }') / 1024))
+    [ "$free" -ge $needed_megabytes ] ||
+        fail "needs $needed_megabytes MB of free disk space in $root, there are $free MB"
+}
+
+# Shows how far pip is, in one line that overwrites itself; nothing where output is no terminal.
+show_progress() {
+    if [ -t 2 ]; then
+        awk '/^ *(Collecting|Installing)/ { n++; printf "\r\033[K  %d %.66s", n, $0; fflush() }
+            END { printf "\r\033[K" }' >&2
+    else
+        cat >/dev/null
+    fi
+}
+
+explain_pip() {
+    local log=$1
+    if grep -qi 'no space left on device' "$log"; then
+        fail "the disk ran full while installing into $venv; free some space and try again"
+    elif grep -qiE 'NewConnectionError|ConnectTimeout|Read ?Timed ?out|name resolution|unreachable' \
+        "$log"; then
+        fail "no connection to the Python package index; try again when there is one" \
+            "(what is fetched already is kept; log: $log)"
+    fi
+    fail "pip failed: $(grep -m1 '^ERROR:' "$log" || tail -n1 "$log") (log: $log)"
+}
+
+install_wheels() {
+    local log=$root/.pip.log
+    # The disk that was checked is the one that is used: wheels are unpacked beside .venv.
+    local temporary=${TMPDIR:-$venv/tmp}
+    mkdir -p "$temporary"
+    TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
+        --no-input -r requirements/base.txt -r requirements/ros.txt -r requirements/dev.txt \
+        -c requirements/lock.txt 2>&1 | tee "$log" | show_progress || explain_pip "$log"
+    rm -rf "$log" "$venv/tmp"
+}
+
+ensure_environment() {
+    environment_is_ready && return
+    ensure_system
+    # An environment that was interrupted, moved, or has lost its Python is made anew; what pip
+    # fetched is in pip's own cache.
+    if [ -e "$venv" ] && { [ -e "$venv/incomplete" ] ||
+        ! "$venv/bin/python" -c 'import pip' 2>/dev/null ||
+        ! head -n1 "$venv/bin/pip" | grep -qF "$venv/"; }; then
+        rm -rf "$venv"
+    fi
+    if [ ! -e "$venv" ]; then
+        ensure_space
+        say "set-up: making .venv with Python $python_version ($python)"
+        mkdir "$venv"
+        touch "$venv/incomplete"
+        "$python" -m venv "$venv" || fail "$python could not make a virtual environment in $venv"
+    fi
+    say "set-up: installing ROS 2, torch and the other requirements into .venv (minutes)"
+    touch "$venv/incomplete"
+    install_wheels
+    "$venv/bin/python" tools/fit_wheels.py
+    environment_digest >"$venv/set-up"
+    rm "$venv/incomplete"
+}
+
+# --- install/ -------------------------------------------------------------------------------------
+
+ensure_build() {
+    build_is_ready && return
+    ensure_system
+    say "set-up: building messages and package into install/ (half a minute)"
+    # Built from nothing: it is quick, and a message that was renamed leaves nothing behind.
+    rm -rf build install
+    # shellcheck source=tools/environment.sh
+    (. tools/environment.sh && colcon build --merge-install --symlink-install \
+        --event-handlers console_cohesion+ --cmake-args -DBUILD_TESTING=OFF \
+        "-DPython3_EXECUTABLE=$root/.venv/bin/python") >.colcon.log 2>&1 || {
+        say "$(grep -vE '^(Starting|Finished)' .colcon.log | tail -n 30)"
+        fail "colcon could not build the package (log: $root/.colcon.log)"
+    }
+    rm .colcon.log
+    build_digest >install/set-up
+}
+
+if environment_is_ready && build_is_ready; then
+    exit 0
+fi
+# One set-up at a time: a second one waits, and then finds everything done.
+exec 9>.set-up.lock
+if ! flock -n 9; then
+    say "set-up: waiting for another set-up of this checkout"
+    flock 9
+fi
+ensure_environment
+ensure_build
+say "set-up: ready"
