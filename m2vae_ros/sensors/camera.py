@@ -32,7 +32,7 @@ class CameraView:
     width: int = 64
     height: int = 16
     elevation_min: float = 0.0
-    elevation_max: float = 20.0
+    elevation_max: float = 15.0
     horizontal_fov: float = 80.0
 
     def __post_init__(self) -> None:

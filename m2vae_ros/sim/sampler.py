@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples for training and evaluation: random objects, sensed by the robots' own sensors.
+
+One object at a time stands in the arena of the world file, at one of the places where objects stand
+there. Each sensor looks at it from a viewpoint of its own, because robots with different sensors
+meet an object at different times. Readings get the sensors' noise and go through the views, as
+those of the running robots do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from m2vae_ros.data.amiro import CLASSES, AmiroSamples
+from m2vae_ros.resources import resource
+from m2vae_ros.sensors import MODALITIES, VIEWS
+from m2vae_ros.sim.backend import mujoco
+from m2vae_ros.sim.mujoco_world import compile_world, geom_name
+from m2vae_ros.sim.noise import SensorNoise
+from m2vae_ros.sim.objects import DrawnObject, ObjectVariety, attributes_of, class_of
+from m2vae_ros.sim.robots import Robot
+from m2vae_ros.sim.sensors import Eyes, Rays
+from m2vae_ros.sim.viewpoints import VIEWPOINTS
+from m2vae_ros.sim.world import (
+    Box,
+    Collision,
+    Cylinder,
+    Link,
+    Model,
+    Pose,
+    Visual,
+    World,
+    WorldError,
+    read_world,
+)
+
+_REPORT_EVERY = 50
+_BELOW_THE_FLOOR = -10.0
+
+
+def sample(
+    count: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+    world_path: str | os.PathLike[str] | None = None,
+) -> AmiroSamples:
+    """Draw samples. The classes are balanced: each block of eight samples has one of each.
+
+    Args:
+        count: how many.
+        seed: the same seed gives the same samples, and fewer samples are the first of more.
+        progress: called now and then with the number of samples drawn since its last call.
+        world_path: the world file; the package's own `worlds/amiro.world` by default.
+
+    Raises:
+        ValueError: count or seed is negative.
+        WorldError: the world cannot be read, or lacks objects or a robot with all the sensors.
+    """
+    if count < 0 or seed < 0:
+        raise ValueError(f"count and seed must not be negative, not {count} and {seed}")
+    world = read_world(resource("worlds/amiro.world") if world_path is None else world_path)
+    variety = ObjectVariety.of(world)
+    studio = Studio(world, variety.height, SensorNoise())
+    camera = np.empty((count, *VIEWS["camera"].shape), dtype=np.uint8)
+    lidar = np.empty((count, *VIEWS["lidar"].shape), dtype=np.float32)
+    reflectance = np.empty((count, *VIEWS["reflectance"].shape), dtype=np.float32)
+    attributes = np.empty((count, 3), dtype=np.int64)
+    try:
+        for index in range(count):
+            block, position = divmod(index, len(CLASSES))
+            if position == 0:
+                order = np.random.default_rng([seed, 0, block]).permutation(len(CLASSES))
+            rng = np.random.default_rng([seed, 1, index])
+            item = variety.draw(attributes_of(int(order[position])), rng)
+            attributes[index] = item.attributes
+            studio.show(item)
+            camera[index] = np.rint(studio.camera(rng) * 255.0)
+            lidar[index] = studio.lidar(rng)
+            reflectance[index] = studio.reflectance(rng)
+            done = index + 1
+            if progress is not None and (done % _REPORT_EVERY == 0 or done == count):
+                progress(done - (index // _REPORT_EVERY) * _REPORT_EVERY)
+    finally:
+        studio.close()
+    return AmiroSamples(camera, lidar, reflectance, attributes)
+
+
+class Studio:
+    """The arena with one robot that carries every sensor and one object that can be any.
+
+    Args:
+        world: the arena and the robot are taken from it.
+        height: of the objects, metres.
+        noise: of the sensors.
+
+    Raises:
+        WorldError: no robot of the world has all the sensors.
+    """
+
+    def __init__(self, world: World, height: float, noise: SensorNoise) -> None:
+        rig = _robot_with_all_sensors(world)
+        arena = [model for model in world.models if model.static and class_of(model) is None]
+        self._shapes = [
+            _pillar("cylinder", Cylinder(1.0, height)),
+            _pillar("box", Box((1.0, 1.0, height))),
+        ]
+        scene = replace(world, models=(*arena, *self._shapes, rig))
+        self._world = compile_world(scene)
+        self._model = self._world.model
+        self._data = mujoco.MjData(self._model)
+        self._height = height
+        self._noise = noise
+        self._robot = Robot(self._model, rig)
+        self._sensors = {sensor.name: sensor for sensor in rig.links[0].sensors}
+        self._eyes = Eyes(self._model)
+        self._lidar = Rays(self._world, rig, self._sensors["lidar"])
+        self._reflectance = Rays(self._world, rig, self._sensors["reflectance"])
+        self._place = (0.0, 0.0)
+
+    def show(self, item: DrawnObject) -> None:
+        """Put this object into the arena, in place of the one before."""
+        self._place = (item.x, item.y)
+        for shape, model in enumerate(self._shapes):
+            link = model.links[0]
+            body = self._model.body(f"{model.name}/{link.name}").id
+            if shape != item.attributes[1]:
+                self._model.body_pos[body] = item.x, item.y, _BELOW_THE_FLOOR
+                continue
+            self._model.body_pos[body] = item.x, item.y, self._height / 2.0
+            half = item.yaw / 2.0
+            self._model.body_quat[body] = np.cos(half), 0.0, 0.0, np.sin(half)
+            visual = geom_name(model, link, "visual", "pillar")
+            collision = geom_name(model, link, "collision", "pillar")
+            for name in (visual, collision):
+                self._resize(self._model.geom(name).id, shape, item.width / 2.0)
+            self._model.mat_rgba[self._model.material(visual).id, :3] = item.colour
+            self._world.retro[self._model.geom(collision).id] = item.laser_retro
+
+    def _resize(self, geom: int, shape: int, half_width: float) -> None:
+        extents = np.array([half_width, half_width, self._height / 2.0])
+        self._model.geom_size[geom] = (
+            (half_width, self._height / 2.0, 0.0) if shape == 0 else extents
+        )
+        # What MuJoCo derived from the size when compiling, to rule out hits quickly.
+        self._model.geom_aabb[geom, 3:] = extents
+        self._model.geom_rbound[geom] = np.linalg.norm(extents if shape else extents[1:])
+
+    def camera(self, rng: np.random.Generator) -> np.ndarray:
+        """The camera's view of the object from a random viewpoint, float32 (3, 16, 64)."""
+        self._look("camera", rng)
+        image = self._eyes.read(self._data, self._robot.name, self._sensors["camera"])
+        return VIEWS["camera"](self._noise.image(image, rng))
+
+    def lidar(self, rng: np.random.Generator) -> np.ndarray:
+        """The LiDAR's view of the object from a random viewpoint, float32 (227,)."""
+        self._look("lidar", rng)
+        ranges, _ = self._lidar.read(self._data)
+        sensor = self._lidar.sensor
+        return VIEWS["lidar"](
+            self._noise.ranges(ranges, rng), sensor.angle_min, sensor.angle_increment
+        )
+
+    def reflectance(self, rng: np.random.Generator) -> np.ndarray:
+        """The proximity sensors' view of the object from a random viewpoint, float32 (8,)."""
+        self._look("reflectance", rng)
+        _, intensities = self._reflectance.read(self._data)
+        return VIEWS["reflectance"](self._noise.intensities(intensities, rng))
+
+    def _look(self, modality: str, rng: np.random.Generator) -> None:
+        self._robot.place(self._data, *VIEWPOINTS[modality].draw(*self._place, rng))
+        mujoco.mj_kinematics(self._model, self._data)
+        if modality == "camera":
+            mujoco.mj_comPos(self._model, self._data)  # the camera's pose is computed after it
+            mujoco.mj_camlight(self._model, self._data)
+
+    def close(self) -> None:
+        """Give the drawing context back."""
+        self._eyes.close()
+
+
+def _robot_with_all_sensors(world: World) -> Model:
+    for model in world.models:
+        names = {sensor.name for link in model.links for sensor in link.sensors}
+        if not model.static and names.issuperset(MODALITIES):
+            return replace(model, pose=Pose((0.0, 0.0, model.pose.position[2])))
+    raise WorldError(f"{world.name}: no robot has the sensors {', '.join(MODALITIES)}")
+
+
+def _pillar(name: str, geometry: Box | Cylinder) -> Model:
+    """An object whose size, colour and place are set for each sample."""
+    visual = Visual("pillar", Pose(), geometry, (0.0, 0.0, 0.0))
+    collision = Collision("pillar", Pose(), geometry, 0.0)
+    link = Link("pillar", Pose(), None, None, (visual,), (collision,), ())
+    return Model(f"sampled_{name}", True, Pose(), (link,))
