@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of a robot's fusion node; config/fusion.yaml shows them with their defaults."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from m2vae_ros.nodes.messages import SENSORS
+from m2vae_ros.nodes.parameters import ParameterError, parameter
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """When a sensor looks at an object, and how often the same one is sensed again."""
+
+    max_distance: float = parameter(1.0, "Metres from robot to object.", minimum=0.0)
+    max_bearing: float = parameter(
+        0.1, "Radians between straight ahead and the object.", minimum=0.0, maximum=math.pi
+    )
+    refresh_period: float = parameter(
+        2.0, "Seconds until an object sensed by this robot is sensed again.", minimum=0.0
+    )
+
+
+@dataclass(frozen=True)
+class KnownObjects:
+    """Where objects are known to be; without any, objects are found by LiDAR or told by others."""
+
+    names: tuple[str, ...] = parameter((), "Name of each object.")
+    x: tuple[float, ...] = parameter((), "Metres, in the frame of the odometry.")
+    y: tuple[float, ...] = parameter((), "Metres, in the frame of the odometry.")
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.x) == len(self.y):
+            raise ParameterError(
+                f"parameter objects: {len(self.names)} names, {len(self.x)} x and "
+                f"{len(self.y)} y: must be equally many"
+            )
+        if len(set(self.names)) < len(self.names) or "" in self.names:
+            raise ParameterError("parameter objects.names: each must be there, and once")
+
+
+@dataclass(frozen=True)
+class FusionParameters:
+    """See the descriptions; `ros2 param describe` shows them too."""
+
+    robot: str = parameter(
+        "", "Name of the robot, which signs its embeddings; empty: the node's namespace."
+    )
+    weights: str = parameter(
+        "amiro", "Folder of the weights; a bare name is looked up in the package's models."
+    )
+    modalities: tuple[str, ...] = parameter(
+        tuple(SENSORS), f"Sensors of this robot, of {', '.join(SENSORS)}."
+    )
+    frame: str = parameter("map", "Frame of the odometry and of all positions, one for the team.")
+    gate: float = parameter(
+        0.3, "Metres between two places that are one object.", minimum=0.01, maximum=100.0
+    )
+    max_speed: float = parameter(
+        0.05, "m/s; a robot that drives faster does not sense.", minimum=0.0
+    )
+    max_turn: float = parameter(
+        0.1, "rad/s; a robot that turns faster does not sense.", minimum=0.0
+    )
+    max_surprise: float = parameter(
+        2.0,
+        "Reconstruction error, in units of what 99.9 % of the training data stay below, up to "
+        "which an observation is believed.",
+        minimum=0.0,
+    )
+    period: float = parameter(
+        0.1, "Seconds; what arrives within one is fused together.", minimum=0.001, maximum=10.0
+    )
+    stamp_tolerance: float = parameter(
+        0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
+    )
+    camera: Gaze = Gaze(max_distance=0.86)
+    lidar: Gaze = Gaze(max_distance=0.55)
+    reflectance: Gaze = Gaze(max_distance=0.40)
+    objects: KnownObjects = KnownObjects()
+
+    def __post_init__(self) -> None:
+        for modality in self.modalities:
+            if modality not in SENSORS:
+                raise ParameterError(
+                    f"parameter modalities: {modality!r} is not one of {', '.join(SENSORS)}"
+                )
+        if not self.frame:
+            raise ParameterError("parameter frame: is empty")
+
+    def gaze(self, modality: str) -> Gaze:
+        """The gaze of a modality's sensor."""
+        return getattr(self, modality)

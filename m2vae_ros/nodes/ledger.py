@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node received, used and dropped, and why: no message ever stops a node."""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from m2vae_ros.fusion.validation import UnfitEmbedding
+from m2vae_ros.sensors import ObservationError
+
+REPEAT_AFTER = 30.0
+"""Seconds until a reason that still occurs is reported again."""
+
+MOST_REASONS = 200
+"""A sender of ever new nonsense must not fill the memory."""
+
+
+class Ledger:
+    """Counts messages, and says of each reason for a drop once what it is.
+
+    Attributes:
+        counts: "received TOPIC", "dropped TOPIC: KIND", and whatever the node adds.
+        last_error: the last reason for a drop; empty if nothing was dropped.
+    """
+
+    def __init__(self, logger: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: Counter[str] = Counter()
+        self.last_error = ""
+        self._logger = logger
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped."""
+        return sum(n for name, n in self.counts.items() if name.startswith("dropped "))
+
+    def guarded(self, topic: str, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+        """The callback of a subscription, counting what comes in, and within `guard`."""
+
+        def receive(message: Any) -> None:
+            self.counts[f"received {topic}"] += 1
+            with self.guard(topic):
+                callback(message)
+
+        return receive
+
+    @contextmanager
+    def guard(self, topic: str) -> Iterator[None]:
+        """Whatever goes wrong inside is a drop of a message of that topic, and ends there."""
+        try:
+            yield
+        except UnfitEmbedding as error:
+            self.drop(topic, error.kind, error.reason)
+        except ObservationError as error:
+            self.drop(topic, str(error).split(":")[0], str(error))
+        except Exception as error:
+            self.drop(topic, "unexpected", f"{error!r}", traceback.format_exc())
+
+    def drop(self, topic: str, kind: str, reason: str, details: str = "") -> None:
+        """Count a message that is not used, and warn unless the like was said lately."""
+        self.counts[f"dropped {topic}: {kind}"] += 1
+        self.last_error = f"{topic}: {reason}"
+        # Numbers differ from message to message; the reason is the same.
+        sentence = f"{topic}: {re.sub('[-+.0-9]+', '#', reason)}"
+        now = self._clock()
+        if now - self._said.get(sentence, -REPEAT_AFTER) < REPEAT_AFTER:
+            return
+        if len(self._said) >= MOST_REASONS:
+            self._said.clear()
+        self._said[sentence] = now
+        self._logger.warning(
+            f"dropped a message of {topic}: {reason}" + f"\n{details}" * bool(details)
+        )

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Qualities of service, one for each kind of topic."""
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+NEWEST_READING = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""A sensor: only the newest reading is of use, a lost one is not missed."""
+
+LATEST_OF_ONE_OBJECT = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""A writer for each object with this: who joins late gets the latest embedding of every object."""
+
+EMBEDDINGS = QoSProfile(
+    depth=1000,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Who reads them; deep enough for all objects of all robots at once when joining."""
+
+EVERY_ONE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+"""Small results of which none should be missed."""
