@@ -35,13 +35,17 @@ class Robot:
         self._servos = [
             mujoco_model.actuator(f"{model.name}/{axis}").id for axis in ("x", "y", "yaw")
         ]
-        self._command = (0.0, 0.0)
-        self._commanded_at = -math.inf
+        self.stop()
 
     def place(self, data: mujoco.MjData, x: float, y: float, yaw: float) -> None:
         """Put the robot somewhere (metres, radians), at rest."""
         data.qpos[self._qpos] = x, y, yaw
         data.qvel[self._qvel] = 0.0
+
+    def stop(self) -> None:
+        """Forget the command."""
+        self._command = (0.0, 0.0)
+        self._commanded_at = -math.inf
 
     def command(self, linear: float, angular: float, time: float) -> None:
         """Take a velocity in the robot's own frame, m/s forwards and rad/s counter-clockwise.
@@ -66,7 +70,7 @@ class Robot:
     def drive(self, data: mujoco.MjData) -> None:
         """Set the servos for the next step."""
         linear, angular = self._command
-        # Half a step of tolerance, because simulated time is a sum of many steps.
+        # Simulated time is a sum of many steps, so not exactly what it should be.
         if data.time - self._commanded_at > COMMAND_TIMEOUT - 1e-9:
             linear, angular = 0.0, 0.0
         yaw = data.qpos[self._qpos[2]]
