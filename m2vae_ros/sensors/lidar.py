@@ -12,18 +12,23 @@ from m2vae_ros.sensors.observation import ObservationError
 # Angles in a LaserScan are float32; a direction this close to a beam (in beams) is that beam.
 _SNAP = 0.01
 
+# The mean of so many of the shortest ranges is the distance of the nearest point.
+_NEAREST = 5
+
 
 @dataclass(frozen=True)
 class LidarView:
-    """The ranges at equally spaced directions around straight ahead, near ones only.
+    """The relief of what is nearest, at equally spaced directions around straight ahead.
 
-    With the defaults these are the 227 beams within ±40° of a Hokuyo URG with 683 beams over ±120°,
-    as they are. A scan with other beams is interpolated.
+    With the defaults these are the 227 beams within ±40° of a Hokuyo URG with 683 beams over ±120°;
+    a scan with other beams is interpolated. Each range becomes the depth behind the nearest point:
+    what tells a round front from a flat one are centimetres, which would drown in the distance.
 
     Attributes:
         beams: number of directions.
         half_angle: direction of the outermost beams, radians left and right of straight ahead.
-        max_range: metres; what is farther, infinite or not a number is "nothing there".
+        max_range: metres; what is farther, not positive or not a number is "nothing there".
+        depth: metres behind the nearest point that become 1; what is deeper is cut off.
     """
 
     kind: ClassVar[str] = "lidar"
@@ -31,14 +36,16 @@ class LidarView:
     beams: int = 227
     half_angle: float = 113 * math.radians(240.0) / 682
     max_range: float = 0.8
+    depth: float = 0.15
 
     def __post_init__(self) -> None:
         if self.beams < 2:
             raise ValueError(f"beams must be at least 2, not {self.beams}")
         if not 0.0 < self.half_angle < math.pi:
             raise ValueError(f"half_angle must be in (0, pi), not {self.half_angle}")
-        if not 0.0 < self.max_range < math.inf:
-            raise ValueError(f"max_range must be positive, not {self.max_range}")
+        for name in ("max_range", "depth"):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
 
     @property
     def shape(self) -> tuple[int]:
@@ -63,29 +70,40 @@ class LidarView:
             angle_increment: angle from beam to beam, radians; negative for a clockwise scan.
 
         Returns:
-            float32 (beams,) in [0, 1], in units of max_range; 1 is "nothing there".
+            float32 (beams,) in [0, 1]: 0 at the nearest point, 1 where nothing is or what is there
+            lies `depth` or more behind it.
 
         Raises:
             ObservationError: no beams, nothing but NaN, angles that are no numbers or that do not
                 cover the directions of this view.
         """
-        values = self._normalised(ranges)
+        values = self._near(ranges)
         position, neighbour = self._positions(len(values), float(angle_min), float(angle_increment))
         left = np.floor(position).astype(int)
         weight = position - left
         a, b = values[left], values[neighbour(left)]
         nearest = np.where(weight < 0.5, a, b)
-        both_hit = (a < 1.0) & (b < 1.0)
-        return np.where(both_hit, a + weight * (b - a), nearest).astype(np.float32)
+        both_hit = np.isfinite(a) & np.isfinite(b)
+        with np.errstate(invalid="ignore"):  # inf - inf, not taken
+            profile = np.where(both_hit, a + weight * (b - a), nearest)
+        return self._relief(profile).astype(np.float32)
 
-    def _normalised(self, ranges: np.ndarray) -> np.ndarray:
+    def _relief(self, profile: np.ndarray) -> np.ndarray:
+        """Depths behind the nearest point, for which a few beams stand, since each is noisy."""
+        few = np.sort(profile)[:_NEAREST]
+        few = few[np.isfinite(few)]
+        if few.size == 0:
+            return np.ones_like(profile)
+        return np.clip((profile - few.mean()) / self.depth, 0.0, 1.0)
+
+    def _near(self, ranges: np.ndarray) -> np.ndarray:
+        """The ranges in metres, infinite where nothing is near."""
         ranges = np.asarray(ranges, dtype=np.float64)
         if ranges.ndim != 1 or ranges.size == 0:
             raise ObservationError(f"ranges: shape {ranges.shape}, expected one row of beams")
         if np.isnan(ranges).all():
             raise ObservationError("ranges: every value is NaN")
-        values = np.where(np.isnan(ranges), np.inf, ranges) / self.max_range
-        return np.clip(values, 0.0, 1.0)
+        return np.where((ranges > 0.0) & (ranges < self.max_range), ranges, np.inf)
 
     def _positions(self, count: int, first: float, step: float):
         """Where among `count` beams the directions lie, and the beam after a given one."""
