@@ -5,6 +5,10 @@
 
 venv=${root:?}/.venv
 site=$(echo "$venv"/lib/python3.*/site-packages)
+# Libraries and Python modules of a ROS 2 that was sourced before are another build's.
+if [ "${AMENT_PREFIX_PATH:-$root/install:$venv}" != "$root/install:$venv" ]; then
+    unset LD_LIBRARY_PATH PYTHONPATH RMW_IMPLEMENTATION
+fi
 export VIRTUAL_ENV=$venv
 export PATH=$root/install/bin:$venv/bin:$PATH
 # The wheels and the package built here are two ament prefixes, this one first.

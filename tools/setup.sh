@@ -208,7 +208,7 @@ if environment_is_ready && build_is_ready; then
     exit 0
 fi
 # One set-up at a time: a second one waits, and then finds everything done.
-exec 9>.set-up.lock
+exec 9<tools/setup.sh
 if ! flock -n 9; then
     say "set-up: waiting for another set-up of this checkout"
     flock 9

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each target works alone on a bare machine: ./run sets up what is missing first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint clean distclean
+
+# Options for pytest, e.g. make test TESTS="-k fusion"
+TESTS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "./run CMD...    runs any command in the environment, e.g. ./run m2vae --help"
+
+setup: ## system packages (as root), .venv with ROS 2, messages and package; only what is missing
+	@tools/setup.sh
+
+demo: ## simulator and three robots over ROS 2, in under 90 seconds
+	@./run m2vae demo
+
+test: lint ## style, imports, all tests, the fast ones first
+	@./run python -m pytest -m "" $(TESTS)
+
+bench: ## accuracy of the fused embeddings on fresh samples, the table of the README
+	@./run m2vae evaluate amiro
+
+lint: ## style, likely bugs, and that rooms import downwards only
+	@./run ruff check .
+	@./run ruff format --check .
+	@./run lint-imports --no-logo
+	@for script in run .ci/run tools/*.sh; do bash -n $$script || exit 1; done
+
+clean: ## removes what was built, keeps .venv
+	rm -rf build install log dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache \
+		.hypothesis .apt.log .colcon.log .pip.log
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## removes .venv too
+	rm -rf .venv
