@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import os
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,20 +116,23 @@ class AmiroSamples:
         Raises:
             DataError: no such file, not samples, cut off or corrupt.
         """
+        if not os.path.isfile(path):
+            raise DataError(f"{path}: no such file")
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: not an .npz file, or cut off")
         try:
-            archive = np.load(path, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError("format: missing, this is no file of AMiRo samples")
-            with archive:
+            with zipfile.ZipFile(path) as archive:
+                # numpy reads to the end of the values, not to the checksum behind them.
+                if (spoilt := archive.testzip()) is not None:
+                    raise DataError(f"{spoilt.removesuffix('.npy')}: corrupt, its checksum differs")
+            with np.load(path, allow_pickle=False) as archive:
                 if "format" not in archive:
-                    raise DataError("format: missing, this is no file of AMiRo samples")
+                    raise DataError("format: missing, these are no AMiRo samples")
                 if str(archive["format"]) != _FORMAT:
                     raise DataError(f"format: {str(archive['format'])!r}, expected {_FORMAT!r}")
                 missing = [name for name in _LAYOUT if name not in archive]
                 if missing:
                     raise DataError(f"{missing[0]}: missing")
-                return cls(**{name: archive[name] for name in _LAYOUT})
-        except FileNotFoundError as error:
-            raise DataError(f"{path}: no such file") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+                return cls(**{name: np.asarray(archive[name]) for name in _LAYOUT})
+        except Exception as error:  # numpy and zipfile have a dozen for a spoilt file
             raise DataError(f"{path}: {error}") from error
