@@ -66,7 +66,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
             left += [f"segment {path}" for path in sorted(_abandoned(_dds_segments() - before))]
         return left
 
-    deadline = time.monotonic() + 10  # processes that were told to stop may still be at it
+    deadline = time.monotonic() + 5  # processes that were told to stop may still be at it
     while (left := left_behind()) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid in _processes_of(session):
