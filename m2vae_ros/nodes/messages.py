@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, Twist
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image, LaserScan
 
@@ -97,6 +97,17 @@ def motion(message: Odometry) -> Motion:
     if not 0.9 < math.hypot(q.x, q.y, q.z, q.w) < 1.1:
         raise ObservationError("pose.pose.orientation: not a unit quaternion")
     return found
+
+
+def velocity(message: Twist) -> tuple[float, float]:
+    """Forwards in m/s and counter-clockwise in rad/s.
+
+    Raises:
+        ObservationError: one of them is not finite.
+    """
+    if not (math.isfinite(message.linear.x) and math.isfinite(message.angular.z)):
+        raise ObservationError("linear.x, angular.z: not finite")
+    return message.linear.x, message.angular.z
 
 
 def embedding_message(embedding: Embedding) -> LatentEmbedding:

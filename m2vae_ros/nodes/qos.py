@@ -6,6 +6,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 NEWEST_READING = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """A sensor: only the newest reading is of use, a lost one is not missed."""
 
+STATE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+"""What a robot does now: odometry out, velocity in. Offered reliably, it suits every reader."""
+
 LATEST_OF_ONE_OBJECT = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated AMiRo world as a ROS 2 node: /clock, and each robot's topics below its name."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ament_index_python.packages import get_package_share_directory
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, LaserScan
+
+from m2vae_ros.nodes import messages, qos
+from m2vae_ros.nodes.images import image_message
+from m2vae_ros.nodes.ledger import Ledger
+from m2vae_ros.nodes.messages import SENSORS
+from m2vae_ros.nodes.parameters import declare, parameter, read
+from m2vae_ros.nodes.process import run
+from m2vae_ros.sim.simulation import Simulation, SimulationError
+from m2vae_ros.sim.world import CameraSensor, RaySensor
+
+CYCLE = 0.025
+"""Simulated seconds between two messages on /clock; whatever is published is due at one of them."""
+
+ODOMETRY_PERIOD = 0.05
+
+
+@dataclass(frozen=True)
+class SimulatorParameters:
+    """See the descriptions; `ros2 param describe` shows them too."""
+
+    world: str = parameter("", "World file (SDF); empty: the package's worlds/amiro.world.")
+    robots: tuple[str, ...] = parameter(
+        (),
+        "Which robots there are and what each senses, as robot/sensor, one for each sensor; empty: "
+        "all robots of the world with all their sensors.",
+    )
+    real_time_factor: float = parameter(
+        1.0,
+        "Simulated seconds for each second, at most: a slow machine simulates slower.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
+    frame: str = parameter("map", "Frame of the odometry; it is that of the world.")
+
+
+@dataclass
+class Output:
+    """Something to publish every so often, if anybody listens."""
+
+    period: float
+    wanted: Callable[[], bool]
+    publish: Callable[[], None]
+    due: float = 0.0
+
+
+class AmiroSimNode(Node):
+    """Steps the world and publishes what is due; time stands still while nobody steps it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("amiro_sim", **options)
+        declare(self, SimulatorParameters)
+        settings = read(self, SimulatorParameters)
+        self._frame = settings.frame
+        self._ledger = Ledger(self.get_logger())
+        world = settings.world or Path(get_package_share_directory("m2vae_ros")) / (
+            "worlds/amiro.world"
+        )
+        self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
+        # A slow reader must not miss the time: reliable, but only the latest counts.
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
+        self._outputs: list[Output] = []
+        for robot, sensors in self._simulation.robots.items():
+            self._add_robot(robot)
+            for sensor in sensors:
+                if sensor in SENSORS:
+                    self._add_sensor(robot, sensor)
+        # Simulated time cannot drive itself.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(CYCLE / settings.real_time_factor, self._cycle, clock=steady)
+
+    def destroy_node(self) -> None:
+        """Give back the drawing context, too."""
+        self._simulation.close()
+        super().destroy_node()
+
+    def _add_robot(self, robot: str) -> None:
+        topic = f"/{robot}/cmd_vel"
+        drive = self._ledger.guarded(topic, partial(self._on_velocity, robot))
+        self.create_subscription(Twist, topic, drive, qos.NEWEST_READING)
+        odometry = self.create_publisher(Odometry, f"/{robot}/odom", qos.STATE)
+        self._outputs.append(
+            Output(
+                ODOMETRY_PERIOD,
+                lambda: odometry.get_subscription_count() > 0,
+                lambda: odometry.publish(self._odometry(robot)),
+            )
+        )
+
+    def _add_sensor(self, robot: str, modality: str) -> None:
+        sensor, kind = self._simulation.sensor(robot, modality), SENSORS[modality]
+        topic = f"/{robot}/{kind.topic}"
+        publisher = self.create_publisher(kind.message, topic, qos.NEWEST_READING)
+        wanted = lambda: publisher.get_subscription_count() > 0  # noqa: E731
+        if isinstance(sensor, CameraSensor):
+            info_topic = topic.rpartition("/")[0] + "/camera_info"
+            info = self.create_publisher(CameraInfo, info_topic, qos.NEWEST_READING)
+
+            def publish() -> None:
+                image = image_message(self._simulation.image(robot))
+                publisher.publish(self._stamped(image, robot, modality))
+                info.publish(self._stamped(camera_info(sensor), robot, modality))
+        else:
+            read_rays = {
+                "lidar": lambda: (self._simulation.scan(robot), None),
+                "reflectance": lambda: (None, self._simulation.reflectance(robot)),
+            }[modality]
+
+            def publish() -> None:
+                scan = scan_message(sensor, *read_rays())
+                publisher.publish(self._stamped(scan, robot, modality))
+
+        self._outputs.append(Output(1.0 / sensor.update_rate, wanted, publish))
+
+    def _cycle(self) -> None:
+        self._simulation.step(CYCLE)
+        now = self._simulation.time
+        self._clock_topic.publish(ClockMessage(clock=self._stamp))
+        for output in self._outputs:
+            if now < output.due - CYCLE / 2:
+                continue
+            output.due = max(output.due + output.period, now)
+            if output.wanted():
+                output.publish()
+
+    def _on_velocity(self, robot: str, message: Twist) -> None:
+        self._simulation.command(robot, *messages.velocity(message))
+
+    @property
+    def _stamp(self):
+        return messages.stamp(round(self._simulation.time * messages.NANOSECONDS))
+
+    def _stamped(self, message: Any, robot: str, sensor: str) -> Any:
+        message.header.stamp = self._stamp
+        message.header.frame_id = f"{robot}/{sensor}"
+        return message
+
+    def _odometry(self, robot: str) -> Odometry:
+        message = Odometry(child_frame_id=f"{robot}/base_link")
+        message.header.stamp, message.header.frame_id = self._stamp, self._frame
+        x, y, yaw = self._simulation.pose(robot)
+        message.pose.pose.position.x, message.pose.pose.position.y = x, y
+        message.pose.pose.orientation.z = math.sin(yaw / 2.0)
+        message.pose.pose.orientation.w = math.cos(yaw / 2.0)
+        twist = message.twist.twist
+        twist.linear.x, twist.linear.y, twist.angular.z = self._simulation.twist(robot)
+        return message
+
+
+def robots_of(entries: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:
+    """Robot -> sensors of ("amiro1/camera", ...); None, which is all, if there are no entries.
+
+    Raises:
+        SimulationError: an entry is not of that form.
+    """
+    robots: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        robot, slash, sensor = entry.partition("/")
+        if not (robot and slash and sensor):
+            raise SimulationError(f"parameter robots: {entry!r} is not of the form robot/sensor")
+        robots[robot] = (*robots.get(robot, ()), sensor)
+    return robots or None
+
+
+def camera_info(sensor: CameraSensor) -> CameraInfo:
+    """The pinhole of a simulated camera, without distortion."""
+    focal = sensor.width / 2.0 / math.tan(sensor.horizontal_fov / 2.0)
+    cx, cy = sensor.width / 2.0, sensor.height / 2.0
+    return CameraInfo(
+        width=sensor.width,
+        height=sensor.height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def scan_message(
+    sensor: RaySensor, ranges: np.ndarray | None, intensities: np.ndarray | None
+) -> LaserScan:
+    """A scan of ranges or intensities, without its header."""
+    return LaserScan(
+        angle_min=sensor.angle_min,
+        angle_max=sensor.angle_max,
+        angle_increment=sensor.angle_increment,
+        scan_time=1.0 / sensor.update_rate,
+        range_min=sensor.range_min,
+        range_max=sensor.range_max,
+        ranges=[] if ranges is None else ranges,
+        intensities=[] if intensities is None else intensities,
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop; returns the exit status."""
+    return run(AmiroSimNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
