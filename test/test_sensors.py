@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The views: from raw readings to what the model takes."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2vae_ros.sensors import (
+    MODALITIES,
+    VIEWS,
+    CameraView,
+    LidarView,
+    ObservationError,
+    ReflectanceView,
+    views_from_card,
+)
+
+URG = (math.radians(-120.0), math.radians(240.0 / 682))
+
+
+def profile(angles: np.ndarray) -> np.ndarray:
+    """A smooth wall with a relief, nearest straight ahead."""
+    return 0.4 + 0.3 * np.sin(angles / 2.0) ** 2 + 0.01 * np.sin(3.0 * angles)
+
+
+def relief(view: LidarView, ranges: np.ndarray) -> np.ndarray:
+    return np.clip((ranges - np.sort(ranges)[:5].mean()) / view.depth, 0.0, 1.0)
+
+
+def test_views_give_the_shapes_they_promise():
+    camera = VIEWS["camera"](np.zeros((480, 640, 3), np.uint8))
+    lidar = VIEWS["lidar"](np.full(683, np.inf), *URG)
+    reflectance = VIEWS["reflectance"](np.zeros(8))
+    for modality, result in zip(MODALITIES, (camera, lidar, reflectance), strict=True):
+        assert result.shape == VIEWS[modality].shape
+        assert result.dtype == np.float32
+
+
+def test_views_survive_their_card():
+    card = json.loads(json.dumps({name: view.to_card() for name, view in VIEWS.items()}))
+    assert views_from_card(card) == VIEWS
+
+
+def test_a_view_of_ones_own_sensor_may_have_any_name():
+    views = views_from_card({"rear_lidar": {"kind": "lidar", "beams": 90, "max_range": 3.0}})
+    assert views == {"rear_lidar": LidarView(beams=90, max_range=3.0)}
+
+
+@pytest.mark.parametrize(
+    ("card", "named"),
+    [
+        ({"sonar": {"kind": "sonar"}}, "view of sonar: kind"),
+        ({"camera": {"width": 64}}, "view of camera: kind"),
+        ({"camera": {"kind": "camera", "widht": 64}}, "widht"),
+        ({"camera": {"kind": "camera", "width": 0}}, "width"),
+        ({"camera": {"kind": "camera", "width": "wide"}}, "view of camera"),
+        ({"camera": {"kind": "camera", "elevation_min": 30.0}}, "elevation_min"),
+        ({"camera": {"kind": "camera", "horizontal_fov": 180.0}}, "horizontal_fov"),
+        ({"lidar": {"kind": "lidar", "beams": 1}}, "beams"),
+        ({"lidar": {"kind": "lidar", "half_angle": 0.0}}, "half_angle"),
+        ({"lidar": {"kind": "lidar", "max_range": math.inf}}, "max_range"),
+        ({"lidar": {"kind": "lidar", "depth": -1.0}}, "depth"),
+        ({"reflectance": {"kind": "reflectance", "rays": 0}}, "rays"),
+        ({"reflectance": {"kind": "reflectance", "max_intensity": 0.0}}, "max_intensity"),
+        ({"lidar": [1, 2]}, "view of lidar"),
+    ],
+)
+def test_a_card_that_does_not_fit_names_the_modality_or_field(card, named):
+    with pytest.raises(ValueError, match=named):
+        views_from_card(card)
+
+
+# The camera
+
+
+def test_the_camera_view_keeps_colours_and_their_columns():
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[:, 320:] = (255, 51, 0)
+    small = VIEWS["camera"](image)
+    assert np.all(small[:, :, :32] == 0.0)
+    assert np.allclose(small[:, :, 32:], np.array([1.0, 0.2, 0.0])[:, None, None])
+
+
+@given(st.sampled_from([(480, 640), (800, 800), (240, 320), (720, 1280)]), st.floats(1.0, 14.0))
+def test_the_camera_view_shows_the_same_elevations_at_every_resolution(size, elevation):
+    height, width = size
+    focal = width / 2 / math.tan(math.radians(40))
+    image = np.zeros((height, width, 3), np.uint8)
+    # Everything above that elevation is white.
+    image[: round(height / 2 - focal * math.tan(math.radians(elevation)))] = 255
+    view = CameraView()
+    white = view(image)[0, :, 0].sum() / view.height
+    tangent = math.tan(math.radians(view.elevation_max))
+    expected = (tangent - math.tan(math.radians(elevation))) / tangent
+    assert white == pytest.approx(expected, abs=0.03)
+
+
+def test_noise_of_pixels_is_averaged_away():
+    rng = np.random.default_rng(0)
+    image = np.clip(rng.normal(100, 10, (480, 640, 3)), 0, 255).astype(np.uint8)
+    assert VIEWS["camera"](image).std() * 255 < 2.0
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (np.zeros((480, 640), np.uint8), "image: shape"),
+        (np.zeros((480, 640, 4), np.uint8), "image: shape"),
+        (np.zeros((480, 640, 3), np.float32), "image: values of type float32"),
+        (np.zeros((100, 640, 3), np.uint8), "image: 640×100 pixels"),
+        (np.zeros((0, 0, 3), np.uint8), "image: 0×0 pixels"),
+    ],
+)
+def test_an_image_that_does_not_fit_is_refused_with_the_reason(image, reason):
+    with pytest.raises(ObservationError, match=reason):
+        VIEWS["camera"](image)
+
+
+# The LiDAR
+
+
+def test_the_beams_of_the_urg_are_taken_as_they_are():
+    view = VIEWS["lidar"]
+    ranges = np.random.default_rng(0).uniform(0.3, 0.44, 683)
+    # Angles as a LaserScan carries them.
+    angles = np.float32(URG[0]), np.float32(URG[1])
+    assert np.allclose(view(ranges, *angles), relief(view, ranges[228:455]), atol=1e-6)
+
+
+@given(
+    beams=st.integers(180, 2000),
+    first=st.floats(-math.pi, -0.75),
+    last=st.floats(0.75, math.pi),
+    clockwise=st.booleans(),
+)
+def test_a_scan_of_other_beams_agrees_with_the_continuous_profile(beams, first, last, clockwise):
+    angles = np.linspace(first, last, beams)
+    if clockwise:
+        angles = angles[::-1]
+    view = VIEWS["lidar"]
+    result = view(profile(angles), angles[0], angles[1] - angles[0])
+    assert np.allclose(result, relief(view, profile(view.angles)), atol=5e-3)
+
+
+@given(beams=st.integers(360, 1440), start=st.floats(-7.0, 7.0))
+def test_a_full_turn_may_begin_anywhere(beams, start):
+    step = 2 * math.pi / beams
+    angles = start + step * np.arange(beams)
+    ahead = np.arctan2(np.sin(angles), np.cos(angles))
+    view = VIEWS["lidar"]
+    result = view(profile(ahead), start, step)
+    # Behind the robot the profile has a jump, out of view.
+    assert np.allclose(result, relief(view, profile(view.angles)), atol=5e-3)
+
+
+@given(st.floats(0.2, 0.6), st.sampled_from([0.0, 0.1]))
+def test_the_relief_of_an_object_does_not_depend_on_its_distance(nearest, moved):
+    view = LidarView()
+    depths = np.abs(view.angles) * 0.1
+    first = view(nearest + depths, view.angles[0], view.angles[1] - view.angles[0])
+    second = view(nearest + moved + depths, view.angles[0], view.angles[1] - view.angles[0])
+    assert np.allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.parametrize("nothing", [math.inf, math.nan, 0.9, -math.inf, 0.0])
+def test_what_is_no_near_range_is_nothing_there(nothing):
+    ranges = np.full(683, 0.4)
+    ranges[:341] = nothing
+    result = VIEWS["lidar"](ranges, *URG)
+    assert np.all(result[:113] == 1.0)
+    assert np.all(result[113:] == 0.0)
+
+
+def test_between_an_object_and_nothing_there_is_no_third_thing():
+    angles = np.linspace(-1.0, 1.0, 101)  # fewer beams than the view has
+    ranges = np.where(np.abs(angles) < 0.3, 0.4, np.inf)
+    result = VIEWS["lidar"](ranges, angles[0], angles[1] - angles[0])
+    assert set(np.unique(result)) == {0.0, 1.0}
+
+
+def test_an_empty_scan_is_nothing_there():
+    assert np.all(VIEWS["lidar"](np.full(683, np.inf), *URG) == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "angles", "reason"),
+    [
+        (np.full(100, 0.4), (-0.35, 0.007), r"ranges: 100 beams .* do not cover"),
+        (np.full(683, 0.4), (0.0, math.radians(0.35)), "ranges: 683 beams .* do not cover"),
+        (np.full(683, np.nan), URG, "ranges: every value is NaN"),
+        (np.array([]), URG, "ranges: shape"),
+        (np.zeros((2, 683)), URG, "ranges: shape"),
+        (np.full(683, 0.4), (math.nan, 0.007), "angle_min"),
+        (np.full(683, 0.4), (-2.0, 0.0), "angle_increment"),
+        (np.full(683, 0.4), (-2.0, math.inf), "angle_increment"),
+    ],
+)
+def test_a_scan_that_does_not_fit_is_refused_with_the_reason(ranges, angles, reason):
+    with pytest.raises(ObservationError, match=reason):
+        VIEWS["lidar"](ranges, *angles)
+
+
+# The ring of proximity sensors
+
+
+def test_intensities_are_in_units_of_the_strongest():
+    readings = [0.5, 4.0, -1.0, math.nan, math.inf, 0.0, 1.0, 2.0]
+    result = ReflectanceView(max_intensity=2.0)(readings)
+    assert np.allclose(result, [0.25, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("intensities", "reason"),
+    [
+        ([], "intensities: empty"),
+        ([0.1] * 7, "intensities: 7 values, expected 8"),
+        (np.zeros((8, 1)), "intensities: 8 values"),
+        ([math.nan] * 8, "intensities: every value is NaN"),
+    ],
+)
+def test_intensities_that_do_not_fit_are_refused_with_the_reason(intensities, reason):
+    with pytest.raises(ObservationError, match=reason):
+        VIEWS["reflectance"](intensities)
