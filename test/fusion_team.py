@@ -4,6 +4,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.memory import ObjectMemory
@@ -11,6 +12,9 @@ from m2vae_ros.fusion.memory import ObjectMemory
 MODALITIES = ("camera", "lidar", "reflectance")
 NOW = 1_000
 GATE = 0.5
+
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For every property: a busy machine proves nothing wrong."""
 
 
 class LinearGaussianEngine:
@@ -65,8 +69,8 @@ def code(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=2).astype(np.float32)
 
 
-def memory(owner: str = "amiro1", engine=ENGINE, **settings) -> ObjectMemory:
-    return ObjectMemory(engine, owner, GATE, **{"tolerance_ns": 10, **settings})
+def memory(owner: str = "amiro1", engine=ENGINE, **how) -> ObjectMemory:
+    return ObjectMemory(engine, owner, GATE, **{"tolerance_ns": 10, **how})
 
 
 def embedding(**fields) -> Embedding:
@@ -88,11 +92,9 @@ def embedding(**fields) -> Embedding:
 class Team:
     """Robots and every message they ever published; whoever delivers them decides when and whom."""
 
-    def __init__(self, names=("amiro1", "amiro2", "amiro3"), engines=None, **settings) -> None:
+    def __init__(self, names=("amiro1", "amiro2", "amiro3"), engines=None) -> None:
         engines = engines or [LinearGaussianEngine(rounding=1e-4 * i) for i in range(len(names))]
-        self.robots = [
-            memory(name, engine, **settings) for name, engine in zip(names, engines, strict=True)
-        ]
+        self.robots = [memory(name, engine) for name, engine in zip(names, engines, strict=True)]
         self.published: list[Embedding] = []
         self._delivered: set[tuple[int, int]] = set()
 
@@ -117,7 +119,9 @@ class Team:
             if pair not in self._delivered
         ]:
             assert len(self.published) < 5_000, "the robots never stop talking"
-            self.deliver(*random.choice(missing))
+            random.shuffle(missing)
+            for message, robot in missing:
+                self.deliver(message, robot)
 
     def tell_all_that_is_held(self, random) -> None:
         """Robots tell all they hold, until nobody learns anything; what was said before is lost."""

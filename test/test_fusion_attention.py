@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from fusion_team import embedding
+from fusion_team import embedding, patient
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -39,12 +39,14 @@ def at(pose, bearing, distance):
 
 
 @given(poses, bearings, distances, st.floats(0.04, 0.15), st.sampled_from([2.5, math.inf]))
+@patient
 def test_the_middle_of_a_round_object_is_found(pose, bearing, distance, radius, wall):
     found = ScanAttention(radius=radius)(pose, *scan([(bearing, distance, radius)], wall))
     assert math.dist(found, at(pose, bearing, distance)) < 0.02
 
 
 @given(poses, bearings, distances, st.integers(0, 2**32 - 1))
+@patient
 def test_it_is_found_in_noise_and_with_some_beams_lost(pose, bearing, distance, seed):
     random = np.random.default_rng(seed)
     ranges, *angles = scan([(bearing, distance, 0.1)], 2.5)
@@ -58,6 +60,7 @@ sides = st.floats(0.45, 0.6)
 
 
 @given(sides, sides, st.sampled_from([-1, 1]), distances, distances)
+@patient
 def test_of_two_objects_the_one_closer_to_straight_ahead_is_looked_at(one, other, side, near, far):
     assume(abs(one - other) > 0.02)
     one, other = side * one, -side * other
@@ -67,6 +70,7 @@ def test_of_two_objects_the_one_closer_to_straight_ahead_is_looked_at(one, other
 
 
 @given(distances, st.sampled_from([-1, 1]), st.integers(0, 359))
+@patient
 def test_the_way_the_scanner_turns_and_where_it_begins_do_not_matter(distance, sense, first):
     increment = sense * math.radians(1 / 3)
     turn = scan([(0.2, distance, 0.1)], math.inf, math.radians(first), increment, 1080)
@@ -122,6 +126,7 @@ objects = st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), max_size=6, un
 
 
 @given(poses, objects, st.floats(0.1, 5), st.floats(0.1, 3))
+@patient
 def test_the_nearest_object_in_view_is_looked_at(pose, objects, max_distance, max_bearing):
     found = nearest_in_view(pose, objects, max_distance, max_bearing)
 

@@ -3,12 +3,11 @@
 
 import numpy as np
 import pytest
-from fusion_team import ENGINE, NOW, code, embedding, memory
+from fusion_team import ENGINE, NOW, code, embedding, memory, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.memory import Receipt
-from m2vae_ros.fusion.tallies import Tallies
 from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, check, held_stamps
 
 not_finite = st.sampled_from([np.nan, np.inf, -np.inf, 1e39])
@@ -85,6 +84,7 @@ def holding_something():
 
 
 @given(UNFIT)
+@patient
 def test_an_unfit_embedding_is_refused_by_kind_and_changes_nothing(unfit):
     kind, fields = unfit
     robot = holding_something()
@@ -112,6 +112,7 @@ def test_a_union_that_the_model_makes_no_sense_of_changes_nothing():
 
 
 @given(numbers, st.lists(st.floats(-30, 10), min_size=3, max_size=3), st.integers(0, NOW + 10))
+@patient
 def test_a_fit_embedding_is_accepted(mean, log_variance, stamp):
     fit = embedding(mean=mean, log_variance=log_variance, held={"camera": stamp})
     check(fit, ENGINE, NOW, 10)
@@ -135,23 +136,3 @@ def test_lists_that_are_no_mapping_are_refused(kind, modalities, stamps):
     with pytest.raises(UnfitEmbedding) as refused:
         held_stamps(modalities, stamps)
     assert refused.value.kind == kind
-
-
-def test_embeddings_are_counted_by_what_became_of_them():
-    robot, tallies, first = memory(), Tallies(), []
-    for fields in ({}, {}, {"frame": "odom"}, {"frame": "odom"}, {"sender": ""}):
-        try:
-            tallies.received(robot.receive(embedding(**fields), NOW))
-        except UnfitEmbedding as error:
-            first.append(tallies.dropped(error))
-    assert first == [True, False, True]
-    assert tallies.counts() == {
-        "new": 1,
-        "adopted": 0,
-        "merged": 0,
-        "known": 1,
-        "dropped: frame": 2,
-        "dropped: sender": 1,
-    }
-    assert tallies.total_dropped == 3
-    assert "sender" in tallies.last_reason

@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.sensors import ObservationError
 
 Pose = tuple[float, float, float]
@@ -18,9 +18,22 @@ Pose = tuple[float, float, float]
 Position = tuple[float, float, float]
 
 
+class Placed(Protocol):
+    """Anything with a name and a place, such as an `Embedding`."""
+
+    @property
+    def object_id(self) -> str | None: ...
+
+    @property
+    def position(self) -> Position: ...
+
+
+PlacedT = TypeVar("PlacedT", bound=Placed)
+
+
 def nearest_in_view(
-    pose: Pose, objects: Iterable[Embedding], max_distance: float, max_bearing: float
-) -> Embedding | None:
+    pose: Pose, objects: Iterable[PlacedT], max_distance: float, max_bearing: float
+) -> PlacedT | None:
     """The object a robot looks at, among those whose positions are known.
 
     Args:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -52,17 +53,17 @@ class Embedding:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
-    @property
+    @cached_property
     def newest(self) -> int:
         """Time of the newest observation held, nanoseconds."""
         return max(self.held.values())
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every name of the object."""
         return frozenset((self.object_id, *self.aliases))
 
-    @property
+    @cached_property
     def rank(self) -> tuple:
         """A total order on embeddings that hold the same observations: the smallest one counts.
 

@@ -6,8 +6,8 @@ unknown names is about the nearest known object within the gate, which has these
 on, or else about a new object. So is an observation that comes without a name; a new object
 is then named after the place where it was met. Names of one object travel with its embedding, and
 names once joined stay joined, so all robots end with the same names for the same objects; the
-lexicographically smallest is the id. Objects known under different names are never joined because
-their positions come close: positions move with every observation, and two objects stay two.
+lexicographically smallest is the id. Positions move with every observation, but a robot never
+joins two objects that it knows because their positions have come close.
 
 **What is known of it.** See `m2vae_ros.fusion.exchange`.
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -69,11 +70,11 @@ class _Object:
     embedding: Embedding | None
     forgotten: int = NEVER
 
-    @property
+    @cached_property
     def id(self) -> str:
         return min(self.names)
 
-    @property
+    @cached_property
     def newest(self) -> int:
         return self.forgotten if self.embedding is None else self.embedding.newest
 
@@ -165,6 +166,7 @@ class ObjectMemory:
             ObservationError: names the field that does not fit and why.
         """
         self._check_observation(object_id, position, codes, stamps)
+        position = tuple(float(coordinate) for coordinate in position)
         given = () if object_id is None else (object_id,)
         met = self._named(given) or self._near(position)
         names = given or (met[0].names if met else [self._new_name(position)])
@@ -249,7 +251,7 @@ class ObjectMemory:
         self,
         before: Embedding | None,
         names: frozenset[str],
-        position: Sequence[float],
+        position: Position,
         codes: Mapping[str, np.ndarray],
         stamps: Mapping[str, int],
     ) -> Embedding:
@@ -258,7 +260,7 @@ class ObjectMemory:
         late = before is not None and max(stamps.values()) < before.newest
         after = Embedding(
             object_id=min(names),
-            position=before.position if late else tuple(position),
+            position=before.position if late else position,
             frame=self.frame,
             held={**held, **stamps},
             mean=posterior.mean,
@@ -291,17 +293,20 @@ class ObjectMemory:
         ids = {self._ids[name] for name in names if name in self._ids}
         return [self._objects[id] for id in sorted(ids)]
 
-    def _near(self, position: Sequence[float]) -> list[_Object]:
+    def _near(self, position: Position) -> list[_Object]:
         near = self._nearest(position, self._objects.values())
         return [near] if near else []
 
     def _nearest(self, position: Sequence[float], among: Iterable[_Object]) -> _Object | None:
-        near = ((math.dist(position, o.position), o.id, o) for o in among)
-        return min((n for n in near if n[0] <= self.gate_m), default=(None,))[-1]
+        near = [
+            (d, o.id, o) for o in among if (d := math.dist(position, o.position)) <= self.gate_m
+        ]
+        return min(near)[-1] if near else None
 
-    def _new_name(self, position: Sequence[float]) -> str:
+    def _new_name(self, position: Position) -> str:
         """A name from the place: the same for all who meet an object at the same centimetre."""
-        name = "_".join(["at", *(f"{round(float(x), 2) + 0.0:.2f}" for x in position)])
+        x, y, z = (f"{round(c, 2) + 0.0:.2f}" for c in position)  # + 0.0: no "-0.00"
+        name = f"at_{x}_{y}" if z == "0.00" else f"at_{x}_{y}_{z}"
         while name in self._ids:  # an object that has moved on was once met here
             name += "'"
         return name
