@@ -8,11 +8,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ament_index_python.packages import get_package_share_directory
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
@@ -27,6 +25,7 @@ from m2vae_ros.nodes.ledger import Ledger
 from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import declare, parameter, read
 from m2vae_ros.nodes.process import run
+from m2vae_ros.resources import resource
 from m2vae_ros.sim.simulation import Simulation, SimulationError
 from m2vae_ros.sim.world import CameraSensor, RaySensor
 
@@ -75,9 +74,7 @@ class AmiroSimNode(Node):
         settings = read(self, SimulatorParameters)
         self._frame = settings.frame
         self._ledger = Ledger(self.get_logger())
-        world = settings.world or Path(get_package_share_directory("m2vae_ros")) / (
-            "worlds/amiro.world"
-        )
+        world = settings.world or resource("worlds/amiro.world")
         self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
         # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
@@ -36,6 +35,7 @@ from m2vae_ros.nodes.ledger import Ledger
 from m2vae_ros.nodes.messages import SENSORS, Motion
 from m2vae_ros.nodes.parameters import ParameterError, declare, read
 from m2vae_ros.nodes.process import run
+from m2vae_ros.resources import resource
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.srv import Decode, ResetObject
 
@@ -352,9 +352,7 @@ class FusionNode(LifecycleNode):
 def weights_folder(name: str) -> Path:
     """The folder a `weights` parameter means: a path, or a bare name in the package's models."""
     path = Path(name).expanduser()
-    if path.name != name:
-        return path
-    return Path(get_package_share_directory("m2vae_ros")) / "models" / name
+    return path if path.name != name else resource(f"models/{name}")
 
 
 def main(args: list[str] | None = None) -> int:

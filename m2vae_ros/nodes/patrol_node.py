@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives one robot from object to object and waits at each until its embedding is out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.nodes import messages, qos
+from m2vae_ros.nodes.driving import STILL, Driver, Goal, Velocity
+from m2vae_ros.nodes.fusion_parameters import KnownObjects
+from m2vae_ros.nodes.ledger import Ledger
+from m2vae_ros.nodes.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.nodes.process import run
+from m2vae_ros.sim.viewpoints import VIEWPOINTS
+
+
+@dataclass(frozen=True)
+class PatrolParameters:
+    """See the descriptions; `ros2 param describe` shows them too."""
+
+    robot: str = parameter("", "Name of the robot; empty: the node's namespace.")
+    modality: str = parameter("camera", f"With which it looks: {', '.join(VIEWPOINTS)}.")
+    order: tuple[str, ...] = parameter((), "Names of the objects in order; empty: all, as given.")
+    speed: float = parameter(0.4, "m/s at most.", minimum=0.01, maximum=5.0)
+    turn: float = parameter(2.5, "rad/s at most.", minimum=0.05, maximum=10.0)
+    patience: float = parameter(
+        3.0, "Seconds to wait at an object; one that was not sensed is visited again.", minimum=0.1
+    )
+    objects: KnownObjects = KnownObjects()
+
+    def __post_init__(self) -> None:
+        if self.modality not in VIEWPOINTS:
+            raise ParameterError(
+                f"parameter modality: {self.modality!r} is not one of {', '.join(VIEWPOINTS)}"
+            )
+        for name in self.order:
+            if name not in self.objects.names:
+                raise ParameterError(f"parameter order: {name!r} is not among objects.names")
+
+
+class PatrolNode(Node):
+    """Odometry in, velocity out; `~/progress` says in words how far it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("patrol", **options)
+        declare(self, PatrolParameters)
+        self._settings = settings = read(self, PatrolParameters)
+        self._robot = settings.robot or self.get_namespace().strip("/")
+        if not self._robot:
+            raise ParameterError("parameter robot: is empty, and so is the node's namespace")
+        self._places = {
+            name: (x, y)
+            for name, x, y in zip(
+                settings.objects.names, settings.objects.x, settings.objects.y, strict=True
+            )
+        }
+        self._waiting = list(settings.order or self._places)
+        self._count = len(self._waiting)
+        self._driver: Driver | None = None
+        self._there_since: float | None = None
+        self._sensed: dict[str, float] = {}
+        ledger = Ledger(self.get_logger())
+        self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
+        self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
+        self.create_subscription(
+            LatentEmbedding,
+            "/embeddings",
+            ledger.guarded("/embeddings", self._on_embedding),
+            qos.EMBEDDINGS,
+        )
+        self.create_subscription(
+            Odometry, "odom", ledger.guarded("odom", self._on_odometry), qos.STATE
+        )
+
+    def _on_embedding(self, message: LatentEmbedding) -> None:
+        """Note when this robot's own sensor last told of an object."""
+        if message.sender != self._robot:
+            return
+        held = messages.embedding(message).held
+        if self._settings.modality in held:
+            self._sensed[message.object_id] = held[self._settings.modality] * 1e-9
+
+    def _on_odometry(self, message: Odometry) -> None:
+        """One step of the patrol, in the time of the odometry."""
+        now = messages.nanoseconds(message.header.stamp) * 1e-9
+        linear, angular = self._step(now, messages.motion(message).pose)
+        command = Twist()
+        command.linear.x, command.angular.z = linear, angular
+        self._velocity.publish(command)
+
+    def _step(self, now: float, pose: tuple[float, float, float]) -> Velocity:
+        if not self._waiting:
+            return STILL
+        name = self._waiting[0]
+        if self._driver is None:
+            self._driver = Driver(self._goal(name), self._settings.speed, self._settings.turn, now)
+            self._there_since = None
+            self._say(f"drives to {name}")
+        command = self._driver.command(now, pose)
+        if command is not None:
+            return command
+        if self._there_since is None:
+            self._there_since = now
+        if self._sensed.get(name, -1.0) >= self._there_since:
+            self._next(f"has sensed {name}")
+        elif now - self._there_since > self._settings.patience:
+            self._waiting.append(name)
+            self._next(f"could not sense {name}, comes back later")
+        return STILL
+
+    def _goal(self, name: str) -> Goal:
+        x, y = self._places[name]
+        stand_x, stand_y, _ = VIEWPOINTS[self._settings.modality].pose(x, y)
+        return Goal(stand_x, stand_y, x, y)
+
+    def _next(self, what: str) -> None:
+        del self._waiting[0]
+        self._driver = None
+        self._say(what)
+        if not self._waiting:
+            self._say("has sensed all")
+
+    def _say(self, what: str) -> None:
+        done = self._count - len(self._waiting)
+        self._progress.publish(String(data=f"{self._robot} {done}/{self._count}: {what}"))
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop; returns the exit status."""
+    return run(PatrolNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
