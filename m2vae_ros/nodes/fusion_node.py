@@ -7,6 +7,7 @@ embedding and its classification are published. What others publish is taken in 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -134,6 +135,8 @@ class FusionNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
+        # One observation at a time gains nothing from threads, and robots may share a machine.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         # torch is imported here, so that the node is there to be configured at once.
         from m2vae_ros.fusion.torch_engine import TorchEngine
 

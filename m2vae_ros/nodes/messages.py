@@ -115,6 +115,7 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
     message = LatentEmbedding(
         sender=embedding.sender,
         object_id=embedding.object_id,
+        aliases=list(embedding.aliases),
         position=Point(**dict(zip("xyz", embedding.position, strict=True))),
         fingerprint=embedding.fingerprint,
         modalities=list(embedding.held),
@@ -143,6 +144,7 @@ def embedding(message: LatentEmbedding) -> Embedding:
         log_variance=numbers(message.log_variance),
         sender=message.sender,
         fingerprint=message.fingerprint,
+        aliases=tuple(message.aliases),
     )
 
 

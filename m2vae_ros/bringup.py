@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running system as plain data: which nodes, with which names, parameters and remappings.
+
+The launch files turn it into launch actions, the demo and the tests into processes, so that what
+users launch is what the tests run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from m2vae_ros.resources import resource
+from m2vae_ros.sensors import MODALITIES
+from m2vae_ros.sim.objects import WorldObject, objects_of
+from m2vae_ros.sim.world import read_world
+
+PACKAGE = "m2vae_ros"
+
+Robots = Mapping[str, Sequence[str]]
+"""Robot -> modalities of the sensors it carries."""
+
+TEAM: Robots = {"amiro1": ("camera",), "amiro2": ("lidar",), "amiro3": ("reflectance",)}
+"""The paper's idea in its purest form: no robot alone can know an object."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node, which is one process.
+
+    Attributes:
+        executable: of this package.
+        name: of the node.
+        namespace: begins with "/".
+        config: the parameter file it starts from, within the package; its defaults.
+        parameters: what differs from the file; a group of parameters is a mapping.
+        remappings: pairs of names, from and to.
+        lifecycle: whether it has to be configured and activated.
+    """
+
+    executable: str
+    name: str
+    namespace: str
+    config: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    lifecycle: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """The node's name with its namespace."""
+        return f"{self.namespace.rstrip('/')}/{self.name}"
+
+
+def simulator(
+    robots: Robots, world: str = "", real_time_factor: float = 1.0, seed: int = 0
+) -> NodeSpec:
+    """The simulated world with these robots; `world` "" is the package's own."""
+    return NodeSpec(
+        executable="amiro_sim",
+        name="amiro_sim",
+        namespace="/",
+        config="config/amiro_sim.yaml",
+        parameters={
+            "world": world,
+            "robots": [f"{robot}/{sensor}" for robot in robots for sensor in robots[robot]],
+            "real_time_factor": real_time_factor,
+            "seed": seed,
+        },
+    )
+
+
+def fusion(
+    robot: str,
+    modalities: Sequence[str] = MODALITIES,
+    *,
+    weights: str = "amiro",
+    objects: Iterable[WorldObject] = (),
+    use_sim_time: bool = False,
+    remappings: tuple[tuple[str, str], ...] = (),
+) -> NodeSpec:
+    """The fusion node of one robot; with `objects` it knows where they stand."""
+    return NodeSpec(
+        executable="fusion_node",
+        name="fusion",
+        namespace=f"/{robot}",
+        config="config/fusion.yaml",
+        parameters={
+            "use_sim_time": use_sim_time,
+            "weights": weights,
+            "modalities": list(modalities),
+            **known(objects),
+        },
+        remappings=remappings,
+        lifecycle=True,
+    )
+
+
+def patrol(
+    robot: str, modality: str, objects: Iterable[WorldObject], order: Sequence[str] = ()
+) -> NodeSpec:
+    """The patrol of one simulated robot; without `order` it visits the objects as they come."""
+    return NodeSpec(
+        executable="patrol",
+        name="patrol",
+        namespace=f"/{robot}",
+        config="config/patrol.yaml",
+        parameters={
+            "use_sim_time": True,
+            "modality": modality,
+            "order": list(order),
+            **known(objects),
+        },
+    )
+
+
+def simulated_team(
+    robots: Robots = TEAM,
+    *,
+    world: str = "",
+    weights: str = "amiro",
+    real_time_factor: float = 1.0,
+    seed: int = 0,
+) -> tuple[NodeSpec, ...]:
+    """The simulator, and for each robot a fusion node and a patrol with its first sensor."""
+    objects = world_objects(world)
+    orders = visiting_orders([item.name for item in objects], len(robots))
+    nodes = [simulator(robots, world, real_time_factor, seed)]
+    for (robot, sensors), order in zip(robots.items(), orders, strict=True):
+        nodes.append(fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True))
+        nodes.append(patrol(robot, sensors[0], objects, order))
+    return tuple(nodes)
+
+
+def world_objects(world: str | os.PathLike[str] = "") -> list[WorldObject]:
+    """The objects of a world file, "" for the package's own; they know their true classes.
+
+    Raises:
+        WorldError: the file cannot be read.
+    """
+    return objects_of(read_world(world or resource("worlds/amiro.world")))
+
+
+def visiting_orders(names: Sequence[str], robots: int) -> list[list[str]]:
+    """A different order of all objects for each robot.
+
+    The objects stand in a circle. The first robot crosses it, three objects on each time where
+    that reaches all of them; the others go round it, far from one another.
+    """
+    count = len(names)
+    stride = 3 if count % 3 else 1
+    orders = [[names[stride * i % count] for i in range(count)]]
+    for robot in range(1, robots):
+        start = (2 * robot - 1) * count // (2 * (robots - 1)) if robots > 1 else 0
+        orders.append([names[(start + i) % count] for i in range(count)])
+    return orders[:robots]
+
+
+def known(objects: Iterable[WorldObject]) -> dict[str, Any]:
+    """Names and places of objects as the parameter group `objects`; nothing if there are none."""
+    objects = list(objects)
+    if not objects:
+        return {}
+    return {
+        "objects": {
+            "names": [item.name for item in objects],
+            "x": [float(item.x) for item in objects],
+            "y": [float(item.y) for item in objects],
+        }
+    }

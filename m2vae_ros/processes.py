@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a described system as one process for each node, and leaves none of them behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from m2vae_ros.bringup import PACKAGE, NodeSpec
+from m2vae_ros.resources import resource
+
+PR_SET_PDEATHSIG = 1
+STEPS_OF_STOPPING = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
+"""What a node is told, and how many seconds it has to obey."""
+
+
+class BringupError(RuntimeError):
+    """A node did not come up, or went down; the message names it and has its last words."""
+
+
+class Processes:
+    """The nodes of a system, each in a process of its own; a context manager.
+
+    Each gets its parameters as any node does, by --ros-args and a parameter file, and writes its
+    log to a file. On the way out all are stopped, whatever happened.
+
+    Attributes:
+        unclean: after the end, one sentence for each node that did not end by itself with
+            status 0 when it was told to.
+    """
+
+    def __init__(self, nodes: Iterable[NodeSpec]) -> None:
+        self.nodes = tuple(nodes)
+        self.unclean: list[str] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="m2vae-ros-"))
+        self._running: list[tuple[NodeSpec, subprocess.Popen]] = []
+
+    def __enter__(self) -> Processes:
+        try:
+            for node in self.nodes:
+                self._start(node)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Make sure that all are alive.
+
+        Raises:
+            BringupError: one is not; with the last lines of its log.
+        """
+        for node, process in self._running:
+            if process.poll() is not None:
+                raise BringupError(self._end_of(node, process))
+
+    def last_words(self, node: NodeSpec, lines: int = 12) -> str:
+        """The end of a node's log, indented, on lines of its own; empty if it logged nothing."""
+        log = self._log(node)
+        text = log.read_text(errors="replace") if log.exists() else ""
+        return "".join(f"\n    {line}" for line in text.splitlines()[-lines:])
+
+    def pids(self) -> dict[str, int]:
+        """Full name -> process id of each node."""
+        return {node.full_name: process.pid for node, process in self._running}
+
+    def stop(self) -> None:
+        """Stop all, at first politely; those that had ended before are left as they are."""
+        running = [process for _, process in self._running if process.poll() is None]
+        for step, patience in STEPS_OF_STOPPING:
+            for process in running:
+                process.send_signal(step)
+            _wait(running, patience)
+            running = [process for process in running if process.poll() is None]
+        self.unclean = [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
+        self._running.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end_of(self, node: NodeSpec, process: subprocess.Popen) -> str:
+        return f"{node.full_name} ended with {_told(process.returncode)}{self.last_words(node)}"
+
+    def _start(self, node: NodeSpec) -> None:
+        with self._log(node).open("wb") as log:
+            process = subprocess.Popen(
+                [executable(node), *self._ros_arguments(node)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                # Ctrl-C in the terminal reaches only this process, which then stops the nodes.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        self._running.append((node, process))
+
+    def _ros_arguments(self, node: NodeSpec) -> list[str]:
+        parameters = self._folder / f"{_file_name(node)}.yaml"
+        document = {node.full_name: {"ros__parameters": _without_empty(node.parameters)}}
+        parameters.write_text(yaml.safe_dump(document))
+        arguments = ["--ros-args", "-r", f"__ns:={node.namespace}", "-r", f"__node:={node.name}"]
+        for source, target in node.remappings:
+            arguments += ["-r", f"{source}:={target}"]
+        for file in (resource(node.config), parameters):
+            arguments += ["--params-file", str(file)]
+        return arguments
+
+    def _log(self, node: NodeSpec) -> Path:
+        return self._folder / f"{_file_name(node)}.log"
+
+
+def executable(node: NodeSpec) -> str:
+    """The path of a node's executable, found as `ros2 run` finds it.
+
+    Raises:
+        BringupError: the package is not built, or has no such executable.
+    """
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        path = Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / node.executable
+    except PackageNotFoundError as error:
+        raise BringupError(f"{PACKAGE} is not built, or its setup file is not sourced") from error
+    if not path.is_file():
+        raise BringupError(f"{path}: no such executable")
+    return str(path)
+
+
+def environment() -> Mapping[str, str]:
+    """The environment of the nodes: Fast DDS set up for one machine, unless the user did.
+
+    ROS 2 Humble knows the older name only.
+    """
+    profile = str(resource("config/fastdds.xml"))
+    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    if any(name in os.environ for name in names):
+        return dict(os.environ)
+    return {**os.environ, **dict.fromkeys(names, profile)}
+
+
+def activate(
+    processes: Processes, deadline: float, note: Callable[[str], Any] = lambda text: None
+) -> None:
+    """Configure and activate every lifecycle node, all at the same time.
+
+    Args:
+        processes: the running nodes.
+        deadline: of `time.monotonic`, for all.
+        note: is told of each node that became active.
+
+    Raises:
+        BringupError: a node refused, died, or was not there in time.
+    """
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+
+    from m2vae_ros.nodes.lifecycle_client import Activation
+
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("bringup", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    waiting = [Activation(node, spec) for spec in processes.nodes if spec.lifecycle]
+    try:
+        while waiting:
+            executor.spin_once(timeout_sec=0.05)
+            processes.check()
+            for activation in list(waiting):
+                if activation.refused:
+                    raise BringupError(
+                        f"{activation.spec.full_name} could not {activation.refused}"
+                        f"{processes.last_words(activation.spec)}"
+                    )
+                if activation.step():
+                    waiting.remove(activation)
+                    note(activation.spec.full_name)
+            if waiting and time.monotonic() > deadline:
+                spec = waiting[0].spec
+                raise BringupError(
+                    f"{spec.full_name} did not become active in time{processes.last_words(spec)}"
+                )
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def _wait(processes: Iterable[subprocess.Popen], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return
+
+
+def _die_with_parent() -> None:
+    """In the child: SIGTERM when the parent dies, however it does."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _told(status: int) -> str:
+    if status < 0:
+        return f"signal {signal.Signals(-status).name}"
+    return f"status {status}"
+
+
+def _file_name(node: NodeSpec) -> str:
+    return node.full_name.strip("/").replace("/", "-")
+
+
+def _without_empty(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty list in a parameter file has no type; left out, the default is the same."""
+    kept = {}
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            kept[name] = _without_empty(value)
+        elif not (isinstance(value, list | tuple) and not value):
+            kept[name] = value
+    return kept
