@@ -35,7 +35,7 @@ TIMESTEP = 0.005  # seconds of one step of the physics
 # The servos: how hard a robot pushes for each m/s (rad/s) that it is too slow, and at most. Wheels
 # under 0.6 kg slip beyond about 3 N, forwards and sideways.
 _FORCE_GAIN, _FORCE_LIMIT = 30.0, 3.0  # N·s/m, N
-_TORQUE_GAIN, _TORQUE_LIMIT = 0.03, 0.05  # N·m·s, N·m
+_TORQUE_GAIN, _TORQUE_LIMIT = 0.3, 0.05  # N·m·s, N·m
 
 # How the axes of a camera lie in MuJoCo (looks along -z, y up), given SDF's (looks along x, z up).
 _SDF_CAMERA = np.array([0.5, 0.5, -0.5, -0.5])
@@ -45,11 +45,9 @@ _SDF_CAMERA = np.array([0.5, 0.5, -0.5, -0.5])
 class MujocoWorld:
     """A compiled world.
 
-    Attributes:
-        model: the MuJoCo model. A geom is called `MODEL/LINK/visual/NAME` or
-            `MODEL/LINK/collision/NAME`, a camera or site `MODEL/NAME`, a robot's joints
-            `MODEL/x`, `MODEL/y`, `MODEL/yaw`, its servos alike.
-        retro: float64 (number of geoms,), the intensity a ray reports of each.
+        Attributes:
+            model: the MuJoCo model. A geom is called `MODEL/LINK/visual/NAME` or
+    XX        retro: float64 (number of geoms,), the intensity a ray reports of each.
     """
 
     model: mujoco.MjModel
@@ -149,16 +147,24 @@ def _add_link(spec: mujoco.MjSpec, model: Model, link: Link) -> None:
 
 def _add_drive(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str) -> None:
     slide, hinge = mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE
-    for axis, kind, direction, gain, limit in (
-        ("x", slide, [1, 0, 0], _FORCE_GAIN, _FORCE_LIMIT),
-        ("y", slide, [0, 1, 0], _FORCE_GAIN, _FORCE_LIMIT),
-        ("yaw", hinge, [0, 0, 1], _TORQUE_GAIN, _TORQUE_LIMIT),
+    for axis, kind, direction in (
+        ("x", slide, [1, 0, 0]),
+        ("y", slide, [0, 1, 0]),
+        ("yaw", hinge, [0, 0, 1]),
     ):
         body.add_joint(name=f"{name}/{axis}", type=kind, axis=direction)
+    # The servos act along the robot's own axes, which turn with it: a site's.
+    site = body.add_site(name=f"{name}/drive")
+    for motion, gear, gain, limit in (
+        ("forwards", [1, 0, 0, 0, 0, 0], _FORCE_GAIN, _FORCE_LIMIT),
+        ("sideways", [0, 1, 0, 0, 0, 0], _FORCE_GAIN, _FORCE_LIMIT),
+        ("turn", [0, 0, 0, 0, 0, 1], _TORQUE_GAIN, _TORQUE_LIMIT),
+    ):
         servo = spec.add_actuator(
-            name=f"{name}/{axis}",
-            target=f"{name}/{axis}",
-            trntype=mujoco.mjtTrn.mjTRN_JOINT,
+            name=f"{name}/{motion}",
+            target=site.name,
+            trntype=mujoco.mjtTrn.mjTRN_SITE,
+            gear=gear,
             forcelimited=1,
             forcerange=[-limit, limit],
         )

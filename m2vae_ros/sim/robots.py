@@ -33,7 +33,8 @@ class Robot:
             int(mujoco_model.joint(f"{model.name}/{axis}").dofadr[0]) for axis in ("x", "y", "yaw")
         ]
         self._servos = [
-            mujoco_model.actuator(f"{model.name}/{axis}").id for axis in ("x", "y", "yaw")
+            mujoco_model.actuator(f"{model.name}/{motion}").id
+            for motion in ("forwards", "sideways", "turn")
         ]
         self.stop()
 
@@ -73,8 +74,7 @@ class Robot:
         # Simulated time is a sum of many steps, so not exactly what it should be.
         if data.time - self._commanded_at > COMMAND_TIMEOUT - 1e-9:
             linear, angular = 0.0, 0.0
-        yaw = data.qpos[self._qpos[2]]
-        data.ctrl[self._servos] = linear * math.cos(yaw), linear * math.sin(yaw), angular
+        data.ctrl[self._servos] = linear, 0.0, angular
 
     def pose(self, data: mujoco.MjData) -> tuple[float, float, float]:
         """Where it is in the world: x, y (metres), yaw (radians, in [-pi, pi])."""

@@ -155,10 +155,15 @@ class Studio:
         image = self._eyes.read(self._data, self._robot.name, self._sensors["camera"])
         return VIEWS["camera"](self._noise.image(image, rng))
 
+    def cast(self, pose: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+        """The LiDAR's raw ranges and intensities from a pose of the robot, without noise."""
+        self._robot.place(self._data, *pose)
+        mujoco.mj_kinematics(self._model, self._data)
+        return self._lidar.read(self._data)
+
     def lidar(self, rng: np.random.Generator) -> np.ndarray:
         """The LiDAR's view of the object from a random viewpoint, float32 (227,)."""
-        self._look("lidar", rng)
-        ranges, _ = self._lidar.read(self._data)
+        ranges, _ = self.cast(VIEWPOINTS["lidar"].draw(*self._place, rng))
         sensor = self._lidar.sensor
         return VIEWS["lidar"](
             self._noise.ranges(ranges, rng), sensor.angle_min, sensor.angle_increment
