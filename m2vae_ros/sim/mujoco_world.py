@@ -45,9 +45,12 @@ _SDF_CAMERA = np.array([0.5, 0.5, -0.5, -0.5])
 class MujocoWorld:
     """A compiled world.
 
-        Attributes:
-            model: the MuJoCo model. A geom is called `MODEL/LINK/visual/NAME` or
-    XX        retro: float64 (number of geoms,), the intensity a ray reports of each.
+    Attributes:
+        model: the MuJoCo model. A geom is called `MODEL/LINK/visual/NAME` or
+            `MODEL/LINK/collision/NAME`, a camera or site `MODEL/NAME`, a robot's joints
+            `MODEL/x`, `MODEL/y` and `MODEL/yaw`, its servos `MODEL/forwards`, `MODEL/sideways` and
+            `MODEL/turn`.
+        retro: float64 (number of geoms,), the intensity a ray reports of each.
     """
 
     model: mujoco.MjModel
