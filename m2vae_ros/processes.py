@@ -13,12 +13,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from m2vae_ros.bringup import PACKAGE, NodeSpec
 from m2vae_ros.resources import resource
+
+if TYPE_CHECKING:  # this module is read without ROS, too
+    from rclpy.executors import Executor
+    from rclpy.node import Node
 
 PR_SET_PDEATHSIG = 1
 STEPS_OF_STOPPING = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
@@ -157,52 +161,42 @@ def environment() -> Mapping[str, str]:
 
 
 def activate(
-    processes: Processes, deadline: float, note: Callable[[str], Any] = lambda text: None
+    processes: Processes,
+    node: Node,
+    executor: Executor,
+    deadline: float,
+    note: Callable[[str], Any] = lambda name: None,
 ) -> None:
     """Configure and activate every lifecycle node, all at the same time.
 
     Args:
         processes: the running nodes.
+        node: who asks them to.
+        executor: of that node, and of whatever else goes on meanwhile.
         deadline: of `time.monotonic`, for all.
-        note: is told of each node that became active.
+        note: is told the full name of each node that became active.
 
     Raises:
         BringupError: a node refused, died, or was not there in time.
     """
-    import rclpy
-    from rclpy.context import Context
-    from rclpy.executors import SingleThreadedExecutor
-
     from m2vae_ros.nodes.lifecycle_client import Activation
 
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node("bringup", context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
     waiting = [Activation(node, spec) for spec in processes.nodes if spec.lifecycle]
-    try:
-        while waiting:
-            executor.spin_once(timeout_sec=0.05)
-            processes.check()
-            for activation in list(waiting):
-                if activation.refused:
-                    raise BringupError(
-                        f"{activation.spec.full_name} could not {activation.refused}"
-                        f"{processes.last_words(activation.spec)}"
-                    )
-                if activation.step():
-                    waiting.remove(activation)
-                    note(activation.spec.full_name)
-            if waiting and time.monotonic() > deadline:
-                spec = waiting[0].spec
-                raise BringupError(
-                    f"{spec.full_name} did not become active in time{processes.last_words(spec)}"
-                )
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    while waiting:
+        executor.spin_once(timeout_sec=0.05)
+        processes.check()
+        for activation in list(waiting):
+            spec = activation.spec
+            if activation.step():
+                waiting.remove(activation)
+                note(spec.full_name)
+            elif activation.refused:
+                words = processes.last_words(spec)
+                raise BringupError(f"{spec.full_name} could not {activation.refused}{words}")
+        if waiting and time.monotonic() > deadline:
+            spec = waiting[0].spec
+            words = processes.last_words(spec)
+            raise BringupError(f"{spec.full_name} did not become active in time{words}")
 
 
 def _wait(processes: Iterable[subprocess.Popen], seconds: float) -> None:

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole system on one machine: a simulated world, three robots with one sensor each, ROS 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from m2vae_ros.bringup import TEAM, simulated_team, world_objects
+from m2vae_ros.domains import own_domain
+from m2vae_ros.processes import BringupError, Processes, activate, environment
+from m2vae_ros.scoreboard import Record, Scoreboard, Verdict
+
+RAW_BYTES = {"camera": 640 * 480 * 3, "lidar": 683 * 4, "reflectance": 8 * 4}
+"""What one reading of each sensor takes on the wire, without its header."""
+
+NAMES = {"camera": "camera", "lidar": "LiDAR", "reflectance": "reflect."}
+
+
+class DemoError(RuntimeError):
+    """The demo did not show what it is there to show; the message says why."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo.
+
+    Returns:
+        The exit status: 0 if every node came up, every object was sensed by all three robots and
+        everything went down clean; 1 if not, 130 after Ctrl-C or SIGTERM.
+    """
+    options = _parser().parse_args(arguments)
+    console = Console(width=min(100, Console().width), highlight=False)
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _run(options, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; all nodes are stopped")
+        return 130
+    except (BringupError, DemoError) as error:
+        console.print(f"the demo failed: {error}", style="red", markup=False)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="m2vae demo",
+        description="A simulated arena with eight objects and three robots: one has only a "
+        "camera, one only a LiDAR, one only the reflectance sensors. They visit the objects in "
+        "different orders, send each other embeddings over ROS 2 and classify the objects from "
+        "them. No robot alone can know an object: the camera tells its colour, the LiDAR its "
+        "shape, the reflectance its material. The robots are ordinary ROS 2 nodes in processes of "
+        "their own; while it runs, look at /embeddings from another terminal.",
+        epilog="The demo takes a ROS domain that is free; ROS_DOMAIN_ID chooses one.",
+    )
+    parser.add_argument(
+        "--speed",
+        type=_positive,
+        default=2.0,
+        metavar="FACTOR",
+        help="simulated seconds for each second, at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--time-out",
+        type=_positive,
+        default=120.0,
+        metavar="SECONDS",
+        help="give up after this long, start-up included (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the sensors' noise (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--weights",
+        default="amiro",
+        metavar="FOLDER",
+        help="folder of the weights, or a name in the package's models (default: %(default)s)",
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+
+    from m2vae_ros.nodes.observer import Observer
+
+    begin = time.monotonic()
+    deadline = begin + options.time_out
+    scoreboard = Scoreboard(world_objects(), TEAM)
+    nodes = simulated_team(
+        weights=options.weights, real_time_factor=options.speed, seed=options.seed
+    )
+    with own_domain() as domain:
+        os.environ.update(environment())
+        context = Context()
+        rclpy.init(context=context)
+        node = rclpy.create_node("demo", context=context)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
+        observer = Observer(node, scoreboard, display.changed)
+        processes = Processes(nodes)
+        try:
+            with display, processes:
+                display.says(f"{len(nodes)} nodes start in ROS domain {domain}")
+                activate(processes, node, executor, deadline, lambda n: display.says(f"{n} active"))
+                started = time.monotonic() - begin
+                display.says(f"all {len(nodes)} nodes are up after {started:.1f} s")
+                while not scoreboard.complete:
+                    executor.spin_once(timeout_sec=0.1)
+                    processes.check()
+                    display.refresh()
+                    if time.monotonic() > deadline:
+                        raise DemoError(_shortfall(scoreboard, options.time_out))
+                display.says("every robot knows every object by all three sensors")
+        finally:
+            executor.shutdown()
+            node.destroy_node()
+            context.try_shutdown()
+    _summary(console, scoreboard, observer, time.monotonic() - begin)
+    if processes.unclean:
+        raise DemoError("not all went down clean: " + "; ".join(processes.unclean))
+
+
+def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:
+    lacking = [
+        f"{record.item.class_name} ({', '.join(sorted(missing))})"
+        for record in scoreboard.records
+        if (missing := scoreboard.modalities - (record.best.held if record.best else set()))
+    ]
+    if not lacking:
+        return f"after {seconds:g} s not every robot had heard of all three sensings of all objects"
+    return f"after {seconds:g} s not sensed by all three: {'; '.join(lacking)}"
+
+
+def _summary(console: Console, scoreboard: Scoreboard, observer, seconds: float) -> None:
+    console.print("\n[bold]Objects classified right[/bold]")
+    for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "all three   ")):
+        right, of = scoreboard.right_after(count)
+        share = f"{right / of:4.0%}" if of else "   –"
+        console.print(f"  after {words}  {right} of {of}  {share}")
+    raw = len(scoreboard.records) * sum(RAW_BYTES[m] for m in scoreboard.modalities)
+    console.print(
+        f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
+        f"the readings they stand for are {raw / 1e6:.1f} MB, "
+        f"{raw / max(1, observer.embedding_bytes):,.0f} times as much."
+    )
+    console.print(f"{seconds:.0f} s, start-up and shutdown included.")
+
+
+class _LiveTable:
+    """The table, redrawn in place."""
+
+    def __init__(self, console: Console, scoreboard: Scoreboard, begin: float) -> None:
+        self._scoreboard = scoreboard
+        self._begin = begin
+        self._status = ""
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=5)
+
+    def __enter__(self) -> None:
+        self._live.__enter__()
+
+    def __exit__(self, *error) -> None:
+        self._live.__exit__(*error)
+
+    def says(self, what: str) -> None:
+        self._status = what
+
+    def changed(self, robot: str, record: Record) -> None:
+        self._status = f"{robot} on {record.item.class_name}"
+
+    def refresh(self) -> None:
+        """rich redraws by itself."""
+
+    def _table(self) -> Table:
+        elapsed = time.monotonic() - self._begin
+        table = Table(
+            title="Three robots with one sensor each",
+            caption=f"{elapsed:5.1f} s  {self._status}",
+            caption_justify="left",
+        )
+        table.add_column("object", min_width=20)
+        for modality in NAMES:
+            table.add_column(NAMES[modality], justify="center")
+        table.add_column("taken for", min_width=20)
+        table.add_column("prob.", justify="right", min_width=5)
+        table.add_column("", min_width=1)
+        for record in self._scoreboard.records:
+            best = record.best
+            held = best.held if best else frozenset()
+            table.add_row(
+                _coloured(record.item.class_name),
+                *("●" if modality in held else "[dim]·[/dim]" for modality in NAMES),
+                _coloured(best.class_name) if best else "",
+                f"{best.probability:.2f}" if best else "",
+                _mark(record, best, "[green]✓[/green]", "[red]✗[/red]") if best else "",
+            )
+        return table
+
+
+class _Lines:
+    """One line for each piece of news, where there is no terminal to draw on."""
+
+    def __init__(self, console: Console, scoreboard: Scoreboard, begin: float) -> None:
+        self._console = console
+        self._begin = begin
+        self._said: dict[str, str] = {}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def says(self, what: str) -> None:
+        self._console.print(f"{time.monotonic() - self._begin:6.1f} s  {what}", markup=False)
+
+    def changed(self, robot: str, record: Record) -> None:
+        best = record.best
+        held = "+".join(modality for modality in NAMES if modality in best.held)
+        if self._said.get(record.item.name) == held:
+            return
+        self._said[record.item.name] = held
+        self.says(
+            f"{record.item.class_name:<20} {held:<24} → {best.class_name:<20} "
+            f"{best.probability:.2f} {_mark(record, best, '✓', '✗')}"
+        )
+
+    def refresh(self) -> None:
+        """Every piece of news is printed as it comes."""
+
+
+def _mark(record: Record, verdict: Verdict, right: str, wrong: str) -> str:
+    return right if record.right(verdict) else wrong
+
+
+def _coloured(class_name: str) -> str:
+    colour = class_name.split()[0]
+    return f"[{colour}]{class_name}[/{colour}]"
+
+
+def _positive(text: str) -> float:
+    with suppress(ValueError):
+        if 0.0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a team makes of objects whose true classes are known, from what it published."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from m2vae_ros.sim.objects import WorldObject
+
+GATE = 0.3
+"""Metres between a published place and the object it stands for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One published classification: what was held, and the class with its probability."""
+
+    held: frozenset[str]
+    class_name: str
+    probability: float
+
+
+@dataclass
+class Record:
+    """All that was published of one object, the last of each kind.
+
+    Attributes:
+        item: the object, with its true class.
+        by_count: number of modalities held -> the last verdict on that many.
+        held_by: robot -> the modalities its last verdict was made from.
+    """
+
+    item: WorldObject
+    by_count: dict[int, Verdict] = field(default_factory=dict)
+    held_by: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Verdict | None:
+        """The last verdict on the most modalities."""
+        return self.by_count[max(self.by_count)] if self.by_count else None
+
+    def right(self, verdict: Verdict | None) -> bool:
+        """Whether the verdict is the truth."""
+        return verdict is not None and verdict.class_name == self.item.class_name
+
+
+class Scoreboard:
+    """Keeps a record of each object; what is published is matched to objects by its place."""
+
+    def __init__(self, objects: Iterable[WorldObject], team: Mapping[str, Sequence[str]]) -> None:
+        self.records = [Record(item) for item in objects]
+        self.team = team
+        self.modalities = frozenset(m for sensors in team.values() for m in sensors)
+
+    def classified(self, robot: str, x: float, y: float, verdict: Verdict) -> Record | None:
+        """Take in a classification by a robot of the object at x, y (metres).
+
+        Returns:
+            The object's record; None if there is none.
+        """
+        record = min(self.records, key=lambda r: math.dist((x, y), (r.item.x, r.item.y)))
+        if math.dist((x, y), (record.item.x, record.item.y)) > GATE:
+            return None
+        record.by_count[len(verdict.held)] = verdict
+        record.held_by[robot] = verdict.held
+        return record
+
+    def right_after(self, count: int) -> tuple[int, int]:
+        """How many objects were classified right with that many modalities, and of how many."""
+        verdicts = [(r, r.by_count[count]) for r in self.records if count in r.by_count]
+        return sum(record.right(verdict) for record, verdict in verdicts), len(verdicts)
+
+    @property
+    def sensed_by_all(self) -> int:
+        """How many objects hold every modality of the team."""
+        return sum(r.best is not None and r.best.held >= self.modalities for r in self.records)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every robot of the team knows every object by every modality."""
+        return all(
+            record.held_by.get(robot, frozenset()) >= self.modalities
+            for record in self.records
+            for robot in self.team
+        )
