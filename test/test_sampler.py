@@ -2,19 +2,23 @@
 """The samples for training: reproducible, balanced, and true to the premise of the paper."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from m2vae_ros.data.amiro import ATTRIBUTES
 from m2vae_ros.resources import resource
 from m2vae_ros.sim.mujoco_world import compile_world
 from m2vae_ros.sim.noise import NOISELESS
-from m2vae_ros.sim.objects import ObjectVariety, attributes_of
+from m2vae_ros.sim.objects import ObjectVariety, attributes_of, class_of
 from m2vae_ros.sim.sampler import Studio, sample
 from m2vae_ros.sim.sensors import Rays, mujoco
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
-from m2vae_ros.sim.world import WorldError, read_world
+from m2vae_ros.sim.world import Box, Cylinder, Pose, WorldError, read_world
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 
@@ -90,11 +94,6 @@ def test_a_drawn_object_is_sensed_as_if_the_world_had_been_built_with_it():
 
 
 def _built_anew(world, item, pose):
-    from dataclasses import replace
-
-    from m2vae_ros.sim.objects import class_of
-    from m2vae_ros.sim.world import Box, Cylinder, Pose
-
     name = "box" if item.attributes[1] else "cylinder"
     arena = [m for m in world.models if m.static and class_of(m) is None]
     rig = next(m for m in world.models if not m.static)
@@ -134,33 +133,28 @@ def test_cylinders_look_as_wide_as_boxes():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_each_raw_sensor_tells_its_own_attribute_and_little_of_the_others():
     """The premise of the paper's Sec. IV, measured on the views before any model."""
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     train, test = sample(2000, seed=901), sample(1000, seed=902)
-    own = {"camera": ("colour", 0.99), "lidar": ("shape", 0.97), "reflectance": ("material", 0.97)}
+    own = {"camera": ("colour", 0.99), "lidar": ("shape", 0.98), "reflectance": ("material", 0.99)}
     for modality, (attribute, at_least) in own.items():
-        raw_train, raw_test = (
+        x, y = (
             samples.observations(modality).reshape(len(samples), -1) for samples in (train, test)
         )
-        reduce = make_pipeline(PCA(min(60, raw_train.shape[1])), StandardScaler()).fit(raw_train)
-        x, y = reduce.transform(raw_train), reduce.transform(raw_test)
+        if modality == "camera":  # flat colours: little is lost
+            reduction = PCA(60).fit(x)
+            x, y = reduction.transform(x), reduction.transform(y)
+        x, y = (x - x.mean(0)) / x.std(), (y - x.mean(0)) / x.std()
         for column, name in enumerate(ATTRIBUTES):
-            accuracies = {
-                type(model).__name__: model.fit(x, train.attributes[:, column]).score(
-                    y, test.attributes[:, column]
-                )
+            accuracy = max(
+                model.fit(x, train.attributes[:, column]).score(y, test.attributes[:, column])
                 for model in (
                     LogisticRegression(max_iter=500),
-                    MLPClassifier((100,), max_iter=120, early_stopping=True, random_state=0),
+                    MLPClassifier((128, 64), max_iter=80, alpha=1e-3, random_state=0),
                 )
-            }
+            )
             if name == attribute:
-                assert max(accuracies.values()) >= at_least, (modality, name, accuracies)
+                assert accuracy >= at_least, (modality, name)
             else:
-                assert max(accuracies.values()) <= 0.65, (modality, name, accuracies)
+                assert accuracy <= 0.65, (modality, name)
