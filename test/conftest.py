@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import random
 import signal
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from m2vae_ros.domains import own_domain
 
 # Children inherit it, so it tells whose process one is, however it was started.
 SESSION_VARIABLE = "M2VAE_TEST_SESSION"
@@ -27,23 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def ros_domain_id(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A ROS domain nobody else has, also set as ROS_DOMAIN_ID for this test and its children.
-
-    A lock file per domain keeps tests apart that run at the same time in other processes. Domains
-    above 100 would use ports that Linux hands out to outgoing connections.
-    """
-    folder = Path(tempfile.gettempdir()) / f"m2vae-ros-domains-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    for domain in random.sample(range(1, 101), 100):
-        with (folder / str(domain)).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
-            yield domain
-            return
-    pytest.fail("all 100 ROS domains are in use by other tests")
+    """A ROS domain nobody else has, also set as ROS_DOMAIN_ID for this test and its children."""
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    with own_domain() as domain:
+        yield domain
 
 
 @pytest.fixture(autouse=True)
