@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The running world: robots drive as they are told and no further, sensors read what is there."""
 
+import importlib
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from m2vae_ros.resources import resource
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.sim.noise import NOISELESS, SensorNoise
 from m2vae_ros.sim.objects import class_of
+from m2vae_ros.sim.picture import world_picture
 from m2vae_ros.sim.robots import COMMAND_TIMEOUT, MAX_ANGULAR, MAX_LINEAR
 from m2vae_ros.sim.simulation import Simulation, SimulationError
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
@@ -97,6 +100,13 @@ def test_asking_for_what_is_not_there_names_it():
             ask("amiro2")
     with pytest.raises(SimulationError, match="no robot amiro2"):
         simulation.command("amiro2", 0.0, 0.0)
+
+
+def test_what_drawing_takes_is_named_when_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    monkeypatch.delitem(sys.modules, "m2vae_ros.sim.backend")
+    with pytest.raises(ImportError, match="apt-get install libosmesa6"):
+        importlib.import_module("m2vae_ros.sim.backend")
 
 
 def test_a_world_that_is_missing_is_named():
@@ -392,3 +402,11 @@ def test_a_large_image_gets_noise_everywhere():
     noise = SensorNoise(exposure=0.0)
     image = noise.image(np.full((1080, 1920, 3), 120, np.uint8), np.random.default_rng(0))
     assert image[-100:].std() == pytest.approx(noise.pixel, rel=0.05)
+
+
+def test_a_picture_of_the_world_shows_its_colours():
+    picture = world_picture(AMIRO_WORLD, width=320, height=240)
+    assert picture.shape == (240, 320, 3)
+    red, green, _ = picture.reshape(-1, 3).astype(int).T
+    assert np.sum(red > green + 60) > 100
+    assert np.sum(green > red + 60) > 100
