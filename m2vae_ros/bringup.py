@@ -34,7 +34,7 @@ class NodeSpec:
         executable: of this package.
         name: of the node.
         namespace: begins with "/".
-        config: the parameter file it starts from, within the package; its defaults.
+        config: the parameter file it starts from; a relative path is one within the package.
         parameters: what differs from the file; a group of parameters is a mapping.
         remappings: pairs of names, from and to.
         lifecycle: whether it has to be configured and activated.
@@ -79,18 +79,22 @@ def fusion(
     weights: str = "amiro",
     objects: Iterable[WorldObject] = (),
     use_sim_time: bool = False,
+    config: str = "config/fusion.yaml",
     remappings: tuple[tuple[str, str], ...] = (),
 ) -> NodeSpec:
-    """The fusion node of one robot; with `objects` it knows where they stand."""
+    """The fusion node of one robot; with `objects` it knows where they stand.
+
+    A robot without modalities takes part in what the others tell.
+    """
     return NodeSpec(
         executable="fusion_node",
         name="fusion",
         namespace=f"/{robot}",
-        config="config/fusion.yaml",
+        config=config,
         parameters={
             "use_sim_time": use_sim_time,
             "weights": weights,
-            "modalities": list(modalities),
+            "modalities": list(modalities) or [""],  # an empty list has no type in ROS
             **known(objects),
         },
         remappings=remappings,
@@ -99,7 +103,10 @@ def fusion(
 
 
 def patrol(
-    robot: str, modality: str, objects: Iterable[WorldObject], order: Sequence[str] = ()
+    robot: str,
+    modalities: Sequence[str],
+    objects: Iterable[WorldObject],
+    order: Sequence[str] = (),
 ) -> NodeSpec:
     """The patrol of one simulated robot; without `order` it visits the objects as they come."""
     return NodeSpec(
@@ -109,8 +116,8 @@ def patrol(
         config="config/patrol.yaml",
         parameters={
             "use_sim_time": True,
-            "modality": modality,
-            "order": list(order),
+            "modalities": list(modalities),
+            **({"order": list(order)} if order else {}),
             **known(objects),
         },
     )
@@ -124,13 +131,13 @@ def simulated_team(
     real_time_factor: float = 1.0,
     seed: int = 0,
 ) -> tuple[NodeSpec, ...]:
-    """The simulator, and for each robot a fusion node and a patrol with its first sensor."""
+    """The simulator, and for each robot a fusion node and a patrol."""
     objects = world_objects(world)
     orders = visiting_orders([item.name for item in objects], len(robots))
     nodes = [simulator(robots, world, real_time_factor, seed)]
     for (robot, sensors), order in zip(robots.items(), orders, strict=True):
         nodes.append(fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True))
-        nodes.append(patrol(robot, sensors[0], objects, order))
+        nodes.append(patrol(robot, sensors, objects, order))
     return tuple(nodes)
 
 

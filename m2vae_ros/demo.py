@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         everything went down clean; 1 if not, 130 after Ctrl-C or SIGTERM.
     """
     options = _parser().parse_args(arguments)
-    console = Console(width=min(100, Console().width), highlight=False)
+    console = Console(highlight=False)
+    console.width = min(100, console.width) if console.is_terminal else 100
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         _run(options, console)
@@ -141,7 +142,7 @@ def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:
         if (missing := scoreboard.modalities - (record.best.held if record.best else set()))
     ]
     if not lacking:
-        return f"after {seconds:g} s not every robot had heard of all three sensings of all objects"
+        return f"after {seconds:g} s not every robot had heard of all sensings of all objects"
     return f"after {seconds:g} s not sensed by all three: {'; '.join(lacking)}"
 
 

@@ -118,7 +118,7 @@ class Processes:
 
     def _ros_arguments(self, node: NodeSpec) -> list[str]:
         parameters = self._folder / f"{_file_name(node)}.yaml"
-        document = {node.full_name: {"ros__parameters": _without_empty(node.parameters)}}
+        document = {node.full_name: {"ros__parameters": dict(node.parameters)}}
         parameters.write_text(yaml.safe_dump(document))
         arguments = ["--ros-args", "-r", f"__ns:={node.namespace}", "-r", f"__node:={node.name}"]
         for source, target in node.remappings:
@@ -221,14 +221,3 @@ def _told(status: int) -> str:
 
 def _file_name(node: NodeSpec) -> str:
     return node.full_name.strip("/").replace("/", "-")
-
-
-def _without_empty(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty list in a parameter file has no type; left out, the default is the same."""
-    kept = {}
-    for name, value in parameters.items():
-        if isinstance(value, Mapping):
-            kept[name] = _without_empty(value)
-        elif not (isinstance(value, list | tuple) and not value):
-            kept[name] = value
-    return kept

@@ -7,6 +7,7 @@ embedding and its classification are published. What others publish is taken in 
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -163,7 +164,9 @@ class FusionNode(LifecycleNode):
                 settings.objects.names, settings.objects.x, settings.objects.y, strict=True
             )
         ]
-        self._scan_attention = ScanAttention(settings.lidar.max_distance)
+        self._scan_attention = ScanAttention(
+            max(settings.gaze(modality).max_distance for modality in SENSORS)
+        )
         self._last_sensed: dict[tuple[str, str], int] = {}
         self._classification = self.create_lifecycle_publisher(
             ObjectClassification, "classification", qos.EVERY_ONE
@@ -241,15 +244,17 @@ class FusionNode(LifecycleNode):
                 self._fuse(*target, sightings)
 
     def _looked_at(self, modality: str, sighting: Sighting) -> Target | None:
-        """Which object a sensor looks at: one whose place is known, or what the LiDAR sees."""
+        """Which object a sensor looks at: of those on the map, else what the LiDAR sees ahead,
+        else of those that others told of."""
         gaze, pose = self._settings.gaze(modality), sighting.motion.pose
-        if not self._places and self._ahead is not None:
+        places = self._places
+        if not places and self._ahead is not None:
             known = self._memory.nearest(self._ahead)
-            return Target(known.object_id if known else None, self._ahead)
-        places = self._places or self._memory.objects()
+            places = [Target(known.object_id if known else None, self._ahead)]
+        places = places or self._memory.objects()
         seen = nearest_in_view(pose, places, gaze.max_distance, gaze.max_bearing)
-        if seen is None:
-            self._ledger.counts["unused: nothing ahead"] += 1
+        if seen is None or math.dist(pose[:2], seen.position[:2]) < gaze.min_distance:
+            self._ledger.counts["unused: nothing to look at"] += 1
             return None
         return Target(seen.object_id, seen.position)
 

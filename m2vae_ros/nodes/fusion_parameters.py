@@ -12,8 +12,12 @@ from m2vae_ros.nodes.parameters import ParameterError, parameter
 
 @dataclass(frozen=True)
 class Gaze:
-    """When a sensor looks at an object, and how often the same one is sensed again."""
+    """When a sensor looks at an object, and how often the same one is sensed again.
 
+    The distances are those the weights were trained at.
+    """
+
+    min_distance: float = parameter(0.0, "Metres from robot to object.", minimum=0.0)
     max_distance: float = parameter(1.0, "Metres from robot to object.", minimum=0.0)
     max_bearing: float = parameter(
         0.1, "Radians between straight ahead and the object.", minimum=0.0, maximum=math.pi
@@ -52,7 +56,7 @@ class FusionParameters:
         "amiro", "Folder of the weights; a bare name is looked up in the package's models."
     )
     modalities: tuple[str, ...] = parameter(
-        tuple(SENSORS), f"Sensors of this robot, of {', '.join(SENSORS)}."
+        tuple(SENSORS), f"Sensors of this robot, of {', '.join(SENSORS)}; [''] for none."
     )
     frame: str = parameter("map", "Frame of the odometry and of all positions, one for the team.")
     gate: float = parameter(
@@ -76,12 +80,13 @@ class FusionParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
-    camera: Gaze = Gaze(max_distance=0.86)
-    lidar: Gaze = Gaze(max_distance=0.55)
-    reflectance: Gaze = Gaze(max_distance=0.40)
+    camera: Gaze = Gaze(min_distance=0.72, max_distance=0.88)
+    lidar: Gaze = Gaze(min_distance=0.43, max_distance=0.57)
+    reflectance: Gaze = Gaze(min_distance=0.30, max_distance=0.42)
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "modalities", tuple(m for m in self.modalities if m))
         for modality in self.modalities:
             if modality not in SENSORS:
                 raise ParameterError(

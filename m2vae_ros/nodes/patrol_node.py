@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives one robot from object to object and waits at each until its embedding is out."""
+"""Drives one robot from object to object and waits at each until its embedding is out.
+
+A robot with several sensors stops at each object once for each, where that sensor sees it best.
+"""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
@@ -17,6 +20,7 @@ from m2vae_ros.nodes import messages, qos
 from m2vae_ros.nodes.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.nodes.ledger import Ledger
+from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.nodes.process import run
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
@@ -27,7 +31,9 @@ class PatrolParameters:
     """See the descriptions; `ros2 param describe` shows them too."""
 
     robot: str = parameter("", "Name of the robot; empty: the node's namespace.")
-    modality: str = parameter("camera", f"With which it looks: {', '.join(VIEWPOINTS)}.")
+    modalities: tuple[str, ...] = parameter(
+        ("camera",), f"With which it looks, of {', '.join(VIEWPOINTS)}."
+    )
     order: tuple[str, ...] = parameter((), "Names of the objects in order; empty: all, as given.")
     speed: float = parameter(0.4, "m/s at most.", minimum=0.01, maximum=5.0)
     turn: float = parameter(2.5, "rad/s at most.", minimum=0.05, maximum=10.0)
@@ -37,13 +43,24 @@ class PatrolParameters:
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:
-        if self.modality not in VIEWPOINTS:
-            raise ParameterError(
-                f"parameter modality: {self.modality!r} is not one of {', '.join(VIEWPOINTS)}"
-            )
+        for modality in self.modalities:
+            if modality not in VIEWPOINTS:
+                raise ParameterError(
+                    f"parameter modalities: {modality!r} is not one of {', '.join(VIEWPOINTS)}"
+                )
         for name in self.order:
             if name not in self.objects.names:
                 raise ParameterError(f"parameter order: {name!r} is not among objects.names")
+
+
+class Stop(NamedTuple):
+    """An object to be sensed, and the modality."""
+
+    name: str
+    modality: str
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.modality}"
 
 
 class PatrolNode(Node):
@@ -62,11 +79,16 @@ class PatrolNode(Node):
                 settings.objects.names, settings.objects.x, settings.objects.y, strict=True
             )
         }
-        self._waiting = list(settings.order or self._places)
+        self._waiting = [
+            Stop(name, modality)
+            for name in settings.order or self._places
+            for modality in settings.modalities
+        ]
         self._count = len(self._waiting)
+        self._begun = False
         self._driver: Driver | None = None
         self._there_since: float | None = None
-        self._sensed: dict[str, float] = {}
+        self._sensed: dict[Stop, float] = {}
         ledger = Ledger(self.get_logger())
         self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
         self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
@@ -84,9 +106,8 @@ class PatrolNode(Node):
         """Note when this robot's own sensor last told of an object."""
         if message.sender != self._robot:
             return
-        held = messages.embedding(message).held
-        if self._settings.modality in held:
-            self._sensed[message.object_id] = held[self._settings.modality] * 1e-9
+        for modality, time in messages.embedding(message).held.items():
+            self._sensed[Stop(message.object_id, modality)] = time * 1e-9
 
     def _on_odometry(self, message: Odometry) -> None:
         """One step of the patrol, in the time of the odometry."""
@@ -99,26 +120,31 @@ class PatrolNode(Node):
     def _step(self, now: float, pose: tuple[float, float, float]) -> Velocity:
         if not self._waiting:
             return STILL
-        name = self._waiting[0]
+        stop = self._waiting[0]
+        # No use in going anywhere before anybody looks through the robot's sensor.
+        topic = self.resolve_topic_name(SENSORS[stop.modality].topic)
+        self._begun = self._begun or self.count_subscribers(topic) > 0
+        if not self._begun:
+            return STILL
         if self._driver is None:
-            self._driver = Driver(self._goal(name), self._settings.speed, self._settings.turn, now)
+            self._driver = Driver(self._goal(stop), self._settings.speed, self._settings.turn, now)
             self._there_since = None
-            self._say(f"drives to {name}")
+            self._say(f"drives to {stop}")
         command = self._driver.command(now, pose)
         if command is not None:
             return command
         if self._there_since is None:
             self._there_since = now
-        if self._sensed.get(name, -1.0) >= self._there_since:
-            self._next(f"has sensed {name}")
+        if self._sensed.get(stop, -1.0) >= self._there_since:
+            self._next(f"has sensed {stop}")
         elif now - self._there_since > self._settings.patience:
-            self._waiting.append(name)
-            self._next(f"could not sense {name}, comes back later")
+            self._waiting.append(stop)
+            self._next(f"could not sense {stop}, comes back later")
         return STILL
 
-    def _goal(self, name: str) -> Goal:
-        x, y = self._places[name]
-        stand_x, stand_y, _ = VIEWPOINTS[self._settings.modality].pose(x, y)
+    def _goal(self, stop: Stop) -> Goal:
+        x, y = self._places[stop.name]
+        stand_x, stand_y, _ = VIEWPOINTS[stop.modality].pose(x, y)
         return Goal(stand_x, stand_y, x, y)
 
     def _next(self, what: str) -> None:
