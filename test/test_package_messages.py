@@ -16,6 +16,7 @@ EMBEDDING = LatentEmbedding(
     header=HEADER,
     sender="amiro1",
     object_id="amiro1/object_3",
+    aliases=["amiro2/object_1"],
     position=Point(x=1.25, y=-0.5, z=0.1),
     fingerprint="0123456789abcdef",
     modalities=["camera", "lidar", "reflectance"],
