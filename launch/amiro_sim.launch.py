@@ -8,9 +8,8 @@ ros2 launch m2vae_ros amiro_sim.launch.py robots:=amiro1/camera,amiro1/lidar,ami
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from launch import LaunchDescription
-from m2vae_ros.bringup import simulated_team
+from m2vae_ros.bringup import robots_of, simulated_team
 from m2vae_ros.launching import actions, one_machine
-from m2vae_ros.nodes.amiro_sim_node import robots_of
 
 ARGUMENTS = (
     DeclareLaunchArgument(

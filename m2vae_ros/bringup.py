@@ -141,6 +141,21 @@ def simulated_team(
     return tuple(nodes)
 
 
+def robots_of(entries: Iterable[str]) -> Robots | None:
+    """Robot -> sensors of "amiro1/camera", ...; None, which is all, if there are no entries.
+
+    Raises:
+        ValueError: an entry is not of that form.
+    """
+    robots: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        robot, slash, sensor = entry.partition("/")
+        if not (robot and slash and sensor):
+            raise ValueError(f"robots: {entry!r} is not of the form robot/sensor")
+        robots[robot] = (*robots.get(robot, ()), sensor)
+    return robots or None
+
+
 def world_objects(world: str | os.PathLike[str] = "") -> list[WorldObject]:
     """The objects of a world file, "" for the package's own; they know their true classes.
 

@@ -19,6 +19,7 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, LaserScan
 
+from m2vae_ros.bringup import robots_of
 from m2vae_ros.nodes import messages, qos
 from m2vae_ros.nodes.images import image_message
 from m2vae_ros.nodes.ledger import Ledger
@@ -26,7 +27,7 @@ from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import declare, parameter, read
 from m2vae_ros.nodes.process import run
 from m2vae_ros.resources import resource
-from m2vae_ros.sim.simulation import Simulation, SimulationError
+from m2vae_ros.sim.simulation import Simulation
 from m2vae_ros.sim.world import CameraSensor, RaySensor
 
 CYCLE = 0.025
@@ -164,21 +165,6 @@ class AmiroSimNode(Node):
         twist = message.twist.twist
         twist.linear.x, twist.linear.y, twist.angular.z = self._simulation.twist(robot)
         return message
-
-
-def robots_of(entries: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:
-    """Robot -> sensors of ("amiro1/camera", ...); None, which is all, if there are no entries.
-
-    Raises:
-        SimulationError: an entry is not of that form.
-    """
-    robots: dict[str, tuple[str, ...]] = {}
-    for entry in entries:
-        robot, slash, sensor = entry.partition("/")
-        if not (robot and slash and sensor):
-            raise SimulationError(f"parameter robots: {entry!r} is not of the form robot/sensor")
-        robots[robot] = (*robots.get(robot, ()), sensor)
-    return robots or None
 
 
 def camera_info(sensor: CameraSensor) -> CameraInfo:
