@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES, AmiroSamples
-from m2vae_ros.sensors import MODALITIES, VIEWS
+from m2vae_ros.sensors import VIEWS
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
@@ -68,10 +68,10 @@ class M2VAERecipe:
 
     latent_dim: int = 10
     hidden: tuple[int, ...] = (128, 64)
-    beta_norm: float = 0.01
-    alpha: float = 1.0
+    beta_norm: float = 0.001
+    alpha: float = 0.1
     warm_up: tuple[float, float] = (0.25, 0.5)
-    schedule: Schedule = Schedule(epochs=120)
+    schedule: Schedule = Schedule(epochs=40)
 
     def alpha_at(self, epoch: int) -> float:
         """The weight of the re-encoding loss in an epoch, counted from 0."""
@@ -88,17 +88,17 @@ class AmiroRecipe:
             "camera": BetaVAERecipe(
                 BetaVAEConfig((3, 16, 64), 10, (128,), (16, 32, 64), "gaussian"),
                 beta_norm=1e-4,
-                schedule=Schedule(epochs=20),
+                schedule=Schedule(epochs=10),
             ),
             "lidar": BetaVAERecipe(
                 BetaVAEConfig((1, 227), 10, (256, 128), (), "gaussian"),
-                beta_norm=1e-5,
-                schedule=Schedule(epochs=100),
+                beta_norm=1e-4,
+                schedule=Schedule(epochs=40),
             ),
             "reflectance": BetaVAERecipe(
                 BetaVAEConfig((8,), 10, (64, 64), (), "gaussian"),
                 beta_norm=1e-3,
-                schedule=Schedule(epochs=40),
+                schedule=Schedule(epochs=20),
             ),
         }
     )
@@ -194,14 +194,15 @@ def train(
     """
     begin = time.monotonic()
     scratch = folder / ".training"
-    key = json.dumps([asdict(recipe), samples.digest()])
+    digest = samples.digest()
 
-    def run(stage: str) -> dict[str, object]:
+    def run(stage: str, *recipes: object) -> dict[str, object]:
+        key = json.dumps([digest, recipe.seed, *map(asdict, recipes)])
         return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
 
     beta_vaes = {
-        m: train_beta_vae(recipe.beta_vaes[m], samples, m, recipe.seed, **run(m))
-        for m in MODALITIES
+        m: train_beta_vae(r, samples, m, recipe.seed, **run(m, r))
+        for m, r in recipe.beta_vaes.items()
     }
     inputs = codes(beta_vaes, samples)
     twins = {
@@ -214,28 +215,26 @@ def train(
             inputs,
             recipe.seed,
             title=f"M2VAE{suffix.replace('_', ' ')}",
-            **run(f"m2vae{suffix}"),
+            **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
         )
         for suffix, m2vae_recipe in twins.items()
     }
     readers = _train_readers(inputs, samples, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
-        "data": {**provenance, "count": len(samples), "sha256": samples.digest()},
+        "data": {**provenance, "count": len(samples), "sha256": digest},
         "training": {"seconds": round(time.monotonic() - begin), "device": _device_name()},
     }
     trained = []
     for suffix, fusion in fusions.items():
-        with torch.no_grad():
-            embedding = fusion.encode(inputs).mean
         weights = Weights(
             name=folder.name + suffix,
-            views={m: VIEWS[m].to_card() for m in MODALITIES},
+            views={m: VIEWS[m].to_card() for m in beta_vaes},
             beta_vaes=beta_vaes,
             m2vae=fusion,
             classes=CLASSES,
             classifiers={
-                "embedding": train_classifier(embedding, samples.labels, recipe),
+                "embedding": _train_embedding_reader(fusion, inputs, samples.labels, recipe),
                 **readers,
             },
             familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
@@ -245,6 +244,22 @@ def train(
         trained.append(weights)
     shutil.rmtree(scratch, ignore_errors=True)
     return trained[0], trained[1]
+
+
+def _train_embedding_reader(
+    fusion: M2VAE, inputs: Mapping[str, Tensor], labels: np.ndarray, recipe: AmiroRecipe
+) -> Classifier:
+    """The classifier of embeddings, whatever they hold.
+
+    It learns from the embedding of every object by all sensors, and once more by some of them: so
+    it knows how little half an embedding tells, and says so by its probabilities.
+    """
+    with torch.no_grad():
+        means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
+    *partial, complete = means.values()
+    drawn = np.random.default_rng(recipe.seed).integers(len(partial), size=len(labels))
+    some = torch.stack(partial)[drawn, torch.arange(len(labels))]
+    return train_classifier(torch.cat([complete, some]), np.concatenate([labels] * 2), recipe)
 
 
 def _train_readers(

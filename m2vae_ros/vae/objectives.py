@@ -106,9 +106,10 @@ def reencoding_loss(
 ) -> Tensor:
     """The re-encoding loss E_reenc of Eq. 19 over every step that in-place fusion can take, (B,).
 
-    For each subset T and each non-empty part S of it: sample an embedding of S, unfold it, add the
-    observations of T \\ S, encode, and compare with the posterior of T by D_KL(q(z|T) ‖ ·). With
-    S = T this is the paper's plain re-encoding; with S smaller it is one step of Eq. 18.
+    For each subset T and each non-empty part S of it: unfold the mean of S's embedding, as the
+    robots do, add the observations of T \\ S, encode, and compare with the posterior of T by
+    D_KL(q(z|T) ‖ ·). With S = T this is the paper's plain re-encoding; with S smaller it is one
+    step of Eq. 18.
 
     The posterior compared with is a constant: the loss moves what is re-encoded towards the
     encoding of the real observations, and never that encoding towards a comfortable fixed point.
@@ -123,11 +124,10 @@ def reencoding_loss(
     """
     losses = []
     for held, embedding in posteriors.items():
-        z = embedding.sample()
         for target, posterior in posteriors.items():
             if set(held) <= set(target):
                 new = {m: x[m] for m in target if m not in held}
-                losses.append(posterior.detach().kl(fuse_in_place(model, z, held, new)))
+                losses.append(posterior.detach().kl(fuse_in_place(model, embedding.mean, held, new)))
     return torch.stack(losses).mean(0)
 
 
