@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The described system is what runs, and it leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rclpy
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from untrained import untrained_weights
+
+from m2vae_ros.bringup import (
+    TEAM,
+    NodeSpec,
+    fusion,
+    patrol,
+    robots_of,
+    simulated_team,
+    simulator,
+    visiting_orders,
+    world_objects,
+)
+from m2vae_ros.data.amiro import CLASSES
+from m2vae_ros.processes import BringupError, Processes, activate
+
+PATIENCE = 60.0
+"""Seconds; torch takes a while to import when the machine is busy."""
+
+
+def test_a_team_is_a_simulator_and_two_nodes_for_each_robot() -> None:
+    nodes = simulated_team(TEAM, real_time_factor=2.0)
+    assert [node.full_name for node in nodes] == [
+        "/amiro_sim",
+        *(f"/{robot}/{name}" for robot in TEAM for name in ("fusion", "patrol")),
+    ]
+    assert [node.full_name for node in nodes if node.lifecycle] == [f"/{r}/fusion" for r in TEAM]
+    assert nodes[0].parameters["robots"] == [
+        "amiro1/camera",
+        "amiro2/lidar",
+        "amiro3/reflectance",
+    ]
+    assert nodes[1].parameters["objects"]["names"] == [item.name for item in world_objects()]
+
+
+def test_the_world_has_one_object_of_each_class() -> None:
+    assert sorted(item.class_name for item in world_objects()) == sorted(CLASSES)
+
+
+@pytest.mark.parametrize("robots", range(1, 5))
+@pytest.mark.parametrize("count", [1, 3, 8, 9])
+def test_every_robot_visits_every_object_once(robots: int, count: int) -> None:
+    names = [f"object{i}" for i in range(count)]
+    orders = visiting_orders(names, robots)
+    assert len(orders) == robots
+    assert all(sorted(order) == sorted(names) for order in orders)
+
+
+def test_three_robots_visit_eight_objects_in_three_orders() -> None:
+    first, second, third = visiting_orders([str(i) for i in range(8)], 3)
+    assert len({tuple(first), tuple(second), tuple(third)}) == 3
+    assert not any(a == b for a, b in zip(second, third, strict=True))
+
+
+def test_robots_of_a_launch_argument() -> None:
+    assert robots_of(["a/camera", "b/lidar", "a/lidar"]) == {
+        "a": ("camera", "lidar"),
+        "b": ("lidar",),
+    }
+    assert robots_of([]) is None
+    with pytest.raises(ValueError, match="'amiro1'"):
+        robots_of(["amiro1"])
+
+
+@contextmanager
+def asking():
+    """A node and its executor, for services."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("asking", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    try:
+        yield node, executor
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def bring_up(processes: Processes, node, executor) -> list[str]:
+    active: list[str] = []
+    activate(processes, node, executor, time.monotonic() + PATIENCE, active.append)
+    return active
+
+
+def until(condition: Callable[[], bool], executor=None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        if executor is None:
+            time.sleep(0.05)
+        else:
+            executor.spin_once(timeout_sec=0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def state_of(name: str, node, executor) -> int:
+    client = node.create_client(GetState, f"{name}/get_state")
+    until(client.service_is_ready, executor)
+    future = client.call_async(GetState.Request())
+    until(future.done, executor)
+    return future.result().current_state.id
+
+
+@pytest.mark.ros
+def test_nodes_come_up_with_their_parameters_and_go_down_clean(tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    nodes = (
+        simulator({"amiro1": ("camera",)}),
+        fusion("amiro1", ["camera"], weights=str(weights), use_sim_time=True),
+    )
+    with asking() as (node, executor), Processes(nodes) as processes:
+        assert bring_up(processes, node, executor) == ["/amiro1/fusion"]
+        pids = processes.pids()
+        assert state_of("/amiro1/fusion", node, executor) == State.PRIMARY_STATE_ACTIVE
+        topic = "/amiro1/front_camera/image_raw"
+        until(lambda: node.count_publishers(topic) == 1 and node.count_subscribers(topic) == 1)
+        assert node.count_publishers("/amiro1/laser_scan") == 0
+    assert processes.unclean == []
+    assert not any(alive(pid) for pid in pids.values())
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("flaw", ["missing", "corrupt"])
+def test_without_whole_weights_a_node_stays_unconfigured_and_can_be_configured_later(
+    flaw: str, tmp_path
+) -> None:
+    folder = tmp_path / "weights"
+    untrained_weights(folder)
+    broken = folder / "m2vae.safetensors"
+    whole = broken.read_bytes()
+    if flaw == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes(whole[: len(whole) // 2])
+    nodes = [fusion("amiro1", ["camera"], weights=str(folder))]
+    with asking() as (node, executor), Processes(nodes) as processes:
+        with pytest.raises(BringupError, match="could not be configured") as refused:
+            bring_up(processes, node, executor)
+        assert str(broken) in str(refused.value)
+        assert {"missing": "no such file", "corrupt": "not a whole"}[flaw] in str(refused.value)
+        processes.check()  # the node goes on
+        assert state_of("/amiro1/fusion", node, executor) == State.PRIMARY_STATE_UNCONFIGURED
+        broken.write_bytes(whole)
+        assert bring_up(processes, node, executor) == ["/amiro1/fusion"]
+    assert processes.unclean == []
+
+
+@pytest.mark.ros
+def test_a_node_that_cannot_start_is_named_with_its_last_words() -> None:
+    nodes = [replace(patrol("amiro1", ["camera"], []), parameters={"modalities": ["sonar"]})]
+    with Processes(nodes) as processes:
+
+        def dead() -> bool:
+            try:
+                processes.check()
+            except BringupError as error:
+                assert "/amiro1/patrol ended with status 2" in str(error)
+                assert "parameter modalities: 'sonar'" in str(error)
+                return True
+            return False
+
+        until(dead)
+    assert len(processes.unclean) == 1
+
+
+@pytest.mark.ros
+def test_an_executable_that_does_not_exist_is_named_and_nothing_stays() -> None:
+    nodes = [
+        simulator({"amiro1": ("lidar",)}),
+        NodeSpec("no_such_node", "x", "/", "config/fusion.yaml"),
+    ]
+    with pytest.raises(BringupError, match="no_such_node: no such executable"):
+        Processes(nodes).__enter__()
+
+
+@pytest.mark.ros
+def test_a_node_that_ignores_the_first_signal_is_stopped_all_the_same(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "m2vae_ros.processes.STEPS_OF_STOPPING",
+        ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 3.0)),
+    )
+    with asking() as (node, _), Processes([simulator({"amiro1": ("lidar",)})]) as processes:
+        until(lambda: node.count_publishers("/clock") == 1)
+        (pid,) = processes.pids().values()
+        os.kill(pid, signal.SIGSTOP)
+    assert not alive(pid)
+    assert "signal SIGKILL" in processes.unclean[0]
+
+
+PARENT = """
+import sys, time
+from m2vae_ros.bringup import simulator
+from m2vae_ros.processes import Processes
+with Processes([simulator({"amiro1": ("lidar",)})]) as processes:
+    print(*processes.pids().values(), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_the_parent_ends_its_nodes_end(end: signal.Signals) -> None:
+    command = [sys.executable, "-c", PARENT]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent,
+        asking() as (
+            node,
+            _,
+        ),
+    ):
+        pid = int(parent.stdout.readline())
+        until(lambda: node.count_publishers("/clock") == 1)
+        assert alive(pid)
+        parent.send_signal(end)
+        until(lambda: not alive(pid))
