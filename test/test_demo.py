@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo as a user runs it: a command, its words and its exit status."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from untrained import untrained_weights
+
+from m2vae_ros.demo import main
+
+DEMO = [sys.executable, "-m", "m2vae_ros.demo"]
+
+
+@contextmanager
+def demo(*arguments: str) -> Iterator[subprocess.Popen]:
+    """The demo in a process of its own; what it says comes line by line."""
+    pipe = subprocess.PIPE
+    command = [*DEMO, *arguments]
+    process = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_help_says_what_happens_and_which_options_there_are(capsys) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    for word in ("camera", "LiDAR", "reflectance", "--speed", "--time-out", "ROS_DOMAIN_ID"):
+        assert word in said
+
+
+@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--time-out", "nan"], ["--what"]])
+def test_options_that_make_no_sense_are_refused(arguments: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_without_weights_it_says_so_and_fails(tmp_path) -> None:
+    with demo("--weights", str(tmp_path / "none")) as process:
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "could not be configured" in said
+    assert "none/card.json" in said.replace("\n", "")
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "when"),
+    [(signal.SIGINT, "nodes are up"), (signal.SIGTERM, "nodes start")],
+)
+def test_interrupted_it_stops_every_node(end: signal.Signals, when: str, tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    with demo("--weights", str(weights)) as process:
+        for line in process.stdout:
+            if when in line:
+                break
+        process.send_signal(end)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "all nodes are stopped" in said
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_what_was_not_sensed_in_time_is_named(tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights", familiar_error=1e-9)  # all is strange to it
+    with demo("--weights", str(weights), "--time-out", "25") as process:
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert re.search(r"not (sensed by all three|become active)", said)
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings() -> None:
+    begin = time.monotonic()
+    with demo("--time-out", "150") as process:
+        said, _ = process.communicate(timeout=190)
+    seconds = time.monotonic() - begin
+    print(said)
+    assert process.returncode == 0, said
+    right, of = map(int, re.search(r"after all three +(\d) of (\d)", said).groups())
+    assert of == 8
+    assert right >= 7, said
+    assert seconds < 150
