@@ -20,9 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    # the demo has a parser of its own, which argparse cannot nest without importing it here
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.run is not _demo:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return options.run(options)
+        return options.run(options, rest) if options.run is _demo else options.run(options)
     except KeyboardInterrupt:
         print("m2vae: interrupted", file=sys.stderr)
         return 130
@@ -49,7 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,  # the demo has its own
     )
     demo.set_defaults(run=_demo)
-    demo.add_argument("arguments", nargs=argparse.REMAINDER)
 
     collect = commands.add_parser(
         "collect",
@@ -107,10 +110,10 @@ def _positive(text: str) -> int:
     return number
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(_: argparse.Namespace, arguments: list[str]) -> int:
     from m2vae_ros.demo import main as demo
 
-    return demo(options.arguments)
+    return demo(arguments)
 
 
 def _collect(options: argparse.Namespace) -> int:
