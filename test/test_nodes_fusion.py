@@ -9,6 +9,7 @@ from m2vae_ros.msg import LatentEmbedding
 from m2vae_ros.srv import Decode, ResetObject
 from rclpy.lifecycle import TransitionCallbackReturn
 from ros_team import OBJECT, Team, image, reflectance, scan, team
+from rosgraph_msgs.msg import Clock
 from untrained import untrained_weights
 
 from m2vae_ros.nodes import messages, qos
@@ -141,6 +142,21 @@ def test_who_joins_late_gets_the_latest_of_each_object_and_nothing_else(weights)
         held = {e.object_id: e for e in node._memory.objects()}
         assert sorted(message.object_id for message in late) == ["a", "b", "c"]
         assert all(messages.embedding(m) == held[m.object_id] for m in late)
+
+
+def test_in_simulated_time_a_late_joiner_waits_for_the_time_and_then_learns_all(weights) -> None:
+    with team() as t:
+        t.active_robot("amiro1", weights, ["camera"])
+        t.sense("amiro1", image(), "camera")
+        t.until(lambda: len(t.embeddings) == 1)
+        late = t.robot("amiro2", weights, ["lidar"], use_sim_time=True)
+        assert late.trigger_configure() == SUCCESS
+        assert late.trigger_activate() == SUCCESS
+        t.settle()
+        assert not late._memory.objects()
+        t.send("/clock", Clock(clock=t.tester.get_clock().now().to_msg()))
+        t.until(lambda: bool(late._memory.objects()))
+        assert late._ledger.dropped == 0
 
 
 def test_what_is_known_outlives_deactivation_but_not_cleanup(weights) -> None:

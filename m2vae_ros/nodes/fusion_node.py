@@ -103,11 +103,9 @@ class FusionNode(LifecycleNode):
         for embedding in self._memory.objects():
             if embedding.sender == self._memory.owner:
                 self._writers.publish(embedding)
-        self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
-        self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)
-        for modality in self._settings.modalities:
-            sensor, callback = SENSORS[modality], partial(self._on_sensor, modality)
-            self._subscribe(sensor.message, sensor.topic, callback, qos.NEWEST_READING)
+        self._listening = False
+        if self._now > 0:
+            self._listen()
         timer = self.create_timer(self._settings.period, self._tick)
         self._activated.callback(self.destroy_timer, timer)
         self._phase = "active"
@@ -180,6 +178,16 @@ class FusionNode(LifecycleNode):
             self._configured.callback(self.destroy_service, service)
         self.get_logger().info(f"{robot} speaks the latent space {engine.fingerprint}")
 
+    def _listen(self) -> None:
+        """Subscribe; not before the time is known, for until then all that comes is of the future,
+        and what a late joiner is told at once would be dropped."""
+        self._listening = True
+        self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
+        self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)
+        for modality in self._settings.modalities:
+            sensor, callback = SENSORS[modality], partial(self._on_sensor, modality)
+            self._subscribe(sensor.message, sensor.topic, callback, qos.NEWEST_READING)
+
     def _subscribe(
         self, message: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
     ) -> None:
@@ -232,6 +240,8 @@ class FusionNode(LifecycleNode):
 
     def _tick(self) -> None:
         """Fuse what has come since the last tick, all of one object at once."""
+        if not self._listening:
+            self._listen()
         fresh, self._fresh = self._fresh, {}
         sets: dict[Target, dict[str, Sighting]] = {}
         for modality, sighting in fresh.items():
