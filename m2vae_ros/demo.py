@@ -91,11 +91,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
-    import rclpy
-    from rclpy.context import Context
-    from rclpy.executors import SingleThreadedExecutor
+    try:
+        import rclpy
+        from rclpy.context import Context
+        from rclpy.executors import SingleThreadedExecutor
 
-    from m2vae_ros.nodes.observer import Observer
+        from m2vae_ros.nodes.observer import Observer
+    except ImportError as error:
+        raise DemoError(
+            f"{error}; it needs ROS 2 and this package built: run ./run m2vae demo in the "
+            "checkout, or source the workspace"
+        ) from error
 
     begin = time.monotonic()
     deadline = begin + options.time_out

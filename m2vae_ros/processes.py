@@ -88,7 +88,18 @@ class Processes:
         return {node.full_name: process.pid for node, process in self._running}
 
     def stop(self) -> None:
-        """Stop all, at first politely; those that had ended before are left as they are."""
+        """Stop all, at first politely; those that had ended before are left as they are.
+
+        An impatient second Ctrl-C waits until that is done.
+        """
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        try:
+            self._stop()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _stop(self) -> None:
         running = [process for _, process in self._running if process.poll() is None]
         for step, patience in STEPS_OF_STOPPING:
             for process in running:

@@ -16,7 +16,7 @@ from untrained import untrained_weights
 
 from m2vae_ros.demo import main
 
-DEMO = [sys.executable, "-m", "m2vae_ros.demo"]
+DEMO = [sys.executable, "-m", "m2vae_ros.cli", "demo"]
 
 
 @contextmanager
