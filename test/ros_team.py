@@ -64,6 +64,7 @@ class Team:
             "objects.names": [OBJECT],
             "objects.x": [0.5],
             "objects.y": [0.0],
+            "max_odometry_age": 3600.0,  # one is enough
             **{f"{m}.{key}": value for m in SENSORS for key, value in GAZE.items()},
             **parameters,
         }
@@ -92,6 +93,7 @@ class Team:
         """Odometry, until the robot has it."""
         message = Odometry()
         message.header.frame_id = "map"
+        message.header.stamp = self.tester.get_clock().now().to_msg()
         message.pose.pose.position.x = x
         message.pose.pose.orientation.w = 1.0
         message.twist.twist.linear.x = speed

@@ -103,7 +103,7 @@ def test_a_reading_whose_stamp_is_no_time_of_now_is_not_fused_unless_it_is_old(
     ahead: float, weights, capfd
 ) -> None:
     with team() as t:
-        t.active_robot("amiro1", weights, ["reflectance"])
+        t.active_robot("amiro1", weights, ["reflectance"], max_odometry_age=1e12)
         message = reflectance()
         now = t.tester.get_clock().now().nanoseconds
         message.header.stamp = messages.stamp(now + int(ahead * 1e9))

@@ -70,6 +70,19 @@ def test_a_moving_robot_does_not_sense(weights) -> None:
         assert not t.embeddings
 
 
+def test_without_odometry_of_its_time_an_observation_has_no_place(weights) -> None:
+    with team() as t:
+        t.active_robot("amiro1", weights, ["camera"], max_odometry_age=0.2)
+        t.settle(0.4)
+        t.sense("amiro1", image(), "camera")
+        t.until(lambda: t.counted("amiro1", "unused: no odometry of that time") == 1)
+        before = t.counted("amiro1", "received odom")
+        t.stand("amiro1")
+        t.until(lambda: t.counted("amiro1", "received odom") > before)
+        t.sense("amiro1", image(), "camera")
+        t.until(lambda: len(t.embeddings) == 1)
+
+
 def test_an_object_is_not_sensed_again_within_the_refresh_period(weights) -> None:
     parameters = {"camera.refresh_period": 60.0}
     with team() as t:

@@ -82,13 +82,8 @@ class FusionNode(LifecycleNode):
         self.create_timer(1.0, self._diagnose, clock=steady)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the parameters and the weights; on failure the reason is logged."""
-        try:
-            self._configure()
-        except Exception as error:  # what escapes from here rclpy would swallow without a word
-            known = isinstance(error, ValueError | OSError)
-            self._ledger.last_error = f"{error}" if known else f"{error!r}"
-            self.get_logger().error(f"cannot be configured: {self._ledger.last_error}")
+        """Read the parameters and the weights."""
+        if not self._managed("configured", self._configure):
             self._forget()
             return TransitionCallbackReturn.FAILURE
         self._phase = "inactive"
@@ -96,18 +91,9 @@ class FusionNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, and tell again what this robot has found out."""
-        self._fresh: dict[str, Sighting] = {}
-        self._motion: Motion | None = None
-        self._ahead: Position | None = None
-        self._activated.callback(self._writers.close)
-        for embedding in self._memory.objects():
-            if embedding.sender == self._memory.owner:
-                self._writers.publish(embedding)
-        self._listening = False
-        if self._now > 0:
-            self._listen()
-        timer = self.create_timer(self._settings.period, self._tick)
-        self._activated.callback(self.destroy_timer, timer)
+        if not self._managed("activated", self._activate):
+            self._activated.close()
+            return TransitionCallbackReturn.FAILURE
         self._phase = "active"
         return super().on_activate(state)
 
@@ -132,6 +118,17 @@ class FusionNode(LifecycleNode):
         self.get_logger().error("a transition failed, the node is unconfigured again")
         self._forget()
         return TransitionCallbackReturn.SUCCESS
+
+    def _managed(self, what: str, attempt: Callable[[], None]) -> bool:
+        """Whether it worked; if not, the reason is logged, which rclpy would not do."""
+        try:
+            attempt()
+        except Exception as error:
+            known = isinstance(error, ValueError | OSError)
+            self._ledger.last_error = f"{error}" if known else f"{error!r}"
+            self.get_logger().error(f"cannot be {what}: {self._ledger.last_error}")
+            return False
+        return True
 
     def _configure(self) -> None:
         # One observation at a time gains nothing from threads, and robots may share a machine.
@@ -178,6 +175,20 @@ class FusionNode(LifecycleNode):
             self._configured.callback(self.destroy_service, service)
         self.get_logger().info(f"{robot} speaks the latent space {engine.fingerprint}")
 
+    def _activate(self) -> None:
+        self._fresh: dict[str, Sighting] = {}
+        self._motion: Motion | None = None
+        self._ahead: Position | None = None
+        self._activated.callback(self._writers.close)
+        for embedding in self._memory.objects():
+            if embedding.sender == self._memory.owner:
+                self._writers.publish(embedding)
+        self._listening = False
+        if self._now > 0:
+            self._listen()
+        timer = self.create_timer(self._settings.period, self._tick)
+        self._activated.callback(self.destroy_timer, timer)
+
     def _listen(self) -> None:
         """Subscribe; not before the time is known, for until then all that comes is of the future,
         and what a late joiner is told at once would be dropped."""
@@ -220,8 +231,9 @@ class FusionNode(LifecycleNode):
         if not 0 <= stamp <= self._now + self._tolerance:
             ahead = (stamp - self._now) * 1e-9
             raise ObservationError(f"header.stamp: {ahead:.3g} s ahead of this robot's clock")
-        if self._motion is None:
-            self._ledger.counts["unused: no odometry yet"] += 1
+        age = math.inf if self._motion is None else abs(stamp - self._motion.stamp) * 1e-9
+        if age > self._settings.max_odometry_age:
+            self._ledger.counts["unused: no odometry of that time"] += 1
             return
         if (
             self._motion.speed > self._settings.max_speed
@@ -357,7 +369,9 @@ class FusionNode(LifecycleNode):
         if memory is not None:
             facts["robot"] = memory.owner
             facts["fingerprint"] = memory.engine.fingerprint
-            facts["objects held"] = len(memory.objects())
+            held = {embedding.object_id for embedding in memory.objects()}
+            facts["objects held"] = len(held)
+            self._writers.keep(held)
         news = ledger.dropped > self._dropped_before or (memory is None and ledger.last_error)
         self._dropped_before = ledger.dropped
         level = diagnostics.WARN if news else diagnostics.OK

@@ -68,6 +68,9 @@ class FusionParameters:
     max_turn: float = parameter(
         0.1, "rad/s; a robot that turns faster does not sense.", minimum=0.0
     )
+    max_odometry_age: float = parameter(
+        0.5, "Seconds between an observation and the newest odometry.", minimum=0.0
+    )
     max_surprise: float = parameter(
         2.0,
         "Reconstruction error, in units of what 99.9 % of the training data stay below, up to "

@@ -68,13 +68,14 @@ def numbers(field: Sequence[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Motion:
-    """Where a robot is and how fast it moves: metres, radians, m/s, rad/s."""
+    """Where a robot was at a time, in nanoseconds, and how fast: metres, radians, m/s, rad/s."""
 
     x: float
     y: float
     yaw: float
     speed: float
     turn: float
+    stamp: int
 
     @property
     def pose(self) -> tuple[float, float, float]:
@@ -91,7 +92,14 @@ def motion(message: Odometry) -> Motion:
     position, q = message.pose.pose.position, message.pose.pose.orientation
     linear, angular = message.twist.twist.linear, message.twist.twist.angular
     yaw = math.atan2(2.0 * (q.w * q.z + q.x * q.y), 1.0 - 2.0 * (q.y * q.y + q.z * q.z))
-    found = Motion(position.x, position.y, yaw, math.hypot(linear.x, linear.y), abs(angular.z))
+    found = Motion(
+        position.x,
+        position.y,
+        yaw,
+        math.hypot(linear.x, linear.y),
+        abs(angular.z),
+        nanoseconds(message.header.stamp),
+    )
     if not all(map(math.isfinite, (found.x, found.y, found.yaw, found.speed, found.turn))):
         raise ObservationError("pose, twist: holds NaN or infinite values")
     if not 0.9 < math.hypot(q.x, q.y, q.z, q.w) < 1.1:
