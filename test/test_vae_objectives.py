@@ -150,15 +150,13 @@ def test_the_reencoding_loss_compares_every_step_of_in_place_fusion_with_the_rea
 
 
 def test_the_reencoding_loss_does_not_move_what_it_compares_with(model, x):
-    # With so narrow a posterior nothing reaches the variance through the sample, but D_KL(target ‖
-    # fused) itself would pull at the target's log-variance with a slope of one half.
+    # What is unfolded is the mean, so the variance matters only as what is compared with.
     targets = {
-        subset: Gaussian(q.mean.detach(), torch.full_like(q.mean, -40.0, requires_grad=True))
+        subset: Gaussian(q.mean.detach(), q.log_variance.detach().requires_grad_())
         for subset, q in model.posteriors(x).items()
     }
     objectives.reencoding_loss(model, x, targets).sum().backward()
-    for target in targets.values():
-        assert target.log_variance.grad.abs().max() < 1e-3
+    assert all(target.log_variance.grad is None for target in targets.values())
 
 
 def test_the_lower_bound_of_eq_20_is_the_elbo_of_all_modalities_when_all_are_observed(model, x):

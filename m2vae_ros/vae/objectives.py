@@ -127,7 +127,8 @@ def reencoding_loss(
         for target, posterior in posteriors.items():
             if set(held) <= set(target):
                 new = {m: x[m] for m in target if m not in held}
-                losses.append(posterior.detach().kl(fuse_in_place(model, embedding.mean, held, new)))
+                fused = fuse_in_place(model, embedding.mean, held, new)
+                losses.append(posterior.detach().kl(fused))
     return torch.stack(losses).mean(0)
 
 

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command m2vae: from nothing to evaluated weights, and clear words when something is wrong."""
+
+import json
+
+import pytest
+
+from m2vae_ros.cli import main
+from m2vae_ros.data.amiro import AmiroSamples
+
+
+@pytest.mark.parametrize("command", [[], ["collect"], ["train"], ["evaluate"], ["demo"]])
+def test_help_teaches_every_command(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    assert f"usage: m2vae {' '.join(command)}".strip() in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "amiro", "--bogus"], ["evaluate"], ["collect", "x.npz", "--count", "0"], ["fly"]],
+)
+def test_arguments_that_make_no_sense_are_refused_with_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: m2vae" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "amiro", "--weights", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
+        (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
+        (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_in_one_line(arguments, words, tmp_path, capsys):
+    (tmp_path / "text.npz").write_text("no samples")
+    out = [*arguments, *(["--out", str(tmp_path / "out")] if arguments[0] == "train" else [])]
+    assert main([argument.format(tmp=tmp_path) for argument in out]) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_collected_samples_are_those_of_the_seed(tmp_path, capsys):
+    for name in ("one", "two"):
+        assert main(["collect", str(tmp_path / f"{name}.npz"), "--count", "8", "--seed", "5"]) == 0
+    one, two = (AmiroSamples.load(tmp_path / f"{name}.npz") for name in ("one", "two"))
+    assert one.digest() == two.digest()
+    assert one.digest()[:16] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
+    folder, report = tmp_path / "tiny", tmp_path / "report.json"
+    assert main(["train", "amiro", "--count", "200", "--seed", "3", "--out", str(folder)]) == 0
+    card = json.loads((folder / "card.json").read_text())
+    assert card["data"]["seed"] == 3
+    assert card["data"]["count"] == 200
+    assert not (folder / ".training").exists()
+
+    evaluate = ["evaluate", "amiro", "--weights", str(folder), "--count", "40"]
+    assert main([*evaluate, "--seed", "4", "--json", str(report)]) == 0
+    printed = capsys.readouterr().out
+    assert "Section V-D" in printed
+    assert card["fingerprint"] in printed
+    numbers = json.loads(report.read_text())
+    assert numbers["n"] == 40
+    assert numbers["seed"] == 4
+    assert numbers["fingerprint"] == card["fingerprint"]
+    assert len(numbers["in_place"]) == len(numbers["in_place_without_reencoding"]) == 6
+    assert set(numbers["single"]) == {"camera", "lidar", "reflectance"}
+    assert all(set(row) == {"colour", "shape", "material"} for row in numbers["single"].values())
+    for key in ("raw", "joint", "product_of_experts"):
+        assert 0 <= numbers[key] <= 1
+        counts = numbers["counts"][key]
+        assert counts["right"] / counts["n"] == numbers[key]
+        assert counts["low"] <= numbers[key] <= counts["high"]
+
+    assert main([*evaluate, "--seed", "3"]) == 1
+    assert "trained on" in capsys.readouterr().err
