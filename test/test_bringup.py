@@ -244,3 +244,9 @@ def test_however_the_parent_ends_its_nodes_end(end: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             parent.send_signal(end)  # somebody is impatient
         until(lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("module", ["demo", "nodes.patrol_node", "nodes.amiro_sim_node"])
+def test_only_fusion_nodes_pay_for_torch(module: str) -> None:
+    code = f"import sys, m2vae_ros.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
