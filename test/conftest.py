@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,7 +18,9 @@ from m2vae_ros.domains import own_domain
 
 # Children inherit it, so it tells whose process one is, however it was started.
 SESSION_VARIABLE = "M2VAE_TEST_SESSION"
-SHARED_MEMORY = Path("/dev/shm")
+# Fast DDS 3 and, before it, 2 (fastrtps); data sharing has a name of its own.
+SEGMENT = re.compile(r"/dev/shm/(fastdds|fastrtps)_[0-9a-f]{16}$|/dev/shm/fast_datasharing\S*$")
+WATCH_PERIOD_S = 0.3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,15 +46,22 @@ def _own_ros_domain(request: pytest.FixtureRequest) -> None:
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails the session when one of its processes or a DDS segment of them outlives it."""
     os.environ[SESSION_VARIABLE] = session = uuid.uuid4().hex
-    before = _dds_segments()
+    ours: set[Path] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_PERIOD_S):
+            for pid in (os.getpid(), *_processes_of(session)):
+                ours.update(dds_segments(pid))
+
+    if any(item.get_closest_marker("ros") for item in request.session.items):
+        threading.Thread(target=watch, daemon=True).start()
     yield
-    uses_ros = any(item.get_closest_marker("ros") for item in request.session.items)
+    ended.set()
 
     def left_behind() -> list[str]:
         left = [f"process {pid}: {command}" for pid, command in _processes_of(session).items()]
-        if uses_ros:
-            left += [f"segment {path}" for path in sorted(_abandoned(_dds_segments() - before))]
-        return left
+        return left + [f"segment {path}" for path in sorted(_abandoned(ours))]
 
     deadline = time.monotonic() + 5  # processes that were told to stop may still be at it
     while (left := left_behind()) and time.monotonic() < deadline:
@@ -67,29 +78,31 @@ def _processes_of(session: str) -> dict[int, str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (process / "environ").read_bytes().split(b"\0"):
-                command = (process / "cmdline").read_bytes()
-                found[int(process.name)] = (
-                    command.replace(b"\0", b" ").decode(errors="replace").strip()
-                )
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                found[int(process.name)] = command.decode(errors="replace").strip()
         except OSError:  # it ended meanwhile, or belongs to somebody else
             continue
     found.pop(os.getpid(), None)
     return found
 
 
-def _dds_segments() -> set[Path]:
-    return {*SHARED_MEMORY.glob("fastrtps*"), *SHARED_MEMORY.glob("fast_datasharing*")}
+def dds_segments(pid: int) -> set[Path]:
+    """The shared memory of its own that Fast DDS keeps for a process; ports are common to all.
+
+    What merely appeared in /dev/shm during a session may be another program's, so segments are
+    taken from the processes that use them.
+    """
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    except OSError:
+        return set()
+    return {Path(line.split()[-1]) for line in maps if SEGMENT.search(line)}
 
 
 def _abandoned(segments: set[Path]) -> set[Path]:
-    """Those of the segments no living process has open: other programs' segments are not ours."""
-    if not segments:
-        return set()
-    in_use = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            in_use.update(line.split()[-1] for line in (process / "maps").open() if "/shm/" in line)
-            in_use.update(os.readlink(descriptor) for descriptor in (process / "fd").iterdir())
-        except OSError:
-            continue
-    return {path for path in segments if str(path) not in in_use and path.exists()}
+    """Those of the segments that are still there, though no living process uses them."""
+    left = {path for path in segments if path.exists()}
+    if left:
+        for process in Path("/proc").glob("[0-9]*"):
+            left -= dds_segments(int(process.name))
+    return left

@@ -50,13 +50,18 @@ def test_it():
     assert "sleep 61.5" in output
 
 
-def test_a_dds_segment_nobody_has_open_fails_the_session(tmp_path):
-    segment = Path("/dev/shm") / f"fastrtps_{uuid.uuid4().hex[:16]}"
+def test_a_dds_segment_its_process_left_fails_the_session(tmp_path):
+    # Not a killed node: what that leaves in the ports common to all could not be taken away
+    # without touching other programs.
+    segment = Path("/dev/shm") / f"fastdds_{uuid.uuid4().hex[:16]}"
     source = f"""
-import pathlib, pytest
+import mmap, pathlib, time, pytest
 @pytest.mark.ros
 def test_it():
-    pathlib.Path("{segment}").touch()
+    path = pathlib.Path("{segment}")
+    path.write_bytes(b"0" * 4096)
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0):
+        time.sleep(2)
 """
     try:
         code, output = _run(tmp_path, source)
@@ -66,17 +71,37 @@ def test_it():
     assert f"segment {segment}" in output
 
 
-def test_a_node_that_shuts_down_leaves_nothing(tmp_path):
+def test_a_segment_of_another_program_is_not_held_against_the_session(tmp_path):
+    segment = Path("/dev/shm") / f"fastdds_{uuid.uuid4().hex[:16]}"
+    source = f"""
+import pathlib, time, pytest
+@pytest.mark.ros
+def test_it():
+    pathlib.Path("{segment}").touch()  # appears meanwhile, though no process of this session has it
+    time.sleep(1)
+"""
+    try:
+        code, output = _run(tmp_path, source)
+    finally:
+        segment.unlink()
+    assert code == 0, output
+
+
+def test_a_node_has_segments_the_check_knows_and_leaves_none_when_it_shuts_down(tmp_path):
     source = """
-import pytest, rclpy
+import os, pytest, rclpy
+from conftest import dds_segments
 from std_msgs.msg import String
 @pytest.mark.ros
 def test_it():
     rclpy.init()
     node = rclpy.create_node("passing_by")
     node.create_publisher(String, "topic", 1).publish(String(data="hello"))
+    segments = dds_segments(os.getpid())
+    assert segments, "Fast DDS names its segments differently: the check would see none"
     node.destroy_node()
     rclpy.shutdown()
+    assert not any(path.exists() for path in segments)
 """
     code, output = _run(tmp_path, source)
     assert code == 0, output
