@@ -12,6 +12,11 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from m2vae_ros.experiments.amiro import Evaluation
+    from m2vae_ros.vae.weights import Weights
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,8 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train β-VAEs, M2VAE and classifier",
-        description="Train a system from samples to a folder of weights. Interrupted with Ctrl-C, "
-        "the same command resumes. A GPU is used if there is one.",
+        description="Train a system from samples to a folder of weights, and measure it on fresh "
+        "samples. Interrupted with Ctrl-C, the same command resumes. A GPU is used if there is "
+        "one.",
     )
     train.add_argument("system", choices=["amiro"], help="what to train")
     train.add_argument(
@@ -135,15 +141,36 @@ def _train(options: argparse.Namespace) -> int:
     if options.data is not None:
         provenance = {"source": options.data.name}
     weights, twin = train(AmiroSamples.load(data), options.out, AmiroRecipe(), provenance)
+    if options.data is None:
+        _measure(weights, twin, options.count // 5, options.seed + 1)
     for trained in (weights, twin):
+        trained.save(options.out.with_name(trained.name))
         print(f"{options.out.with_name(trained.name)}: fingerprint {trained.fingerprint}")
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def _measure(weights: Weights, twin: Weights, count: int, seed: int) -> None:
+    """Evaluate on fresh samples, show the tables and write the numbers into the cards."""
+    from m2vae_ros.experiments.amiro import evaluate
+
+    evaluation = evaluate(weights, twin, _sample(count, seed), seed)
+    _print(evaluation)
+    for trained in (weights, twin):
+        trained.facts["metrics"] = evaluation.to_json()
+
+
+def _print(evaluation: Evaluation) -> None:
     from rich.console import Console
 
-    from m2vae_ros.experiments.amiro import evaluate, tables
+    from m2vae_ros.experiments.amiro import tables
+
+    console = Console()
+    for table in tables(evaluation):
+        console.print(table)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from m2vae_ros.experiments.amiro import evaluate
     from m2vae_ros.files import replacing
     from m2vae_ros.resources import resource
     from m2vae_ros.training.amiro import WITHOUT_REENCODING
@@ -155,9 +182,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.seed == trained_on:
         raise ValueError(f"--seed {options.seed}: {folder} was trained on the samples of this seed")
     evaluation = evaluate(weights, twin, _sample(options.count, options.seed), options.seed)
-    console = Console()
-    for table in tables(evaluation):
-        console.print(table)
+    _print(evaluation)
     if options.json:
         with replacing(options.json) as temporary:
             temporary.write_text(json.dumps(evaluation.to_json(), indent=2) + "\n")

@@ -252,14 +252,16 @@ def _train_embedding_reader(
     """The classifier of embeddings, whatever they hold.
 
     It learns from the embedding of every object by all sensors, and once more by some of them: so
-    it knows how little half an embedding tells, and says so by its probabilities.
+    it knows how little half an embedding tells, and says so by its probabilities. The complete ones
+    count twice, because only there can it be right.
     """
     with torch.no_grad():
         means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
     *partial, complete = means.values()
     drawn = np.random.default_rng(recipe.seed).integers(len(partial), size=len(labels))
     some = torch.stack(partial)[drawn, torch.arange(len(labels))]
-    return train_classifier(torch.cat([complete, some]), np.concatenate([labels] * 2), recipe)
+    x = torch.cat([complete, complete, some])
+    return train_classifier(x, np.concatenate([labels] * 3), recipe)
 
 
 def _train_readers(
