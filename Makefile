@@ -19,8 +19,8 @@ demo: ## simulator and three robots over ROS 2, in under 90 seconds
 test: lint ## style, imports, all tests, the fast ones first
 	@./run python -m pytest -m "" $(TESTS)
 
-bench: ## accuracy of the fused embeddings on fresh samples, the table of the README
-	@./run m2vae evaluate amiro
+bench: ## cost of a robot's steps, as ratios within one run
+	@./run python tools/bench.py
 
 lint: ## style, likely bugs, and that rooms import downwards only
 	@./run ruff check .
