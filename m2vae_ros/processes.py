@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # this module is read without ROS, too
 PR_SET_PDEATHSIG = 1
 STEPS_OF_STOPPING = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 """What a node is told, and how many seconds it has to obey."""
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 class BringupError(RuntimeError):
@@ -106,6 +109,8 @@ class Processes:
                 process.send_signal(step)
             _wait(running, patience)
             running = [process for process in running if process.poll() is None]
+        if any(process.returncode == -signal.SIGKILL for _, process in self._running):
+            remove_abandoned_memory()
         self.unclean = [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
         self._running.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -169,6 +174,23 @@ def environment() -> Mapping[str, str]:
     if any(name in os.environ for name in names):
         return dict(os.environ)
     return {**os.environ, **dict.fromkeys(names, profile)}
+
+
+def remove_abandoned_memory() -> None:
+    """Remove the shared memory of Fast DDS whose owner was killed and could not do so itself.
+
+    The owner of a segment or port holds a lock on a file beside it as long as it lives. This is what
+    `fastdds shm clean` does, which is not everywhere where Fast DDS is.
+    """
+    for lock in SHARED_MEMORY.glob("fastdds_*_el"):
+        name = lock.name.removesuffix("_el")
+        try:
+            with lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for leftover in (name, f"sem.{name}_mutex", lock.name):
+                    (SHARED_MEMORY / leftover).unlink(missing_ok=True)
+        except OSError:  # in use, or somebody else's
+            continue
 
 
 def activate(

@@ -211,9 +211,19 @@ def test_a_node_that_ignores_the_first_signal_is_stopped_all_the_same(monkeypatc
     with asking() as (node, _), Processes([simulator({"amiro1": ("lidar",)})]) as processes:
         until(lambda: node.count_publishers("/clock") == 1)
         (pid,) = processes.pids().values()
+        segments = segments_of(pid)
+        assert segments
         os.kill(pid, signal.SIGSTOP)
     assert not alive(pid)
+    assert not any(segment.exists() for segment in segments)
     assert "signal SIGKILL" in processes.unclean[0]
+
+
+def segments_of(pid: int) -> list[Path]:
+    """The shared memory that a process made for DDS: it holds the lock beside it."""
+    locks = [link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir()]
+    names = {lock.name.removesuffix("_el") for lock in locks if lock.name.endswith("_el")}
+    return [path for path in Path("/dev/shm").glob("fastdds_*") if path.name in names]
 
 
 PARENT = """
