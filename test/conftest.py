@@ -18,8 +18,8 @@ from m2vae_ros.domains import own_domain
 
 # Children inherit it, so it tells whose process one is, however it was started.
 SESSION_VARIABLE = "M2VAE_TEST_SESSION"
-# Fast DDS 3 and, before it, 2 (fastrtps); data sharing has a name of its own.
-SEGMENT = re.compile(r"/dev/shm/(fastdds|fastrtps)_[0-9a-f]{16}$|/dev/shm/fast_datasharing\S*$")
+# Fast DDS 3 and, before it, 2 (fastrtps); segments of ports (fastdds_port7000) are common to all.
+SEGMENT_LOCK = re.compile(r"/dev/shm/(fastdds|fastrtps)_[0-9a-f]{16}_el$")
 WATCH_PERIOD_S = 0.3
 
 
@@ -87,16 +87,16 @@ def _processes_of(session: str) -> dict[int, str]:
 
 
 def dds_segments(pid: int) -> set[Path]:
-    """The shared memory of its own that Fast DDS keeps for a process; ports are common to all.
+    """The shared memory that a process made for DDS: it keeps the lock beside it open.
 
-    What merely appeared in /dev/shm during a session may be another program's, so segments are
-    taken from the processes that use them.
+    What merely appeared in /dev/shm during a session may be another program's, and what a process
+    has mapped may be what it reads from another.
     """
     try:
-        maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        opened = [os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return set()
-    return {Path(line.split()[-1]) for line in maps if SEGMENT.search(line)}
+    return {Path(name.removesuffix("_el")) for name in opened if SEGMENT_LOCK.match(name)}
 
 
 def _abandoned(segments: set[Path]) -> set[Path]:

@@ -55,18 +55,18 @@ def test_a_dds_segment_its_process_left_fails_the_session(tmp_path):
     # without touching other programs.
     segment = Path("/dev/shm") / f"fastdds_{uuid.uuid4().hex[:16]}"
     source = f"""
-import mmap, pathlib, time, pytest
+import pathlib, time, pytest
 @pytest.mark.ros
 def test_it():
-    path = pathlib.Path("{segment}")
-    path.write_bytes(b"0" * 4096)
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0):
+    pathlib.Path("{segment}").touch()
+    with open("{segment}_el", "w"):  # as Fast DDS does
         time.sleep(2)
 """
     try:
         code, output = _run(tmp_path, source)
     finally:
         segment.unlink()
+        Path(f"{segment}_el").unlink()
     assert code == 1
     assert f"segment {segment}" in output
 
@@ -77,7 +77,7 @@ def test_a_segment_of_another_program_is_not_held_against_the_session(tmp_path):
 import pathlib, time, pytest
 @pytest.mark.ros
 def test_it():
-    pathlib.Path("{segment}").touch()  # appears meanwhile, though no process of this session has it
+    pathlib.Path("{segment}").touch()  # appears meanwhile, but this session does not hold it
     time.sleep(1)
 """
     try:
