@@ -179,8 +179,8 @@ def environment() -> Mapping[str, str]:
 def remove_abandoned_memory() -> None:
     """Remove the shared memory of Fast DDS whose owner was killed and could not do so itself.
 
-    The owner of a segment or port holds a lock on a file beside it as long as it lives. This is what
-    `fastdds shm clean` does, which is not everywhere where Fast DDS is.
+    The owner of a segment or port holds a lock on a file beside it as long as it lives. The tool
+    `fastdds shm clean` does the same, but is not everywhere where Fast DDS is.
     """
     for lock in SHARED_MEMORY.glob("fastdds_*_el"):
         name = lock.name.removesuffix("_el")
