@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,11 @@ def dds_segments(pid: int) -> set[Path]:
     What merely appeared in /dev/shm during a session may be another program's, and what a process
     has mapped may be what it reads from another.
     """
-    try:
-        opened = [os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:
-        return set()
+    opened = []
+    with suppress(OSError):  # the process ended, or is somebody else's
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile, as that of this very listing
+                opened.append(os.readlink(descriptor))
     return {Path(name.removesuffix("_el")) for name in opened if SEGMENT_LOCK.match(name)}
 
 
