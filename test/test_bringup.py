@@ -208,8 +208,9 @@ def test_a_node_that_ignores_the_first_signal_is_stopped_all_the_same(monkeypatc
         "m2vae_ros.processes.STEPS_OF_STOPPING",
         ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 3.0)),
     )
-    with asking() as (node, _), Processes([simulator({"amiro1": ("lidar",)})]) as processes:
-        until(lambda: node.count_publishers("/clock") == 1)
+    with Processes([simulator({"amiro1": ("lidar",)})]) as processes:
+        with asking() as (node, _):
+            until(lambda: node.count_publishers("/clock") == 1)
         (pid,) = processes.pids().values()
         segments = segments_of(pid)
         assert segments
