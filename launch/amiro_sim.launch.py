@@ -5,9 +5,9 @@ ros2 launch m2vae_ros amiro_sim.launch.py
 ros2 launch m2vae_ros amiro_sim.launch.py robots:=amiro1/camera,amiro1/lidar,amiro2/reflectance
 """
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from launch import LaunchDescription
 from m2vae_ros.bringup import robots_of, simulated_team
 from m2vae_ros.launching import actions, one_machine
 

@@ -4,9 +4,9 @@
 ros2 launch m2vae_ros fusion.launch.py robot:=amiro1 modalities:=camera,lidar
 """
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from launch import LaunchDescription
 from m2vae_ros.bringup import fusion
 from m2vae_ros.launching import actions
 

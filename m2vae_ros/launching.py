@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from launch import Action
 from launch.actions import SetEnvironmentVariable
 from launch_ros.actions import LifecycleNode, LifecycleTransition, Node
 from lifecycle_msgs.msg import Transition
 
-from launch import Action
 from m2vae_ros.bringup import PACKAGE, NodeSpec
 from m2vae_ros.processes import environment
 from m2vae_ros.resources import resource
