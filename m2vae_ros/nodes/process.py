@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from m2vae_ros.nodes.parameters import ParameterError
+
+_LOOK_FOR_SIGNALS = 0.1
+"""Seconds."""
 
 
 def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
@@ -19,7 +24,12 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 if the node could not be made, which one line on stderr explains.
     """
-    rclpy.init(args=args)
+    # A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
+    # another error there. So a signal only leaves word, and the node ends between two callbacks.
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: signals.append(received))
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
     except (ParameterError, OSError, ValueError) as error:
@@ -29,9 +39,10 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the usual end
+        while rclpy.ok() and not signals:
+            executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
+    except ExternalShutdownException:
+        pass  # whoever shut the context down meant to end the node
     finally:
         executor.shutdown()
         node.destroy_node()
