@@ -39,9 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console(highlight=False)
     console.width = min(100, console.width) if console.is_terminal else 100
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # A KeyboardInterrupt in the middle of rclpy would come out as another error: signals only leave
+    # word, and a timer of the demo's node raises it.
+    signals: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda sent, _: signals.append(sent)) for number in numbers]
     try:
-        _run(options, console)
+        _run(options, console, signals)
     except KeyboardInterrupt:
         console.print("interrupted; all nodes are stopped")
         return 130
@@ -49,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"the demo failed: {error}", style="red", markup=False)
         return 1
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
     return 0
 
 
@@ -90,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, console: Console) -> None:
+def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> None:
     try:
         import rclpy
         from rclpy.context import Context
@@ -114,6 +119,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         context = Context()
         rclpy.init(context=context)
         node = rclpy.create_node("demo", context=context)
+        node.create_timer(0.1, lambda: _interrupt(signals))
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
@@ -265,8 +271,9 @@ def _positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text} is not a positive number")
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(signals: list[int]) -> None:
+    if signals:
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
