@@ -157,6 +157,36 @@ def test_an_apt_that_fails_is_quoted(machine):
     assert machine.explains().endswith("install cmake: E: Unable to fetch some archives")
 
 
+def test_root_gets_fashion_mnist_from_apt(machine):
+    machine.command("id", "echo 0")
+    machine.command("apt-get", 'echo "$*" >>apt-get-was-called')
+    machine.command("df", "echo; echo dev 1 1 1024 99% /")  # stops set-up after the packages
+    assert "free disk space" in machine.explains(M2VAE_FASHION_MNIST="/nowhere")
+    called = (machine.checkout / "apt-get-was-called").read_text()
+    assert called.endswith("install -y --no-install-recommends dataset-fashion-mnist\n")
+
+
+@pytest.mark.parametrize(
+    ("user", "apt"), [(1000, "exit 0"), (0, "echo 'E: no such package'; exit 100")]
+)
+def test_without_fashion_mnist_set_up_goes_on_and_says_so(machine, user, apt):
+    machine.command("id", f"echo {user}")
+    machine.command("apt-get", apt)
+    machine.command("df", "echo; echo dev 1 1 1024 99% /")  # stops set-up after the packages
+    result = machine.run("tools/setup.sh", M2VAE_FASHION_MNIST="/nowhere")
+    *_, said, last = result.stderr.splitlines()
+    assert "without Fashion-MNIST" in said
+    assert said.endswith("apt-get install -y --no-install-recommends dataset-fashion-mnist")
+    assert "free disk space" in last
+
+
+def test_a_machine_that_has_fashion_mnist_hears_nothing_of_it(machine, tmp_path):
+    machine.command("df", "echo; echo dev 1 1 1024 99% /")  # stops set-up after the packages
+    result = machine.run("tools/setup.sh", M2VAE_FASHION_MNIST=str(tmp_path))
+    assert "Fashion" not in result.stderr
+    assert "free disk space" in result.stderr
+
+
 def test_another_processor_is_pointed_to_an_installed_ros(machine):
     machine.command("uname", "echo Linux aarch64")
     sentence = machine.explains()

@@ -118,6 +118,20 @@ ensure_system() {
     fail "missing ${words:2}; run this as root, then try again: $command"
 }
 
+# Fashion-MNIST is worth a try, but nothing else waits for it: what needs it can download it, too.
+offer_fashion_mnist() {
+    [ -e "${M2VAE_FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ] && return
+    local command="apt-get install -y --no-install-recommends dataset-fashion-mnist"
+    if [ "$(id -u)" -eq 0 ] && have apt-get; then
+        say "set-up: installing dataset-fashion-mnist"
+        if { apt-get update && DEBIAN_FRONTEND=noninteractive $command; } >.apt.log 2>&1; then
+            rm -f .apt.log
+            return
+        fi
+    fi
+    say "set-up: going on without Fashion-MNIST; what needs it will download it, or as root: $command"
+}
+
 # --- .venv ----------------------------------------------------------------------------------------
 
 ensure_space() {
@@ -163,6 +177,7 @@ install_wheels() {
 ensure_environment() {
     environment_is_ready && return
     ensure_system
+    offer_fashion_mnist
     # An environment that was interrupted, moved, or has lost its Python is made anew; what pip
     # fetched is in pip's own cache.
     if [ -e "$venv" ] && { [ -e "$venv/incomplete" ] ||

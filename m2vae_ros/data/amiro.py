@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from m2vae_ros.data.errors import DataError
 from m2vae_ros.files import replacing
 
 ATTRIBUTES: dict[str, tuple[str, str]] = {
@@ -34,10 +35,6 @@ _LAYOUT: dict[str, tuple[tuple[int, ...], type]] = {
     "reflectance": ((8,), np.float32),
     "attributes": ((len(ATTRIBUTES),), np.int64),
 }
-
-
-class DataError(ValueError):
-    """Samples that do not fit; the message names the file, the field and the reason."""
 
 
 @dataclass(frozen=True)

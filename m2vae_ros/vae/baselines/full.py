@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The M2VAE itself, behind the interface of the models it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from m2vae_ros.vae.baselines.model import NetworkModel
+from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
+from m2vae_ros.vae.objectives import m2vae_bound
+
+
+class M2VAEModel(NetworkModel):
+    """The whole network under Eq. 17: it embeds every subset. ``network`` is the `M2VAE`."""
+
+    def __init__(self, config: M2VAEConfig) -> None:
+        super().__init__(config, encoders=subsets(tuple(config.dims)))
+
+    def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
+        """Eq. 17, see `objectives.m2vae_bound`."""
+        x = self._complete(x)
+        return m2vae_bound(self.network, x, self.network.posteriors(x), beta_norm)
