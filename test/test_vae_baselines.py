@@ -166,7 +166,7 @@ def _mvae(model, x):
 
 
 WRITTEN_OUT = {
-    "M²VAE": _m2vae,
+    "M2VAE": _m2vae,
     "JMVAE-Zero": _jmvae_zero,
     "JMVAE": _jmvae,
     "tVAE": _tvae,
@@ -234,7 +234,7 @@ def test_conditional_models_train_their_prior_through_the_divergence_alone(name)
 @pytest.mark.parametrize(
     ("name", "heads", "decoders"),
     [
-        ("M²VAE", {"a", "b", "a,b"}, {"a", "b"}),
+        ("M2VAE", {"a", "b", "a,b"}, {"a", "b"}),
         ("JMVAE-Zero", set(), {"a", "b"}),
         ("JMVAE", {"a", "b", "a,b"}, {"a", "b"}),
         ("tVAE", {"a", "b", "a,b"}, {"a", "b"}),

@@ -23,10 +23,11 @@ from tqdm import tqdm
 from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES, AmiroSamples
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.training.loop import Schedule, fit
+from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
-from m2vae_ros.vae.objectives import elbo, m2vae_bound, reencoding_loss
+from m2vae_ros.vae.m2vae import M2VAE
+from m2vae_ros.vae.objectives import elbo
 from m2vae_ros.vae.weights import Weights
 
 WITHOUT_REENCODING = "_without_reencoding"
@@ -51,32 +52,6 @@ class BetaVAERecipe:
     def beta(self) -> float:
         """The weight of the divergence to the prior."""
         return self.beta_norm * float(np.prod(self.config.shape)) / self.config.latent_dim
-
-
-@dataclass(frozen=True)
-class M2VAERecipe:
-    """How the fusion is built and trained.
-
-    Attributes:
-        latent_dim: D_z.
-        hidden: of the trunks (section V-A).
-        beta_norm: β_norm, the same for all subsets.
-        alpha: weight of the re-encoding loss (Eq. 19); 0 trains without it.
-        warm_up: first and last epoch, as shares of all, between which alpha grows from 0.
-        schedule: how long and how fast.
-    """
-
-    latent_dim: int = 10
-    hidden: tuple[int, ...] = (128, 64)
-    beta_norm: float = 0.001
-    alpha: float = 0.1
-    warm_up: tuple[float, float] = (0.25, 0.5)
-    schedule: Schedule = Schedule(epochs=40)
-
-    def alpha_at(self, epoch: int) -> float:
-        """The weight of the re-encoding loss in an epoch, counted from 0."""
-        first, last = (share * self.schedule.epochs for share in self.warm_up)
-        return self.alpha * min(1.0, max(0.0, (epoch - first) / max(last - first, 1e-9)))
 
 
 @dataclass(frozen=True)
@@ -141,33 +116,6 @@ def train_beta_vae(
     x = observations(samples, modality, vae)
     fit(vae, loss, {"x": x}, recipe.schedule, title=f"β-VAE {modality}", **run)
     return vae
-
-
-def train_m2vae(
-    recipe: M2VAERecipe, inputs: Mapping[str, Tensor], seed: int, *, title: str = "M2VAE", **run
-) -> M2VAE:
-    """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
-
-    Args:
-        recipe: how.
-        inputs: modality -> (N, D_m), row by row of the same objects.
-        seed: of the initial weights.
-        run: checkpoint and key, see `fit`.
-    """
-    torch.manual_seed(seed)
-    dims = {modality: x.shape[1] for modality, x in inputs.items()}
-    model = M2VAE(M2VAEConfig(dims, recipe.latent_dim, recipe.hidden))
-
-    def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
-        posteriors = model.posteriors(batch)
-        terms = {"loss": -m2vae_bound(model, batch, posteriors, recipe.beta_norm)}
-        if alpha := recipe.alpha_at(epoch):
-            terms["reencoding"] = reencoding_loss(model, batch, posteriors)
-            terms["loss"] = terms["loss"] + alpha * terms["reencoding"]
-        return terms
-
-    fit(model, loss, inputs, recipe.schedule, title=title, **run)
-    return model
 
 
 def train_classifier(x: Tensor, labels: np.ndarray, recipe: AmiroRecipe) -> Classifier:

@@ -57,6 +57,7 @@ def fit(
     title: str,
     checkpoint: Path | None = None,
     key: str = "",
+    quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Minimise the mean of ``loss(...)["loss"]`` over the data, with a progress bar.
 
@@ -71,6 +72,7 @@ def fit(
         title: shown beside the progress bar and named in errors.
         checkpoint: file to resume from, written every few seconds: Ctrl-C costs no more than that.
         key: names recipe and data, so that no other run resumes from the checkpoint.
+        quiet: shows no progress bar, for one of many trainings at once.
 
     Returns:
         One entry per epoch: the mean of every term.
@@ -95,7 +97,12 @@ def fit(
             saved, saved_at = len(history), time.monotonic()
 
     bar = tqdm(
-        total=schedule.epochs, initial=len(history), desc=title, unit="epoch", dynamic_ncols=True
+        total=schedule.epochs,
+        initial=len(history),
+        desc=title,
+        unit="epoch",
+        dynamic_ncols=True,
+        disable=quiet,
     )
     with bar:
         for epoch in range(len(history), schedule.epochs):

@@ -19,7 +19,7 @@ from m2vae_ros.vae.baselines.mvae import MVAE
 from m2vae_ros.vae.baselines.tvae import TVAE
 
 MODELS: Mapping[str, type[NetworkModel]] = {
-    "M²VAE": M2VAEModel,
+    "M2VAE": M2VAEModel,
     "JMVAE-Zero": JMVAEZero,
     "JMVAE": JMVAE,
     "tVAE": TVAE,
