@@ -40,6 +40,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["m2vae_ros", "m2vae_ros.*"]),
     install_requires=requirements,
+    package_data={"m2vae_ros.experiments": ["*.j2"]},
     data_files=shared_files(),
     entry_points={"console_scripts": ["m2vae = m2vae_ros.cli:main"]},
 )

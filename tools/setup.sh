@@ -171,6 +171,10 @@ install_wheels() {
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
         --no-input -r requirements/base.txt -r requirements/ros.txt -r requirements/dev.txt \
         -c requirements/lock.txt 2>&1 | tee "$log" | show_progress || explain_pip "$log"
+    # Without what it asks for: see the file.
+    TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
+        --no-input --no-deps -r requirements/comparison.txt 2>&1 | tee "$log" | show_progress ||
+        explain_pip "$log"
     rm -rf "$log" "$venv/tmp"
 }
 

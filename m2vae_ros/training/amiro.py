@@ -182,7 +182,7 @@ def train(
             m2vae=fusion,
             classes=CLASSES,
             classifiers={
-                "embedding": _train_embedding_reader(fusion, inputs, samples.labels, recipe),
+                "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe),
                 **readers,
             },
             familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
@@ -194,7 +194,7 @@ def train(
     return trained[0], trained[1]
 
 
-def _train_embedding_reader(
+def train_embedding_reader(
     fusion: M2VAE, inputs: Mapping[str, Tensor], labels: np.ndarray, recipe: AmiroRecipe
 ) -> Classifier:
     """The classifier of embeddings, whatever they hold.

@@ -132,6 +132,39 @@ def reencoding_loss(
     return torch.stack(losses).mean(0)
 
 
+def point_reencoding_loss(
+    model: M2VAE,
+    x: Mapping[str, Tensor],
+    posteriors: Mapping[Subset, Gaussian],
+    spread: float = 0.3,
+) -> Tensor:
+    """The re-encoding loss E_reenc of Eq. 19 on points of the latent space, (B,).
+
+    Where `reencoding_loss` compares distributions, this compares points: z with the mean of
+    q(z' | decode(z)), as |z' - z|² in units of the subset's mean posterior variance. Besides the
+    posterior's mean, a point near it is re-encoded, so that what has drifted a little is held
+    there, too: it is the choice where an embedding is re-encoded hundreds of times.
+
+    Args:
+        model: the M2VAE.
+        x: not needed: only embeddings are compared.
+        posteriors: of every subset, from `M2VAE.posteriors`.
+        spread: standard deviation of the distance to the point near the mean; about as far as
+            embeddings drift (the prior has 1).
+
+    Returns:
+        The mean over all subsets and both points, (B,).
+    """
+    losses = []
+    for held, posterior in posteriors.items():
+        variance = posterior.log_variance.exp().mean().detach()
+        near = posterior.mean + spread * torch.randn_like(posterior.mean)
+        for point in (posterior.mean, near.detach()):
+            again = fuse_in_place(model, point, held, {}).mean
+            losses.append((again - point.detach()).square().sum(-1) / variance)
+    return torch.stack(losses).mean(0)
+
+
 def lower_bound(
     model: M2VAE, x: Mapping[str, Tensor], observed: Subset, samples: int = 1
 ) -> Tensor:

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""More than two modalities: do the encoders of all 15, of all 31 subsets share one latent space?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from sklearn.naive_bayes import GaussianNB
+from torch import Tensor
+
+from m2vae_ros.data.attributes import attributes, best_rate, modalities
+from m2vae_ros.data.labelled import Labelled
+from m2vae_ros.experiments.contenders import tensors
+from m2vae_ros.experiments.figures import PALETTE, panels, save
+from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.experiments.table1 import one_classifier
+from m2vae_ros.training.loop import Schedule
+from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
+from m2vae_ros.vae.gaussian import Gaussian
+from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.m2vae import M2VAE, Subset, subsets
+
+NAME = "modalities"
+FILE = "modalities.png"
+
+TOLERANCE = {4: 0.02, 5: 0.03}
+"""Number of modalities -> how far the rate of any subset may be from the raw data's."""
+
+STEPS = 8
+"""Of in-place fusion, drawn for each batch's re-encoding loss; 5 modalities have 211."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one number of modalities.
+
+    Attributes:
+        train, test: how many samples.
+        recipe: of the model.
+        seeds: how many times it is trained.
+        orders: of the modalities, drawn at random, in which they are fused in place.
+    """
+
+    train: int
+    test: int
+    recipe: M2VAERecipe
+    seeds: int
+    orders: int
+
+
+def settings(quick: bool) -> dict[int, Settings]:
+    """Number of modalities -> settings; as many latent dimensions as there are attributes."""
+    return {
+        n: Settings(
+            train=4000,
+            test=20_000,
+            recipe=M2VAERecipe(
+                latent_dim=n,
+                hidden=(64, 64),
+                beta_norm=0.01,
+                schedule=Schedule(epochs=6 if quick else 25, learning_rate=3e-3),
+            ),
+            seeds=1 if quick else 3,
+            orders=10,
+        )
+        for n in TOLERANCE
+    }
+
+
+def run(lab: Lab) -> None:
+    """Train, classify every subset, publish modalities.json and draw modalities.png."""
+    begin = time.monotonic()
+    chosen = settings(lab.quick)
+    jobs = [(lab, n, s, seed) for n, s in reversed(chosen.items()) for seed in range(s.seeds)]
+    measured = lab.map("Modalities", measure, jobs)
+    numbers = {
+        str(n): _over_seeds(n, [m for j, m in zip(jobs, measured, strict=True) if j[1] == n])
+        for n in chosen
+    }
+    lab.publish(
+        NAME,
+        numbers,
+        settings={n: asdict(setting) for n, setting in chosen.items()},
+        seeds={n: list(range(setting.seeds)) for n, setting in chosen.items()},
+        seconds=round(time.monotonic() - begin),
+    )
+    save(picture(numbers), lab.out / FILE)
+
+
+def some_steps(
+    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian]
+) -> Tensor:
+    """The re-encoding loss, estimated from a few steps of in-place fusion drawn at random, (B,).
+
+    `m2vae_ros.vae.objectives.reencoding_loss` is the mean over all of them, and this is an unbiased
+    estimate of it: their number grows as 3^n.
+    """
+    steps = [(s, t) for s in posteriors for t in posteriors if set(s) <= set(t)]
+    losses = []
+    for index in torch.randperm(len(steps))[:STEPS].tolist():
+        held, target = steps[index]
+        new = {m: x[m] for m in target if m not in held}
+        fused = fuse_in_place(model, posteriors[held].mean, held, new)
+        losses.append(posteriors[target].detach().kl(fused))
+    return torch.stack(losses).mean(0)
+
+
+def samples(n: int, setting: Settings, seed: int) -> tuple[Labelled, Labelled]:
+    """Training and test set of a seed; no two seeds share a sample."""
+    return attributes(n, setting.train, 2 * seed), attributes(n, setting.test, 2 * seed + 1)
+
+
+def trained(lab: Lab, n: int, setting: Settings, seed: int) -> M2VAE:
+    """The model of n modalities, trained or loaded."""
+    recipe = replace(setting.recipe, schedule=replace(setting.recipe.schedule, seed=seed))
+    train, _ = samples(n, setting, seed)
+    facts = f"attributes {n} {setting.train} {seed}"
+    run = lab.training(NAME, n, seed, recipe={**asdict(recipe), "steps": STEPS}, data=facts)
+    return train_m2vae(recipe, tensors(train.x), seed, reencoding=some_steps, **run)
+
+
+def measure(lab: Lab, n: int, setting: Settings, seed: int) -> dict[str, dict[str, float]]:
+    """The rates of one training.
+
+    Returns:
+        "raw" and "embedding": subset, e.g. "acd" -> share of right ones; on raw data every subset
+        has a classifier of its own, all embeddings share one. "in_place" and "at_once": number of
+        modalities held -> share of right ones, over random orders, fused in place one by one, and
+        the same subsets encoded at once.
+    """
+    model = trained(lab, n, setting, seed)
+    train, test = samples(n, setting, seed)
+    with torch.no_grad():
+        known = _embed(model, train)
+        classifier = one_classifier(known, train.labels)
+        embedding = {s: classifier.score(z, test.labels) for s, z in _embed(model, test).items()}
+        rng = np.random.default_rng(seed)
+        orders = [tuple(map(str, rng.permutation(modalities(n)))) for _ in range(setting.orders)]
+        steps = {k: [] for k in range(1, n + 1)}
+        for order in orders:
+            for k, mean in enumerate(sensed_in_turn(model, tensors(test.x), order), start=1):
+                held = "".join(sorted(order[:k]))
+                rate = classifier.score(mean.numpy(), test.labels)
+                steps[k].append((rate, embedding[held]))
+    return {
+        "raw": {"".join(s): _raw_rate(train, test, s) for s in subsets(modalities(n))},
+        "embedding": embedding,
+        "in_place": {str(k): float(np.mean([i for i, _ in pair])) for k, pair in steps.items()},
+        "at_once": {str(k): float(np.mean([a for _, a in pair])) for k, pair in steps.items()},
+    }
+
+
+def sensed_in_turn(model: M2VAE, x: Mapping[str, Tensor], order: Sequence[str]) -> list[Tensor]:
+    """Fuse one modality after the other in place (Eq. 18): the means (N, D_z) after each."""
+    means: list[Tensor] = []
+    for index, modality in enumerate(order):
+        old = means[-1] if means else None
+        means.append(fuse_in_place(model, old, order[:index], {modality: x[modality]}).mean)
+    return means
+
+
+def _embed(model: M2VAE, data: Labelled) -> dict[str, np.ndarray]:
+    posteriors = model.posteriors(tensors(data.x))
+    return {"".join(s): posterior.mean.numpy() for s, posterior in posteriors.items()}
+
+
+def _raw_rate(train: Labelled, test: Labelled, subset: Subset) -> float:
+    x, unseen = (np.hstack([data.x[m] for m in subset]) for data in (train, test))
+    return float(GaussianNB().fit(x, train.labels).score(unseen, test.labels))
+
+
+def _over_seeds(n: int, measured: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    numbers: dict[str, Any] = {
+        "best": {"".join(s): best_rate(n, s) for s in subsets(modalities(n))}
+    }
+    for quantity in measured[0]:
+        numbers[quantity] = {
+            key: summary([m[quantity][key] for m in measured]) for key in measured[0][quantity]
+        }
+    return numbers
+
+
+def section(numbers: Mapping[str, Any]) -> Section:
+    """The experiment for the report."""
+    checks = [check for n, of_n in numbers.items() for check in _checks(int(n), of_n)]
+    seeds = len(numbers["4"]["raw"]["a"]["seeds"])
+    return Section(
+        NAME,
+        "Four and five modalities: every subset in one latent space",
+        (
+            "Objects have as many binary attributes as there are modalities. Each modality tells "
+            "one of them and, where that is 1, the next one, too; only all together tell every "
+            "class, and for every subset the best possible rate is known. As in Table I, a "
+            "Gaussian naive Bayes is fitted once to the embeddings of all subsets together, while "
+            "on raw data each subset has a classifier of its own.",
+            "In place, the modalities arrive one after the other in random orders, and only the "
+            "embedding is kept in between.",
+        ),
+        checks,
+        [
+            Table(
+                f"{n} modalities: share of right classifications, mean over the subsets of a size "
+                f"and {seeds} seeds; the largest distance of a subset's mean over the seeds from "
+                "raw; in place and at once, mean over random orders",
+                (
+                    "modalities",
+                    "subsets",
+                    "best possible",
+                    "raw",
+                    "embedding",
+                    "largest distance",
+                    "in place",
+                    "the same at once",
+                ),
+                [_row(k, of_n) for k in range(1, int(n) + 1)],
+            )
+            for n, of_n in numbers.items()
+        ],
+        [
+            Figure(
+                FILE,
+                "Every subset of four (above) and of five modalities (below), ordered by size and "
+                "best possible rate (bars): its own classifier of the raw data, and the one "
+                "classifier of all embeddings.",
+            )
+        ],
+    )
+
+
+def _checks(n: int, of_n: Mapping[str, Any]) -> list[Check]:
+    distances = _distances(of_n)
+    farthest = max(distances, key=distances.__getitem__)
+    embedding, raw = (of_n[kind][farthest]["mean"] for kind in ("embedding", "raw"))
+    in_place, whole = of_n["in_place"][str(n)]["mean"], of_n["raw"]["".join(modalities(n))]["mean"]
+    return [
+        Check(
+            f"{n} modalities: every one of the {len(distances)} subsets is within "
+            f"{TOLERANCE[n]:.2f} of raw",
+            f"at most {distances[farthest]:.4f} away: {' & '.join(farthest)}, {embedding:.3f} "
+            f"(raw: {raw:.3f})",
+            distances[farthest] <= TOLERANCE[n],
+        ),
+        Check(
+            f"{n} modalities fused in place one after another, in random orders: within "
+            f"{TOLERANCE[n]:.2f} of raw ({whole:.3f})",
+            f"{in_place:.3f}",
+            abs(in_place - whole) <= TOLERANCE[n],
+        ),
+    ]
+
+
+def _distances(of_n: Mapping[str, Any]) -> dict[str, float]:
+    """Subset -> how far its embeddings' rate is from its raw data's."""
+    return {
+        subset: abs(of_n["embedding"][subset]["mean"] - raw["mean"])
+        for subset, raw in of_n["raw"].items()
+    }
+
+
+def _row(size: int, of_n: Mapping[str, Any]) -> Sequence[str]:
+    alike = [subset for subset in of_n["best"] if len(subset) == size]
+    best = np.mean([of_n["best"][subset] for subset in alike])
+    raw, embedding = (
+        np.mean([of_n[kind][subset]["mean"] for subset in alike]) for kind in ("raw", "embedding")
+    )
+    farthest = max(_distances(of_n)[subset] for subset in alike)
+    in_place, at_once = (of_n[kind][str(size)]["mean"] for kind in ("in_place", "at_once"))
+    rates = (best, raw, embedding, farthest, in_place, at_once)
+    return (str(size), str(len(alike)), *(f"{rate:.3f}" for rate in rates))
+
+
+def picture(numbers: Mapping[str, Any]) -> Drawing:
+    """Per subset the best possible rate, the raw data's and the embeddings'."""
+    drawing, axes = panels(len(numbers), 1, (9, 3.2))
+    for panel, (n, of_n) in zip(axes[:, 0], numbers.items(), strict=True):
+        _draw(panel, int(n), of_n)
+    lines, titles = axes[0, 0].get_legend_handles_labels()
+    drawing.legend(lines, titles, loc="outside upper center", ncols=len(titles), frameon=False)
+    return drawing
+
+
+def _draw(panel: Axes, n: int, of_n: Mapping[str, Any]) -> None:
+    best = of_n["best"]
+    order = sorted(best, key=lambda subset: (len(subset), best[subset], subset))
+    place = np.arange(len(order))
+    panel.bar(place, [best[s] for s in order], color="0.88", label="best possible")
+    for kind, title, marker, shift, colour in (
+        ("raw", "raw, a classifier each", "o", -0.15, PALETTE[0]),
+        ("embedding", "embedding, one classifier for all", "^", 0.15, PALETTE[2]),
+    ):
+        cells = [of_n[kind][s] for s in order]
+        panel.errorbar(
+            place + shift,
+            [cell["mean"] for cell in cells],
+            [cell["std"] for cell in cells],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            linewidth=1,
+            label=title,
+        )
+    for left, right in pairwise(place):
+        if len(order[left]) != len(order[right]):
+            panel.axvline((left + right) / 2, color="0.6", linewidth=0.6, linestyle=":")
+    panel.set_xticks(place, order, rotation=60 if n > 4 else 0)
+    panel.set_xlim(-0.7, len(order) - 0.3)
+    panel.set_ylim(0, 1.05)
+    panel.set_ylabel("right")
+    panel.set_title(f"{n} modalities, {len(order)} subsets")

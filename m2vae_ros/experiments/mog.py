@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures 3a and 4: the Mixture of Gaussians, and where each model embeds it in the plane.
+
+The paper reads three things off its Fig. 4, and they are measured here: an unambiguous object has
+one embedding, whatever was observed of it; where an observation is ambiguous, the evidence lower
+bound goes down; and there the divergence from the prior behaves inversely.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure as Drawing
+from scipy.stats import spearmanr
+from sklearn.naive_bayes import GaussianNB
+
+from m2vae_ros.data.labelled import Labelled
+from m2vae_ros.data.mog import CLASSES, MEANS
+from m2vae_ros.experiments import table1
+from m2vae_ros.experiments.contenders import columns, embeddings, tensors
+from m2vae_ros.experiments.figures import PALETTE, panels, save
+from m2vae_ros.experiments.lab import Lab
+from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.vae.m2vae import Subset
+from m2vae_ros.vae.objectives import beta_of, elbo
+
+NAME = "mog"
+MODEL = "M2VAE"
+OTHERS = ("JMVAE-Zero", "tVAE", "JMVAE")
+SEED = 0
+COLUMNS = columns(table1.MODALITIES)
+POSTERIOR_SAMPLES = 20
+
+_BY_CLASS = {"cmap": ListedColormap(PALETTE), "vmin": -0.5, "vmax": CLASSES - 0.5}
+_DOTS = {"s": 2.0, "linewidths": 0, "rasterized": True}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The test set in the latent space of one model, each as column -> array.
+
+    Attributes:
+        z: the embeddings (N, 2).
+        elbo: the bound of training for all modalities from what the column observes (N,), in nats:
+            E_q(z|S)[log p(a, b|z)] - β D_KL(q(z|S) ‖ p(z)), which is Eq. 20 with the β of training.
+            Only with both decoded can it tell an ambiguous observation.
+        kl: D_KL(q(z|S) ‖ p(z)) (N,), in nats.
+        classifier: the naive Bayes of Table I, fitted to the training set's embeddings.
+    """
+
+    z: Mapping[str, np.ndarray]
+    elbo: Mapping[str, np.ndarray]
+    kl: Mapping[str, np.ndarray]
+    classifier: GaussianNB
+
+
+def ambiguous(subset: Subset) -> list[int]:
+    """The classes that share their means with another one in all modalities of the subset."""
+    means = np.concatenate([MEANS[m] for m in subset], axis=1)
+    distances = np.linalg.norm(means[:, None] - means[None], axis=-1)
+    return np.flatnonzero((distances < 1e-9).sum(1) > 1).tolist()
+
+
+def settings(quick: bool) -> table1.Settings:
+    """Those of Table I: the models are the same."""
+    return table1.settings(quick)
+
+
+def run(lab: Lab) -> None:
+    """Embed the test set with every model, draw fig3a.png, fig4.png and fig4_others.png."""
+    begin = time.monotonic()
+    setting = settings(lab.quick)
+    names = (MODEL, *OTHERS)
+    results = lab.map("Figure 4", embed, [(lab, setting, name) for name in names])
+    embedded = dict(zip(names, results, strict=True))
+    _, test = table1.samples(setting, SEED)
+    save(draw_inputs(test), lab.out / "fig3a.png")
+    save(draw_embeddings(embedded[MODEL], test.labels), lab.out / "fig4.png")
+    others = {name: embedded[name] for name in OTHERS}
+    save(draw_others(others, test.labels), lab.out / "fig4_others.png")
+    lab.publish(
+        NAME,
+        {name: statistics(of_model, test.labels) for name, of_model in embedded.items()},
+        settings=asdict(setting),
+        seeds=[SEED],
+        seconds=round(time.monotonic() - begin),
+    )
+
+
+def embed(lab: Lab, setting: table1.Settings, name: str) -> Embedded:
+    """Train or load one model of Table I and embed the test set."""
+    train, test = table1.samples(setting, SEED)
+    model = table1.trained(lab, setting, name, SEED)
+    x = tensors(test.x)
+    beta = beta_of(model, model.modalities, setting.recipe.beta_norm)
+    bounds, divergences = {}, {}
+    torch.manual_seed(SEED)
+    with torch.no_grad():
+        for column, subset in COLUMNS.items():
+            posterior = model.encode({m: x[m] for m in subset})
+            draws = [
+                elbo(model.log_likelihood(x, posterior.sample()), posterior, beta)
+                for _ in range(POSTERIOR_SAMPLES)
+            ]
+            bounds[column] = torch.stack(draws).mean(0).numpy()
+            divergences[column] = posterior.kl_to_prior().numpy()
+    known = {column: z.numpy() for column, z in embeddings(model, tensors(train.x)).items()}
+    return Embedded(
+        {column: z.numpy() for column, z in embeddings(model, x).items()},
+        bounds,
+        divergences,
+        table1.one_classifier(known, train.labels),
+    )
+
+
+def statistics(embedded: Embedded, labels: np.ndarray) -> dict[str, Any]:
+    """What is read off the figure, for each column.
+
+    Args:
+        embedded: the test set.
+        labels: its classes, (N,).
+
+    Returns:
+        Column -> mean ``elbo`` and ``kl`` of its ``ambiguous`` (None if there are no such) and
+        ``unambiguous`` samples; ``correlation``: Spearman's, of the two over all samples; and
+        ``distance`` of the unambiguous embeddings to those of all modalities, on average, in units
+        of their spread (the root mean square distance to their centre).
+    """
+    whole = next(iter(COLUMNS))
+    spread = np.sqrt(np.square(embedded.z[whole] - embedded.z[whole].mean(0)).sum(1).mean())
+    result = {}
+    for column, subset in COLUMNS.items():
+        shared = np.isin(labels, ambiguous(subset))
+        distances = np.linalg.norm(embedded.z[column] - embedded.z[whole], axis=1)
+        result[column] = {
+            group: {
+                "elbo": float(embedded.elbo[column][members].mean()),
+                "kl": float(embedded.kl[column][members].mean()),
+                "samples": int(members.sum()),
+            }
+            if members.any()
+            else None
+            for group, members in (("ambiguous", shared), ("unambiguous", ~shared))
+        }
+        result[column]["correlation"] = float(
+            spearmanr(embedded.elbo[column], embedded.kl[column]).statistic
+        )
+        result[column]["distance"] = float(distances[~shared].mean() / spread)
+    return result
+
+
+def draw_inputs(samples: Labelled) -> Drawing:
+    """Fig. 3a: both input signals, coloured by class."""
+    figure, axes = panels(1, 2, (3.4, 3.2))
+    for panel, (modality, x) in zip(axes[0], samples.x.items(), strict=True):
+        _classes(panel, x, samples.labels)
+        panel.set_title(f"modality {modality}")
+        panel.set_box_aspect(1)
+        panel.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+def draw_embeddings(embedded: Embedded, labels: np.ndarray) -> Drawing:
+    """Fig. 4: rows a) classes, b) ELBO, c) divergence from the prior, d) the classifier."""
+    figure, axes = panels(4, len(COLUMNS), (2.7, 2.4), sharex=True, sharey=True)
+    _head(axes)
+    for row, name in enumerate(
+        ("a) class", "b) ELBO", "c) $D_{KL}$ to the prior", "d) classifier")
+    ):
+        axes[row, 0].set_ylabel(name)
+    for panel, z in zip(axes[0], embedded.z.values(), strict=True):
+        _classes(panel, z, labels)
+    for row, values in ((1, embedded.elbo), (2, embedded.kl)):
+        _values(figure, axes[row], embedded.z, values)
+    _decisions(axes[3], embedded, labels)
+    return figure
+
+
+def draw_others(others: Mapping[str, Embedded], labels: np.ndarray) -> Drawing:
+    """Rows a) and d) of Fig. 4 in one, for other models; each in its own latent space."""
+    figure, axes = panels(len(others), len(COLUMNS), (2.7, 2.4), sharex="row", sharey="row")
+    _head(axes)
+    for row, (name, embedded) in zip(axes, others.items(), strict=True):
+        row[0].set_ylabel(name)
+        _decisions(row, embedded, labels)
+        for panel, z in zip(row, embedded.z.values(), strict=True):
+            _name(panel, z, labels)
+    return figure
+
+
+def section(numbers: Mapping[str, Any]) -> Section:
+    """Figures 3a and 4 for the report."""
+    ours = numbers[MODEL]
+    checks = []
+    for column in ("a", "b"):
+        shared, alone = ours[column]["ambiguous"], ours[column]["unambiguous"]
+        checks += [
+            Check(
+                f"the ELBO from {column} is lower where {column} is ambiguous",
+                f"{shared['elbo']:.3f}, elsewhere {alone['elbo']:.3f} nats",
+                shared["elbo"] < alone["elbo"],
+            ),
+            Check(
+                f"D_KL of q(z|{column}) to the prior behaves inversely: higher where {column} is "
+                "ambiguous",
+                f"{shared['kl']:.2f}, elsewhere {alone['kl']:.2f} nats",
+                shared["kl"] > alone["kl"],
+            ),
+        ]
+    for other in ("JMVAE-Zero", "tVAE"):
+        near, far = ([of[c]["distance"] for c in ("a", "b")] for of in (ours, numbers[other]))
+        checks.append(
+            Check(
+                f"{MODEL} is more coherent than {other}: unambiguous objects are embedded nearer "
+                "to where both modalities place them, from a and from b",
+                " and ".join(f"{n:.3f} to {f:.3f}" for n, f in zip(near, far, strict=True)),
+                all(n < f for n, f in zip(near, far, strict=True)),
+            )
+        )
+    return Section(
+        NAME,
+        "Figures 3a and 4: the latent space of two points in the plane",
+        (
+            "Some classes share their mean in one modality, so that it cannot tell them apart: "
+            f"{_listed(ambiguous(('a',)))} in a, {_listed(ambiguous(('b',)))} in b. The ELBO is "
+            "that of a and b both, from what is observed, with the β of training (Eq. 20): the "
+            "bound of the observed modality alone would not notice what is missing.",
+            "An ambiguous observation gets a wide posterior between the classes it may be of. A "
+            "wide posterior is nearer to the prior: so where the divergence falls, it falls "
+            "together with the ELBO, and behaves inversely to the loss, its negative.",
+        ),
+        checks,
+        [_ambiguity_table(ours), _coherence_table(numbers)],
+        [
+            Figure(
+                "fig3a.png",
+                "Fig. 3a: the test set's two modalities, coloured by class. Numbers name the "
+                "classes; those in one place share their mean there.",
+            ),
+            Figure(
+                "fig4.png",
+                f"Fig. 4: the test set in the latent space of the {MODEL} (seed {SEED}), from left "
+                "to right from both modalities, from a and from b. Rows: a) the class; b) the "
+                "ELBO; c) the divergence of the posterior from the prior; d) which class the one "
+                "naive Bayes classifier decides for.",
+            ),
+            Figure(
+                "fig4_others.png",
+                "Rows a) and d) of Fig. 4 in one for other models, each in its own latent space. "
+                "Where a class changes its place from column to column, no single classifier can "
+                "follow.",
+            ),
+        ],
+    )
+
+
+def _ambiguity_table(ours: Mapping[str, Any]) -> Table:
+    rows = []
+    for column, subset in COLUMNS.items():
+        unclear = ambiguous(subset)
+        clear = [label for label in range(CLASSES) if label not in unclear]
+        for group, classes in (("ambiguous", unclear), ("unambiguous", clear)):
+            if cell := ours[column][group]:
+                rows.append(
+                    (
+                        f"{' & '.join(subset)}, {group}",
+                        _listed(classes),
+                        str(cell["samples"]),
+                        f"{cell['elbo']:.3f}",
+                        f"{cell['kl']:.2f}",
+                    )
+                )
+    return Table(
+        f"{MODEL}: mean ELBO and divergence from the prior, in nats. Spearman's correlation of the "
+        "two over all samples: "
+        + ", ".join(f"{ours[c]['correlation']:+.2f} ({' & '.join(s)})" for c, s in COLUMNS.items()),
+        ("observed", "classes", "samples", "ELBO", "D_KL"),
+        rows,
+    )
+
+
+def _coherence_table(numbers: Mapping[str, Any]) -> Table:
+    return Table(
+        "Coherence: mean distance of unambiguous embeddings from a alone and from b alone to that "
+        "of the same object from both, in units of the spread of all embeddings from both",
+        ("model", "a", "b"),
+        [(name, *(f"{of[c]['distance']:.3f}" for c in ("a", "b"))) for name, of in numbers.items()],
+    )
+
+
+def _listed(classes: Sequence[int]) -> str:
+    return ", ".join(map(str, classes))
+
+
+def _head(axes: np.ndarray) -> None:
+    for panel, subset in zip(axes[0], COLUMNS.values(), strict=True):
+        panel.set_title(f"$q(z \\mid {', '.join(subset)})$")
+
+
+def _classes(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+    panel.scatter(*points.T, c=labels, **_BY_CLASS, **_DOTS)
+    _name(panel, points, labels)
+
+
+def _name(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
+    """Write each class's number where it lies; those in one place stand together."""
+    centres = np.array([np.median(points[labels == label], axis=0) for label in range(CLASSES)])
+    near = 0.04 * np.ptp(panel.get_xlim())
+    unnamed = list(range(CLASSES))
+    while unnamed:
+        here = centres[unnamed[0]]
+        together = [k for k in unnamed if np.linalg.norm(centres[k] - here) < near]
+        unnamed = [k for k in unnamed if k not in together]
+        name = panel.text(*here, ",".join(map(str, together)), ha="center", va="center", size=7)
+        name.set_bbox({"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
+
+
+def _values(
+    figure: Drawing,
+    row: Sequence[Axes],
+    z: Mapping[str, np.ndarray],
+    values: Mapping[str, np.ndarray],
+) -> None:
+    """Points coloured by a quantity, on one scale for the row that leaves out the outermost 1 %."""
+    low, high = np.percentile(np.concatenate(list(values.values())), (1, 99))
+    for panel, column in zip(row, COLUMNS, strict=True):
+        dots = panel.scatter(
+            *z[column].T, c=values[column], vmin=low, vmax=high, cmap="viridis", **_DOTS
+        )
+    figure.colorbar(dots, ax=list(row), label="nats", extend="both", aspect=15)
+
+
+def _decisions(row: Sequence[Axes], embedded: Embedded, labels: np.ndarray) -> None:
+    """Where one classifier decides for which class, under the points of all columns."""
+    every = np.concatenate(list(embedded.z.values()))
+    margin = 0.05 * np.ptp(every, axis=0)
+    (left, bottom), (right, top) = every.min(0) - margin, every.max(0) + margin
+    x, y = np.meshgrid(np.linspace(left, right, 400), np.linspace(bottom, top, 400))
+    decided = embedded.classifier.predict(np.stack([x.ravel(), y.ravel()], 1)).reshape(x.shape)
+    for panel, z in zip(row, embedded.z.values(), strict=True):
+        panel.pcolormesh(x, y, decided, alpha=0.35, rasterized=True, **_BY_CLASS)
+        for label in np.unique(decided):
+            panel.contour(x, y, decided == label, levels=[0.5], colors="black", linewidths=0.4)
+        panel.scatter(*z.T, c=labels, **_BY_CLASS, **_DOTS)
+        panel.set(xlim=(left, right), ylim=(bottom, top))
