@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint clean distclean
+.PHONY: help setup demo test bench reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"
 TESTS ?=
+# Some of the experiments only, e.g. make reproduce EXPERIMENTS="table1 mog"
+EXPERIMENTS ?=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +23,9 @@ test: lint ## style, imports, all tests, the fast ones first
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py
+
+reproduce: ## the paper's tables and figures into reports/; QUICK=1 for a look in minutes
+	@./run m2vae reproduce $(if $(QUICK),--quick) $(EXPERIMENTS)
 
 lint: ## style, likely bugs, and that rooms import downwards only
 	@./run ruff check .

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from m2vae_ros.vae.weights import Weights
 
 
+_EXPERIMENTS = ("table1", "mog", "table2", "mnist", "reencoding", "camera-lidar", "modalities")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
@@ -106,6 +109,36 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--weights", type=Path, help="default: the package's models/amiro")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     evaluate.set_defaults(run=_evaluate)
+
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="the paper's tables and figures, beside what people would use instead",
+        description="Run the paper's experiments and write a report: index.html with figures and "
+        "tables, the figures as PNG, every number as JSON.",
+        epilog="Interrupted with Ctrl-C, the same command goes on where it was. Trainings that are "
+        "done are kept in runs/ and loaded. The whole takes about an hour and a half on two "
+        "cores, --quick a few minutes.",
+    )
+    reproduce.add_argument(
+        "experiments",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help=f"of {', '.join(_EXPERIMENTS)}; default: all",
+    )
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="few samples, epochs and seeds: shows that everything works, measures nothing",
+    )
+    reproduce.add_argument("--seeds", type=_positive, help="of the tables; default: 5, quick 1")
+    reproduce.add_argument(
+        "--out", type=Path, help="folder of the report; default: reports, quick reports/quick"
+    )
+    reproduce.add_argument(
+        "--runs", type=Path, help="folder of the trainings; default: runs/reproduce, runs/quick"
+    )
+    reproduce.add_argument("--workers", type=_positive, help="processes; default: one per core")
+    reproduce.set_defaults(run=_reproduce)
     return parser
 
 
@@ -188,6 +221,23 @@ def _evaluate(options: argparse.Namespace) -> int:
             temporary.write_text(json.dumps(evaluation.to_json(), indent=2) + "\n")
         print(f"every number: {options.json}")
     return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from m2vae_ros.experiments.lab import Lab
+    from m2vae_ros.experiments.reproduce import reproduce
+
+    quick = options.quick
+    lab = Lab(
+        out=options.out or Path("reports/quick" if quick else "reports"),
+        runs=options.runs or Path("runs/quick" if quick else "runs/reproduce"),
+        quick=quick,
+        seeds=options.seeds or (1 if quick else 5),
+        workers=options.workers or os.cpu_count() or 1,
+    )
+    return 0 if reproduce(options.experiments, lab, Console()) else 1
 
 
 def _sample(count: int, seed: int):

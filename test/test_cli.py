@@ -9,7 +9,9 @@ from m2vae_ros.cli import main
 from m2vae_ros.data.amiro import AmiroSamples
 
 
-@pytest.mark.parametrize("command", [[], ["collect"], ["train"], ["evaluate"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["collect"], ["train"], ["evaluate"], ["reproduce"], ["demo"]]
+)
 def test_help_teaches_every_command(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])

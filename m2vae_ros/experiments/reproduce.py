@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the experiments of the paper and write the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from m2vae_ros.data.errors import DataError
+from m2vae_ros.experiments import (
+    camera_lidar,
+    mnist,
+    modalities,
+    mog,
+    reencoding,
+    report,
+    table1,
+    table2,
+)
+from m2vae_ros.experiments.lab import Lab
+
+EXPERIMENTS = {
+    module.NAME: module
+    for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities)
+}
+"""In the order of the report; those that use another's trainings come after it."""
+
+
+def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
+    """Run some experiments, then write the report of all that were ever run into the folder.
+
+    An experiment whose data are not to be had is named and left out; the others go on.
+
+    Args:
+        names: of the experiments; all if empty.
+        lab: where and how.
+        console: what is measured is shown there.
+
+    Returns:
+        Whether every experiment ran.
+
+    Raises:
+        ValueError: there is no experiment of that name.
+    """
+    if unknown := set(names) - set(EXPERIMENTS):
+        raise ValueError(f"no experiment {sorted(unknown)}; there are {', '.join(EXPERIMENTS)}")
+    chosen = [name for name in EXPERIMENTS if name in names or not names]
+    failed = []
+    for name in chosen:
+        try:
+            EXPERIMENTS[name].run(lab)
+        except DataError as error:
+            console.print(f"{name} was not run: {error}", style="bold red", markup=False)
+            failed.append(name)
+    sections = {
+        name: experiment.section(numbers)
+        for name, experiment in EXPERIMENTS.items()
+        if (numbers := lab.published(name)) is not None
+    }
+    if sections:
+        page = report.write(lab.out, list(sections.values()))
+        report.terminal([s for name, s in sections.items() if name in chosen], console)
+        console.print(f"The report: {page}", highlight=False)
+    return not failed
