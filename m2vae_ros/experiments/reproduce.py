@@ -54,7 +54,7 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
             console.print(f"{name} was not run: {error}", style="bold red", markup=False)
             failed.append(name)
     sections = {
-        name: experiment.section(numbers)
+        name: experiment.section(numbers, *map(lab.published, getattr(experiment, "ALSO", ())))
         for name, experiment in EXPERIMENTS.items()
         if (numbers := lab.published(name)) is not None
     }

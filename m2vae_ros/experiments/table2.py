@@ -31,6 +31,9 @@ from m2vae_ros.vae.m2vae import M2VAEConfig
 from m2vae_ros.vae.objectives import lower_bound
 
 NAME = "table2"
+PAPERS = "table2_at_0.01"
+ALSO = (PAPERS,)
+"""Further numbers that `section` shows."""
 MODALITIES = ("a", "b")
 CONFIG = M2VAEConfig({"a": 784, "b": 784}, latent_dim=10, hidden=(128, 64))
 SOURCES = {"a": MNIST, "b": FASHION_MNIST}
@@ -45,7 +48,11 @@ CONSTANT = 784 * math.log(2 * math.pi)
 """What a unit-variance Gaussian of both images' 2·784 pixels costs at best, in nats. The code keeps
 it; the tables leave it out, as the paper's numbers must, to be as small as they are."""
 
-BETA_NORMS = (0.003, 0.01, 0.03)
+BETA_NORM = 0.003
+"""Of the table: the one of `BETA_NORMS` with which the models do best on the whole."""
+PAPERS_BETA_NORM = 0.01
+"""The paper's, for likelihoods whose scale it does not give; a second table."""
+BETA_NORMS = (BETA_NORM, PAPERS_BETA_NORM, 0.03)
 SCANNED = ("M2VAE", "tVAE", "JMVAE-Zero", "JMVAE", "MVAE")
 
 
@@ -71,7 +78,7 @@ class Settings:
 
 
 def settings(quick: bool) -> Settings:
-    """Section V-C: the network of section V-A with D_z = 10, β_norm = 0.01."""
+    """Section V-C: the network of section V-A with D_z = 10."""
     conditional = ConditionalVAERecipe()
     schedule = Schedule(epochs=40, batch_size=128)
     if quick:
@@ -83,7 +90,7 @@ def settings(quick: bool) -> Settings:
         conditional=conditional,
         train=2000 if quick else 10_000,
         test=1000 if quick else 2000,
-        recipe=ContenderRecipe(CONFIG, beta_norm=0.01, schedule=schedule),
+        recipe=ContenderRecipe(CONFIG, beta_norm=BETA_NORM, schedule=schedule),
     )
 
 
@@ -116,41 +123,53 @@ def samples(lab: Lab, seed: int) -> tuple[Labelled, Labelled]:
 def trained(lab: Lab, name: str, seed: int, beta_norm: float) -> MultiModalModel:
     """The model of one cell, trained or loaded."""
     recipe = replace(settings(lab.quick).recipe, beta_norm=beta_norm)
-    names = (NAME, name, seed, *([] if beta_norm == 0.01 else [beta_norm]))
-    run = lab.training(*names, recipe=recipe, data=f"mnist-e {settings(lab.quick).train} {seed}")
+    run = lab.training(
+        NAME,
+        name,
+        seed,
+        beta_norm,
+        recipe=recipe,
+        data=f"mnist-e {settings(lab.quick).train} {seed}",
+    )
     return train_contender(name, recipe, tensors(samples(lab, seed)[0].x), seed, **run)
 
 
 def run(lab: Lab) -> None:
-    """Train every model with every seed, publish table2.json; scan β_norm, draw table2.png."""
+    """Train every model with every seed, publish both tables and the scan over β_norm."""
     begin = time.monotonic()
     decoders(lab)
-    recipe = settings(lab.quick).recipe
     names = [name for name in contenders() if not _no_lower_bound(name)]
-    jobs = [(lab, name, seed, recipe.beta_norm) for seed in range(lab.seeds) for name in names]
-    # the scan's jobs follow, so that one pool does all
+    tables = {NAME: BETA_NORM} if lab.quick else {NAME: BETA_NORM, PAPERS: PAPERS_BETA_NORM}
+    jobs = [
+        (lab, name, seed, beta_norm)
+        for beta_norm in tables.values()
+        for seed in range(lab.seeds)
+        for name in names
+    ]
     scan = [
         (lab, name, 0, beta_norm)
         for beta_norm in BETA_NORMS
         for name in SCANNED
-        if beta_norm != recipe.beta_norm and not lab.quick
+        if beta_norm not in tables.values() and not lab.quick
     ]
     bounds = lab.map("Table II", bound, jobs + scan)
     of_job = dict(zip([job[1:] for job in jobs + scan], bounds, strict=True))
-    numbers = {
-        name: {
-            column: summary(
-                [of_job[name, seed, recipe.beta_norm][column] for seed in range(lab.seeds)]
-            )
-            if column in of_job[name, 0, recipe.beta_norm]
-            else None
-            for column in columns(MODALITIES)
-        }
-        for name in names
+    facts = {
+        "settings": asdict(settings(lab.quick)),
+        "seconds": round(time.monotonic() - begin),
+        "constant_left_out": -CONSTANT,
     }
-    seconds = round(time.monotonic() - begin)
-    facts = {"settings": asdict(settings(lab.quick)), "seconds": seconds}
-    lab.publish(NAME, numbers, **facts, seeds=list(range(lab.seeds)), constant_left_out=-CONSTANT)
+    for table, beta_norm in tables.items():
+        numbers = {
+            name: {
+                column: summary([of_job[name, s, beta_norm][column] for s in range(lab.seeds)])
+                if column in of_job[name, 0, beta_norm]
+                else None
+                for column in columns(MODALITIES)
+            }
+            for name in names
+        }
+        lab.publish(table, numbers, **facts, beta_norm=beta_norm, seeds=list(range(lab.seeds)))
     if scan:
         scanned = {name: {str(b): of_job[name, 0, b] for b in BETA_NORMS} for name in SCANNED}
         lab.publish("table2_scan", scanned, **facts, seeds=[0])
@@ -182,16 +201,49 @@ def spread(cells: Mapping[str, Any]) -> float | None:
     return max(means) - min(means)
 
 
-def section(numbers: Mapping[str, Any]) -> Section:
-    """Table II for the report."""
-    ours = numbers["M2VAE"]
+def section(numbers: Mapping[str, Any], at_papers: Mapping[str, Any] | None = None) -> Section:
+    """Table II for the report.
+
+    Args:
+        numbers: at `BETA_NORM`.
+        at_papers: at `PAPERS_BETA_NORM`; None if not measured.
+    """
+    tables = [_table(numbers, BETA_NORM)]
+    checks = _checks(numbers, BETA_NORM)
+    if at_papers:
+        tables.append(_table(at_papers, PAPERS_BETA_NORM))
+        checks += _checks(at_papers, PAPERS_BETA_NORM)
+    return Section(
+        NAME,
+        "Table II: the lower bound, from all or some modalities",
+        (
+            "Likelihood: Gaussian with variance 1 for each of the 2·784 pixels. Its constant, "
+            f"{-CONSTANT:.1f} nats, is left out of every number here, which changes no difference. "
+            "The paper does not say which constants it keeps, nor the scale of its "
+            "reconstruction, so its β_norm = 0.01 need not be ours: the first table is at the "
+            f"value with which the models do best on the whole, {BETA_NORM}, the second at 0.01.",
+            "The paper compares with tVAE and JMVAE-Zero alone. JMVAE-Zero has its whole network "
+            "for the joint bound and nothing else to serve. JMVAE trains the single posteriors to "
+            "cover the joint one and nothing else, so its columns are close together by "
+            "construction. The M2VAE's single posteriors must reconstruct their own modality as "
+            "well.",
+        ),
+        checks,
+        tables,
+        [Figure("table2.png", "The lower bound over β_norm, one seed.")],
+    )
+
+
+def _checks(numbers: Mapping[str, Any], beta_norm: float) -> list[Check]:
+    """The paper's two claims, at one β_norm."""
+    ours, at = numbers["M2VAE"], f"at β_norm = {beta_norm}"
     checks = []
     for column in columns(MODALITIES):
         others = {n: c[column]["mean"] for n, c in numbers.items() if n != "M2VAE" and c[column]}
         best = max(others, key=others.__getitem__)
         checks.append(
             Check(
-                f"M2VAE is highest given {' and '.join(column)}",
+                f"M2VAE is highest given {' and '.join(column)}, {at}",
                 f"{ours[column]['mean']:.2f}; best of the others {others[best]:.2f} ({best})",
                 ours[column]["mean"] > others[best],
             )
@@ -200,11 +252,15 @@ def section(numbers: Mapping[str, Any]) -> Section:
     closest = min(spreads, key=spreads.__getitem__)
     checks.append(
         Check(
-            "M2VAE's columns are closer together than anyone else's",
+            f"M2VAE's columns are closer together than anyone else's, {at}",
             f"{spread(ours):.2f}; closest of the others {spreads[closest]:.2f} ({closest})",
             spread(ours) < spreads[closest],
         )
     )
+    return checks
+
+
+def _table(numbers: Mapping[str, Any], beta_norm: float) -> Table:
     footnotes = Footnotes()
     rows = []
     for name in contenders():
@@ -212,30 +268,13 @@ def section(numbers: Mapping[str, Any]) -> Section:
             rows.append((name, *(["–" + footnotes.mark(reason)] * 3), "–"))
         elif name in numbers:
             rows.append(_row(name, numbers[name], footnotes))
-    table = Table(
-        "The lower bound of Eq. 20 on both images, in nats, given both or one of them: mean ± "
-        f"standard deviation over {len(ours['ab']['seeds'])} seeds; the paper's value in brackets",
+    seeds = len(numbers["M2VAE"]["ab"]["seeds"])
+    return Table(
+        f"β_norm = {beta_norm}: the lower bound of Eq. 20 on both images, in nats, given both or "
+        f"one of them: mean ± standard deviation over {seeds} seeds; the paper's value in brackets",
         ("model", "given a & b", "given a", "given b", "apart"),
         rows,
         footnotes.texts,
-    )
-    return Section(
-        NAME,
-        "Table II: the lower bound, from all or some modalities",
-        (
-            "Likelihood: Gaussian with variance 1 for each of the 2·784 pixels. Its constant, "
-            f"{-CONSTANT:.1f} nats, is left out of every number here, which changes no difference. "
-            "The paper does not say which constants it keeps.",
-            "The paper compares with tVAE and JMVAE-Zero alone. JMVAE-Zero has its whole network "
-            "for the joint bound, and nothing else to serve; JMVAE's single posteriors are "
-            "trained to match the joint one and nothing else. The M2VAE's single posteriors "
-            "must reconstruct on their own account as well, which draws them apart where b is "
-            "ambiguous: shirts, pullovers and coats look alike, the digits paired with them do "
-            "not.",
-        ),
-        checks,
-        [table],
-        [Figure("table2.png", "The lower bound over β_norm, one seed. At 0.01: the table above.")],
     )
 
 
