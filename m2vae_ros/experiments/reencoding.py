@@ -62,9 +62,9 @@ def settings(quick: bool) -> dict[str, Settings]:
         latent_dim=2,
         hidden=(256, 128),
         beta_norm=2 / 784,
-        alpha=3.0,
-        warm_up=(0.3, 0.55),
-        schedule=Schedule(epochs=20 if quick else 200, batch_size=256),
+        alpha=10.0,
+        warm_up=(0.4, 0.6),
+        schedule=Schedule(epochs=20 if quick else 400, batch_size=256),
         likelihoods={"a": "bernoulli"},
     )
     points = M2VAERecipe(

@@ -21,6 +21,7 @@ from m2vae_ros.experiments.contenders import (
     tensors,
     train_contender,
 )
+from m2vae_ros.experiments.figures import panels, save
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.experiments.section import Check, Figure, Footnotes, Section, Table
 from m2vae_ros.training.conditional import ConditionalVAERecipe, train_conditional_vae
@@ -291,17 +292,14 @@ def _row(name: str, cells: Mapping[str, Any], footnotes: Footnotes) -> tuple[str
 
 
 def _draw_scan(lab: Lab, scanned: Mapping[str, Any]) -> None:
-    from matplotlib.figure import Figure as Canvas
-
-    from m2vae_ros.experiments.figures import save
-
-    canvas = Canvas(figsize=(9, 3.2), layout="constrained")
-    axes = canvas.subplots(1, 3, sharey=True)
+    canvas, ((*axes,),) = panels(1, 3, (3.0, 3.2), sharey=True)
     for axis, (column, subset) in zip(axes, columns(MODALITIES).items(), strict=True):
         for name, of_beta in scanned.items():
             betas = [float(b) for b in of_beta]
             axis.plot(betas, [of_beta[b][column] for b in of_beta], "o-", label=name, ms=4)
         axis.set(xscale="log", xlabel="β_norm", title=f"given {' and '.join(subset)}")
+        axis.set_xticks(BETA_NORMS, [str(b) for b in BETA_NORMS], minor=False)
+        axis.minorticks_off()
         axis.set_ylim(-24, -7.5)  # JMVAE-Zero's single columns lie far below
     axes[0].set_ylabel("lower bound (nats)")
     axes[0].legend(frameon=False, fontsize=8)

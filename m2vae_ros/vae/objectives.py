@@ -136,7 +136,7 @@ def point_reencoding_loss(
     model: M2VAE,
     x: Mapping[str, Tensor],
     posteriors: Mapping[Subset, Gaussian],
-    spread: float = 0.3,
+    spread: float = 0.2,
 ) -> Tensor:
     """The re-encoding loss E_reenc of Eq. 19 on points of the latent space, (B,).
 
