@@ -131,7 +131,7 @@ def _draw_decodings(
         end = trajectory(model, start, model.modalities)[-1]
         grids[_title(loss)] = [model.decode("a", z).numpy() for z in (start, end)]
     figure = image_grid(grids)
-    figure.set_size_inches(8.4, 1.7)
+    figure.set_size_inches(8.4, 1.4)
     save(figure, lab.out / "fig5_decodings.png")
 
 

@@ -228,9 +228,9 @@ def section(numbers: Mapping[str, Any]) -> Section:
             "An embedding is decoded and encoded again, over and over. Drift is the mean distance "
             "from where it began, in a latent space whose prior has the standard deviation 1 "
             "(Eq. 21); accuracy is that of one naive Bayes fitted to fresh embeddings.",
-            "On the Mixture of Gaussians the plain model already keeps every class: as the paper "
+            "On the Mixture of Gaussians the plain model keeps every class as it is: as the paper "
             "says of separable data, it refines each embedding into its cluster's centre and stays "
-            "there. The drift is the cluster's size, and there is nothing to gain.",
+            "there. Its drift is no larger than a cluster, and the loss does not make it smaller.",
         ),
         checks,
         tables,
