@@ -149,11 +149,12 @@ def section(numbers: Mapping[str, Any]) -> Section:
             "A Gaussian naive Bayes is fitted once to the embeddings of all columns together and "
             "then asked about each. On raw data, each column has a classifier of its own. The "
             "autoencoders never see a class.",
-            "Three things differ from the paper's table. JMVAE, which it leaves out, does as well as "
-            "the M2VAE: its single posteriors are trained to cover the joint one, which is all this "
-            "test asks. tVAE falls behind less on b, and far less than the paper's .29. JMVAE-Zero "
-            "depends on what zero means: given a alone, b is taken to be the circle's centre, which "
-            "no object is near; given b alone, a is taken to be the corner of the grid.",
+            "Three things differ from the paper's table. JMVAE, which it leaves out, does as well "
+            "as the M2VAE: its single posteriors are trained to cover the joint one, which is all "
+            "this test asks. tVAE falls behind less on b, and far less than the paper's .29. "
+            "JMVAE-Zero depends on what zero means: given a alone, b is taken to be the circle's "
+            "centre, which no object is near; given b alone, a is taken to be the corner of the "
+            "grid.",
         ),
         checks,
         [
