@@ -74,8 +74,8 @@ def settings(quick: bool) -> dict[str, Settings]:
         schedule=Schedule(epochs=15 if quick else 60, batch_size=128),
     )
     return {
-        "mnist": Settings(8000, 2000, digits, seeds=1 if quick else 3),
-        "mog": Settings(4000 if quick else 10_000, 5000, points, seeds=1 if quick else 3),
+        "mnist": Settings(8000, 2000, digits, seeds=1 if quick else 2),
+        "mog": Settings(4000 if quick else 10_000, 5000, points, seeds=1 if quick else 2),
     }
 
 
