@@ -23,7 +23,8 @@ SESSION_VARIABLE = "M2VAE_TEST_SESSION"
 SEGMENT_LOCK = re.compile(r"/dev/shm/(fastdds|fastrtps)_[0-9a-f]{16}_el$")
 WATCH_PERIOD_S = 0.3
 
-# On a busy machine, threads that wait for each other spin: the same test takes over 300 s instead of 30.
+# On a busy machine, threads that wait for each other spin: a test took more than 300 s instead
+# of 30.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
