@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the paper's experiments and write a report: index.html with figures and "
         "tables, the figures as PNG, every number as JSON.",
         epilog="Interrupted with Ctrl-C, the same command goes on where it was. Trainings that are "
-        "done are kept in runs/ and loaded. The whole takes about an hour and a half on two "
+        "done are kept in runs/ and loaded. The whole takes about two hours on two "
         "cores, --quick a few minutes.",
     )
     reproduce.add_argument(
