@@ -224,6 +224,6 @@ def test_an_experiment_without_data_is_named_and_the_others_go_on(lab, tiny, mon
 
 
 def test_the_command_knows_every_experiment():
-    from m2vae_ros import cli
+    from m2vae_ros.cli import reproduction
 
-    assert tuple(reproduce.EXPERIMENTS) == cli._EXPERIMENTS
+    assert tuple(reproduce.EXPERIMENTS) == reproduction.EXPERIMENTS

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``m2vae``: the demo, and from samples to trained and evaluated weights.
+
+One module per group of commands; each adds its parsers and runs them. Every command imports what it
+needs when it runs, so that ``m2vae --help`` answers at once and a machine without ROS can train.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from m2vae_ros.cli import demo, evaluation, reproduction, samples, training
+
+GROUPS = (demo, samples, training, evaluation, reproduction)
+"""In the order of the help."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C.
+    """
+    parser = _parser()
+    # the demo has a parser of its own, which argparse cannot nest without importing it here
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.run is not demo.run:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return options.run(options, rest) if options.run is demo.run else options.run(options)
+    except KeyboardInterrupt:
+        print("m2vae: interrupted", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        if os.environ.get("M2VAE_TRACEBACK"):
+            raise
+        print(f"m2vae: {error}\n(M2VAE_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="m2vae",
+        description="Multi-modal sensor fusion by a variational autoencoder, in place, between "
+        "robots.",
+        epilog="A first walk: m2vae demo; m2vae evaluate amiro; m2vae collect --count 2000 "
+        "samples.npz",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for group in GROUPS:
+        group.add_to(commands)
+    return parser

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``m2vae reproduce``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from m2vae_ros.cli.arguments import positive
+
+EXPERIMENTS = ("table1", "mog", "table2", "mnist", "reencoding", "camera-lidar", "modalities")
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add this group's commands."""
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="the paper's tables and figures, beside what people would use instead",
+        description="Run the paper's experiments and write a report: index.html with figures and "
+        "tables, the figures as PNG, every number as JSON.",
+        epilog="Interrupted with Ctrl-C, the same command goes on where it was. Trainings that are "
+        "done are kept in runs/ and loaded. The whole takes about two hours on two "
+        "cores, --quick a few minutes.",
+    )
+    reproduce.add_argument(
+        "experiments",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help=f"of {', '.join(EXPERIMENTS)}; default: all",
+    )
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="few samples, epochs and seeds: shows that everything works, measures nothing",
+    )
+    reproduce.add_argument("--seeds", type=positive, help="of the tables; default: 5, quick 1")
+    reproduce.add_argument(
+        "--out", type=Path, help="folder of the report; default: reports, quick reports/quick"
+    )
+    reproduce.add_argument(
+        "--runs", type=Path, help="folder of the trainings; default: runs/reproduce, runs/quick"
+    )
+    reproduce.add_argument("--workers", type=positive, help="processes; default: one per core")
+    reproduce.set_defaults(run=_reproduce)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from m2vae_ros.experiments.lab import Lab
+    from m2vae_ros.experiments.reproduce import reproduce
+
+    quick = options.quick
+    lab = Lab(
+        out=options.out or Path("reports/quick" if quick else "reports"),
+        runs=options.runs or Path("runs/quick" if quick else "runs/reproduce"),
+        quick=quick,
+        seeds=options.seeds or (1 if quick else 5),
+        workers=options.workers or os.cpu_count() or 1,
+    )
+    return 0 if reproduce(options.experiments, lab, Console()) else 1

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``m2vae collect``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2vae_ros.cli.arguments import positive
+
+if TYPE_CHECKING:
+    from m2vae_ros.data.amiro import AmiroSamples
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add this group's commands."""
+    collect = commands.add_parser(
+        "collect",
+        help="draw samples from the simulator",
+        description="Draw samples from the simulator: an object of a random class, sensed by "
+        "camera, LiDAR and reflectance ring, each from a viewpoint of its own. Equal seeds give "
+        "equal samples.",
+    )
+    collect.add_argument("file", type=Path, help="the .npz file to write")
+    collect.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
+    collect.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    collect.set_defaults(run=_collect)
+
+
+def _collect(options: argparse.Namespace) -> int:
+    samples = draw(options.count, options.seed)
+    samples.save(options.file)
+    print(f"{options.file}: {len(samples)} samples, sha256 {samples.digest()[:16]}…")
+    return 0
+
+
+def draw(count: int, seed: int) -> AmiroSamples:
+    """Samples from the simulator, with a progress bar."""
+    from tqdm import tqdm
+
+    from m2vae_ros.sim.sampler import sample
+
+    with tqdm(total=count, desc="simulated objects", unit="object", dynamic_ncols=True) as bar:
+        return sample(count, seed, progress=bar.update)
