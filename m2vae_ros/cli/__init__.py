@@ -11,9 +11,9 @@ import argparse
 import os
 import sys
 
-from m2vae_ros.cli import demo, evaluation, reproduction, samples, training
+from m2vae_ros.cli import bags, demo, evaluation, reproduction, samples, training
 
-GROUPS = (demo, samples, training, evaluation, reproduction)
+GROUPS = (demo, bags, samples, training, evaluation, reproduction)
 """In the order of the help."""
 
 

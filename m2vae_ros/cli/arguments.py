@@ -12,3 +12,23 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number
+
+
+def positive_number(text: str) -> float:
+    """A number above 0, seconds for instance."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return number
+
+
+_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1.0, "min": 60.0}
+
+
+def split(text: str) -> tuple[str, float]:
+    """A size or a time: "500MB" is ("size", 5e8), "5min" is ("seconds", 300.0)."""
+    for unit, factor in _UNITS.items():
+        if text.endswith(unit):
+            amount = positive_number(text.removesuffix(unit)) * factor
+            return ("size" if unit.endswith("B") else "seconds"), amount
+    raise argparse.ArgumentTypeError(f"{text}: a number and one of {', '.join(_UNITS)}, e.g. 500MB")

@@ -18,8 +18,17 @@ _LOOK_FOR_SIGNALS = 0.1
 """Seconds."""
 
 
-def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
+def run(
+    make_node: Callable[[], Node],
+    args: list[str] | None = None,
+    going_on: Callable[[], bool] = lambda: True,
+) -> int:
     """Run a node until SIGINT, SIGTERM or its context ends it.
+
+    Args:
+        make_node: makes it, once ROS is there.
+        args: of the command line; those of the process by default.
+        going_on: asked between callbacks, several times a second; False ends the node, too.
 
     Returns:
         The exit status: 0, or 2 if the node could not be made, which one line on stderr explains.
@@ -39,12 +48,14 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not signals:
+        while rclpy.ok() and not signals and going_on():
             executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
     except ExternalShutdownException:
         pass  # whoever shut the context down meant to end the node
     finally:
         executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
+        try:
+            node.destroy_node()
+        finally:
+            rclpy.try_shutdown()
     return 0

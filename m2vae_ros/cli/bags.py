@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``m2vae record``: rosbag2 folders from what a running team publishes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2vae_ros.cli.arguments import positive_number, split
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from m2vae_ros.data.bag_writer import Summary
+    from m2vae_ros.nodes.recorder import Recorder
+
+_LOOK = 1.0
+"""Seconds between two looks at what is recorded; rates are means over them."""
+
+_SPEAK = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add this group's commands."""
+    record = commands.add_parser(
+        "record",
+        help="record a team's topics to a rosbag2 folder",
+        description="Record topics to a rosbag2 folder, as the bytes they are sent in, with the "
+        "definitions of their types and the quality of service of their publishers. Topics that "
+        "appear later are recorded, too. Ctrl-C ends the recording: only then, and whole, the "
+        "folder gets its name; until then it is FOLDER.recording.",
+        epilog="Examples: m2vae record run_1; m2vae record run_1 --compression zstd --split 1GB; "
+        "m2vae record --topics '/amiro1/*' /clock --duration 60. Afterwards: m2vae train amiro "
+        "--bags run_1; m2vae play run_1; ros2 bag info run_1.",
+    )
+    record.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="of the bag; must not be there yet; default: bag-DATE-TIME",
+    )
+    record.add_argument(
+        "--topics",
+        nargs="+",
+        metavar="TOPIC",
+        help="names, or patterns with * and ? in quotes; default: sensors, odometry, commands and "
+        "classifications of every robot, /embeddings, /diagnostics and /clock",
+    )
+    record.add_argument(
+        "--storage", choices=["mcap", "sqlite3"], default="mcap", help="default: %(default)s"
+    )
+    record.add_argument(
+        "--compression",
+        choices=["none", "zstd"],
+        default="none",
+        help="zstd: mcap compresses chunks within its file, which every reader of mcap undoes; "
+        "sqlite3 cannot, so each message is compressed by itself (rosbag2's mode 'message'); "
+        "default: %(default)s",
+    )
+    record.add_argument(
+        "--split",
+        type=split,
+        metavar="SIZE|TIME",
+        help="go on in a new file of the same bag before this is exceeded, e.g. 500MB or 5min; "
+        "sizes are those of the messages before compression; default: one file",
+    )
+    record.add_argument(
+        "--duration", type=positive_number, metavar="S", help="seconds; default: until Ctrl-C"
+    )
+    record.add_argument(
+        "--use-sim-time",
+        action="store_true",
+        help="stamp messages with the time of /clock; default: of this machine",
+    )
+    record.add_argument(
+        "--world",
+        type=Path,
+        metavar="FILE",
+        help="the world file of the run, copied into the bag: it says which objects stood where",
+    )
+    record.set_defaults(run=_record)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from m2vae_ros.data.bag_writer import Split
+    from m2vae_ros.nodes.process import run
+    from m2vae_ros.nodes.recorder import TOPICS, RecorderNode
+    from m2vae_ros.processes import environment
+
+    os.environ.update(environment())
+    console = Console()
+    folder = options.folder or Path(time.strftime("bag-%Y%m%d-%H%M%S"))
+    nodes: list[RecorderNode] = []
+
+    def make() -> RecorderNode:
+        nodes.append(
+            RecorderNode(
+                folder,
+                options.use_sim_time,
+                topics=options.topics or TOPICS,
+                storage=options.storage,
+                compression=options.compression,
+                split=Split(**dict([options.split])) if options.split else None,
+                enclosed={"world.sdf": options.world} if options.world else None,
+            )
+        )
+        return nodes[0]
+
+    with _View(console) as view:
+
+        def going_on() -> bool:
+            recorder = nodes[0].recorder
+            view.look(recorder)
+            over = options.duration is not None and recorder.seconds >= options.duration
+            return not over and recorder.error is None
+
+        status = run(make, [], going_on)
+    if status:
+        return status
+    summary, recorder = nodes[0].summary, nodes[0].recorder
+    console.print(_outcome(summary, recorder.lost))
+    for topic, reason in recorder.refused.items():
+        console.print(f"not recorded, or not all of it: {topic}: {reason}", soft_wrap=True)
+    console.print(
+        f"{options.folder or folder}: {sum(summary.messages.values())} messages, "
+        f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",
+        soft_wrap=True,
+    )
+    return 0
+
+
+class _View:
+    """What is recorded, as it goes on: a table in a terminal, else a line now and then."""
+
+    def __init__(self, console) -> None:
+        from rich.live import Live
+
+        self._console = console
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True)
+            if console.is_terminal
+            else None
+        )
+        self._looked = self._spoke = time.monotonic()
+        self._before: Mapping[str, int] = {}
+
+    def __enter__(self) -> _View:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def look(self, recorder: Recorder) -> None:
+        """Show where the recording stands, if it is time to."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        messages, lost = recorder.messages, recorder.lost
+        if self._live:
+            seconds = now - self._looked
+            rates = {t: (n - self._before.get(t, 0)) / seconds for t, n in messages.items()}
+            self._live.update(_table(recorder, messages, rates, lost), refresh=True)
+        elif now - self._spoke >= _SPEAK:
+            self._spoke = now
+            self._console.print(_headline(recorder, messages, lost))
+        self._looked, self._before = now, messages
+
+
+def _headline(recorder: Recorder, messages: Mapping[str, int], lost: Mapping[str, int]) -> str:
+    losses = ", ".join(f"{topic} {count}" for topic, count in lost.items())
+    return (
+        f"{recorder.seconds:.0f} s: {sum(messages.values())} messages of {len(messages)} topics, "
+        f"{recorder.size / 1e6:.1f} MB, lost: {losses or 'none'}"
+    )
+
+
+def _table(
+    recorder: Recorder,
+    messages: Mapping[str, int],
+    rates: Mapping[str, float],
+    lost: Mapping[str, int],
+) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"{_headline(recorder, messages, lost)}; Ctrl-C ends it")
+    table.add_column("topic")
+    for column in ("messages", "per second", "lost"):
+        table.add_column(column, justify="right")
+    for topic in sorted(messages):
+        cells = f"{messages[topic]}", f"{rates[topic]:.1f}", f"{lost.get(topic, 0)}"
+        table.add_row(topic, *cells)
+    return table
+
+
+def _outcome(summary: Summary, lost: Mapping[str, int]) -> Table:
+    from rich.table import Table
+
+    table = Table("topic")
+    for column in ("messages", "lost"):
+        table.add_column(column, justify="right")
+    for topic in sorted({*summary.messages, *lost}):
+        table.add_row(topic, f"{summary.messages.get(topic, 0)}", f"{lost.get(topic, 0)}")
+    return table

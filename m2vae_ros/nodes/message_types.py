@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Message types that are known by name only: their classes, and the .msg files that define them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+
+
+class UnknownType(LookupError):
+    """A type that is not installed; the message names it."""
+
+
+def message_class(name: str) -> type:
+    """The class of a type, such as "std_msgs/msg/String".
+
+    Raises:
+        UnknownType: it is not installed here.
+    """
+    package, _, rest = name.partition("/")
+    kind, _, message = rest.partition("/")
+    try:
+        return getattr(import_module(f"{package}.{kind}"), message)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownType(f"the type {name} is not installed") from error
+
+
+def message_definition(name: str) -> str:
+    """The text of the .msg file that defines a type.
+
+    Raises:
+        UnknownType: it is not installed here.
+    """
+    package, _, rest = name.partition("/")
+    try:
+        return Path(get_package_share_directory(package), f"{rest}.msg").read_text()
+    except (LookupError, ValueError, OSError) as error:
+        raise UnknownType(f"the definition of {name} is not installed") from error
