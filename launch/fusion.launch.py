@@ -1,35 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fusion node of one robot, configured and active: one of these on each robot of a team.
+"""The fusion node of one robot: bring your own sensors. One of these runs on each robot of a team.
 
 ros2 launch m2vae_ros fusion.launch.py robot:=amiro1 modalities:=camera,lidar
+ros2 launch m2vae_ros fusion.launch.py robot:=tiago modalities:=lidar lidar:=/scan odom:=/odom
 """
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from m2vae_ros.bringup import fusion
-from m2vae_ros.launching import actions
+from m2vae_ros.arguments import Given
+from m2vae_ros.bringup import INPUTS, MODALITIES, check_robot, fusion, reading_from
+from m2vae_ros.launching import CONFIG, RESPAWN, USE_SIM_TIME, WEIGHTS, actions
 
 ARGUMENTS = (
-    DeclareLaunchArgument("robot", description="Name of the robot, which is its namespace."),
+    DeclareLaunchArgument(
+        "robot",
+        description="Name of the robot: its namespace, and it signs its embeddings with it.",
+    ),
     DeclareLaunchArgument(
         "modalities",
         default_value="camera,lidar,reflectance",
         description="Its sensors, with commas; empty: it only listens to the others.",
     ),
     DeclareLaunchArgument(
-        "weights",
-        default_value="amiro",
-        description="Folder of the weights, or a name in the package's models.",
+        "camera",
+        default_value="",
+        description="Topic of its images (sensor_msgs/Image); empty: front_camera/image_raw.",
     ),
     DeclareLaunchArgument(
-        "config",
-        default_value="config/fusion.yaml",
-        description="Parameter file, e.g. with the places of known objects.",
+        "lidar",
+        default_value="",
+        description="Topic of its scans (sensor_msgs/LaserScan); empty: laser_scan.",
     ),
     DeclareLaunchArgument(
-        "use_sim_time", default_value="false", description="Whether the time is that of /clock."
+        "reflectance",
+        default_value="",
+        description="Topic of its proximity ring (sensor_msgs/LaserScan, intensities); empty: "
+        "reflectance.",
     ),
+    DeclareLaunchArgument(
+        "odom",
+        default_value="",
+        description="Topic of its odometry (nav_msgs/Odometry); empty: odom.",
+    ),
+    WEIGHTS,
+    CONFIG,
+    USE_SIM_TIME,
+    RESPAWN,
 )
 
 
@@ -39,12 +56,13 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _robot(context):
-    given = context.launch_configurations
+    given = Given(context.launch_configurations)
     node = fusion(
-        given["robot"],
-        [modality for modality in given["modalities"].split(",") if modality],
-        weights=given["weights"],
-        config=given["config"],
-        use_sim_time=given["use_sim_time"].lower() == "true",
+        check_robot(given.text("robot")),
+        given.words("modalities", among=MODALITIES),
+        weights=given.text("weights"),
+        config=given.text("config"),
+        use_sim_time=given.flag("use_sim_time"),
+        remappings=reading_from({name: given.text(name) for name in INPUTS}),
     )
-    return actions([node])
+    return actions([node], respawn=given.flag("respawn"))

@@ -8,6 +8,7 @@ users launch is what the tests run.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,14 @@ PACKAGE = "m2vae_ros"
 
 Robots = Mapping[str, Sequence[str]]
 """Robot -> modalities of the sensors it carries."""
+
+INPUTS: Mapping[str, str] = {
+    "camera": "front_camera/image_raw",
+    "lidar": "laser_scan",
+    "reflectance": "reflectance",
+    "odom": "odom",
+}
+"""What a fusion node reads, by modality, and odometry: the topics of the AMiRo."""
 
 TEAM: Robots = {"amiro1": ("camera",), "amiro2": ("lidar",), "amiro3": ("reflectance",)}
 """The paper's idea in its purest form: no robot alone can know an object."""
@@ -38,6 +47,8 @@ class NodeSpec:
         parameters: what differs from the file; a group of parameters is a mapping.
         remappings: pairs of names, from and to.
         lifecycle: whether it has to be configured and activated.
+        required: whether nothing goes on without it: it keeps the time, say, which a new one would
+            begin anew. Any other node that dies may be replaced.
     """
 
     executable: str
@@ -47,6 +58,7 @@ class NodeSpec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
+    required: bool = False
 
     @property
     def full_name(self) -> str:
@@ -69,6 +81,7 @@ def simulator(
             "real_time_factor": real_time_factor,
             "seed": seed,
         },
+        required=True,
     )
 
 
@@ -100,6 +113,29 @@ def fusion(
         remappings=remappings,
         lifecycle=True,
     )
+
+
+def team(
+    robots: Robots,
+    *,
+    weights: str = "amiro",
+    config: str = "config/fusion.yaml",
+    use_sim_time: bool = False,
+) -> tuple[NodeSpec, ...]:
+    """The fusion nodes of robots that exist already, in Gazebo or on the floor."""
+    return tuple(
+        fusion(robot, sensors, weights=weights, config=config, use_sim_time=use_sim_time)
+        for robot, sensors in robots.items()
+    )
+
+
+def reading_from(topics: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The remappings of a fusion node whose sensors have topics of their own.
+
+    Args:
+        topics: by the names in `INPUTS`; an empty one, or none, leaves it as it is.
+    """
+    return tuple((INPUTS[name], topic) for name, topic in topics.items() if topic)
 
 
 def patrol(
@@ -154,6 +190,38 @@ def robots_of(entries: Iterable[str]) -> Robots | None:
             raise ValueError(f"robots: {entry!r} is not of the form robot/sensor")
         robots[robot] = (*robots.get(robot, ()), sensor)
     return robots or None
+
+
+def team_of(entries: Iterable[str]) -> Robots:
+    """As `robots_of`, for robots that have no world which knows them.
+
+    Raises:
+        ValueError: there is none, a name is none ROS allows, or a sensor is unknown.
+    """
+    robots = robots_of(entries)
+    if not robots:
+        raise ValueError("robots: there has to be at least one robot/sensor")
+    for robot, sensors in robots.items():
+        check_robot(robot, "robots")
+        for sensor in sensors:
+            if sensor not in MODALITIES:
+                known = ", ".join(MODALITIES)
+                raise ValueError(f"robots: {sensor!r} of {robot} is not one of {known}")
+    return robots
+
+
+def check_robot(name: str, argument: str = "robot") -> str:
+    """The name of a robot, if it can be a namespace.
+
+    Raises:
+        ValueError: it cannot; the message names the argument it came from.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise ValueError(
+            f"{argument}: {name!r} cannot be a robot's name: letters, digits and underscores, "
+            "not beginning with a digit"
+        )
+    return name
 
 
 def world_objects(world: str | os.PathLike[str] = "") -> list[WorldObject]:

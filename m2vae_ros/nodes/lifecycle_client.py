@@ -37,8 +37,8 @@ class Activation:
     def __init__(self, node: Node, spec: NodeSpec) -> None:
         self.spec = spec
         self.refused = ""
-        self._state = _Question(node.create_client(GetState, f"{spec.full_name}/get_state"))
-        self._change = _Question(node.create_client(ChangeState, f"{spec.full_name}/change_state"))
+        self._state = Question(node.create_client(GetState, f"{spec.full_name}/get_state"))
+        self._change = Question(node.create_client(ChangeState, f"{spec.full_name}/change_state"))
         self._from: int | None = None
         self._failed = False
 
@@ -67,7 +67,7 @@ class Activation:
         return state == State.PRIMARY_STATE_ACTIVE
 
 
-class _Question:
+class Question:
     """A service call that is repeated when it is overdue."""
 
     def __init__(self, client: Client) -> None:

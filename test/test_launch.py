@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The launch files: what they declare, and, where launch_ros is installed, what they do."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from lifecycle_msgs.msg import State
+from test_bringup import alive, asking, state_of, until
+from untrained import untrained_weights
+
+from m2vae_ros.arguments import Given
+from m2vae_ros.bringup import check_robot, fusion, reading_from, team, team_of
+from m2vae_ros.resources import resource
+
+FOLDER = resource("launch")
+FILES = sorted(FOLDER.glob("*.launch.py"))
+OWN_MODULES = {"m2vae_ros.arguments", "m2vae_ros.bringup", "m2vae_ros.launching"}
+LAUNCH_MODULES = {"launch", "launch.actions", "launch.conditions"}
+
+needs_launch = pytest.mark.skipif(
+    not (find_spec("launch") and find_spec("launch_ros")), reason="launch_ros is not installed"
+)
+
+
+# --- the files as text: everywhere ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_launch_file_is_thin_and_describes_its_arguments(file: Path) -> None:
+    text = file.read_text()
+    tree = ast.parse(text)
+    assert f"ros2 launch m2vae_ros {file.name}" in ast.get_docstring(tree)
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= OWN_MODULES | LAUNCH_MODULES
+    assert not any(isinstance(node, ast.Import) for node in ast.walk(tree))
+    arguments = declared(tree)
+    assert arguments
+    assert all(len(described) > 10 for described in arguments.values()), arguments
+    # What is declared is used, and what is used is declared.
+    assert {*re.findall(r'given\.\w+\("(\w+)"', text), *inputs(text)} == set(arguments)
+
+
+def inputs(text: str) -> set[str]:
+    return {"camera", "lidar", "reflectance", "odom"} if "for name in INPUTS" in text else set()
+
+
+def declared(tree: ast.Module) -> dict[str, str]:
+    """Names and descriptions of a launch file's arguments, its own and those common to several."""
+    common = {
+        node.targets[0].id: node.value
+        for node in ast.parse(resource("m2vae_ros/launching.py").read_text()).body
+        if isinstance(node, ast.Assign)
+    }
+    (entries,) = (
+        node.value.elts
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "ARGUMENTS"
+    )
+    arguments = {}
+    for entry in entries:
+        call = common[entry.id] if isinstance(entry, ast.Name) else entry
+        options = {option.arg: option.value for option in call.keywords}
+        arguments[ast.literal_eval(call.args[0])] = ast.literal_eval(options["description"])
+    return arguments
+
+
+# --- what they read and describe: everywhere ------------------------------------------------------
+
+
+def test_arguments_are_read() -> None:
+    given = Given({"a": " x, y ,", "b": "True", "c": "-3", "d": "0.5", "e": ""})
+    assert given.words("a") == ["x", "y"]
+    assert given.words("e") == []
+    assert given.flag("b") is True
+    assert given.whole("c") == -3
+    assert given.positive("d") == 0.5
+    assert given.text("e") == ""
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (lambda given: given.flag("it"), "yes?"),
+        (lambda given: given.whole("it"), "1.5"),
+        (lambda given: given.positive("it"), "0"),
+        (lambda given: given.positive("it"), "nan"),
+        (lambda given: given.positive("it"), "quick"),
+        (lambda given: given.words("it", among=["camera"]), "sonar"),
+        (lambda given: check_robot(given.text("it"), "it"), "7up"),
+        (lambda given: check_robot(given.text("it"), "it"), ""),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(read: Callable, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^it: '{re.escape(text)}'"):
+        read(Given({"it": text}))
+
+
+@pytest.mark.parametrize(
+    "entries", [[], ["amiro1"], ["amiro1/sonar"], ["1st/camera"], ["a b/camera"]]
+)
+def test_a_team_that_cannot_be_is_refused(entries: list[str]) -> None:
+    with pytest.raises(ValueError, match="^robots: "):
+        team_of(entries)
+
+
+def test_a_team_is_one_fusion_node_for_each_robot() -> None:
+    robots = team_of(["amiro1/camera", "amiro2/lidar", "amiro1/reflectance"])
+    nodes = team(robots, weights="mine", use_sim_time=True)
+    assert nodes == (
+        fusion("amiro1", ["camera", "reflectance"], weights="mine", use_sim_time=True),
+        fusion("amiro2", ["lidar"], weights="mine", use_sim_time=True),
+    )
+
+
+def test_topics_of_own_sensors_become_remappings() -> None:
+    topics = {"camera": "", "lidar": "/scan", "odom": "/wheels"}
+    assert reading_from(topics) == (("laser_scan", "/scan"), ("odom", "/wheels"))
+
+
+def test_inputs_are_those_of_the_fusion_node() -> None:
+    from m2vae_ros.bringup import INPUTS
+    from m2vae_ros.nodes.messages import SENSORS
+
+    topics = {name: sensor.topic for name, sensor in SENSORS.items()}
+    assert {**topics, "odom": "odom"} == INPUTS
+
+
+# --- real launches --------------------------------------------------------------------------------
+
+
+class Launched:
+    """A running launch; what it says is in a file."""
+
+    def __init__(self, process: subprocess.Popen, log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def pids(self, executable: str) -> list[int]:
+        """Of all processes of this executable, in the order they were started."""
+        return [int(p) for p in re.findall(rf"\[{executable}-\d+\]: .*pid \[(\d+)\]", self.said)]
+
+    def end(self, number: signal.Signals, patience: float = 60.0) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(patience)
+
+
+@contextmanager
+def launched(tmp_path: Path, file: str, **arguments: str) -> Iterator[Launched]:
+    log = tmp_path / "launch.log"
+    command = [sys.executable, str(Path(__file__).with_name("launch_it.py")), str(FOLDER / file)]
+    command += [f"{name}:={value}" for name, value in arguments.items()]
+    environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "logs"), "TMPDIR": str(tmp_path)}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
+        )
+    running = Launched(process, log)
+    try:
+        yield running
+    except BaseException:
+        print(running.said)
+        raise
+    finally:
+        if process.poll() is None:
+            running.end(signal.SIGINT)
+
+
+def until_active(name: str, node, executor) -> None:
+    until(lambda: state_of(name, node, executor) == State.PRIMARY_STATE_ACTIVE, executor)
+
+
+def until_started(executable: str, count: int, running: Launched, executor) -> list[int]:
+    until(lambda: len(running.pids(executable)) == count, executor)
+    return running.pids(executable)
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_simulated_team_comes_up_and_ends_clean(end: signal.Signals, tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    robots = "amiro1/camera,amiro2/lidar"
+    with (
+        asking() as (node, executor),
+        launched(tmp_path, "amiro_sim.launch.py", robots=robots, weights=str(weights)) as running,
+    ):
+        for robot in ("amiro1", "amiro2"):
+            until_active(f"/{robot}/fusion", node, executor)
+            until(lambda r=robot: node.count_publishers(f"/{r}/cmd_vel") == 1, executor)
+        until(lambda: node.count_subscribers("/amiro1/front_camera/image_raw") == 1, executor)
+        pids = sum(map(running.pids, ("amiro_sim", "fusion_node", "patrol")), [])
+        assert len(pids) == 5
+        assert running.end(end) == 0
+        assert not any(map(alive, pids))
+        assert "process has died" not in running.said
+        assert running.said.count("process has finished cleanly") == 5
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+def test_a_killed_fusion_node_comes_back_and_is_active_again(tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    robots = "amiro1/camera,amiro2/lidar"
+    with (
+        asking() as (node, executor),
+        launched(tmp_path, "team.launch.py", robots=robots, weights=str(weights)) as running,
+    ):
+        until_active("/amiro1/fusion", node, executor)
+        until_active("/amiro2/fusion", node, executor)
+        pids = running.pids("fusion_node")
+        while len(pids) < 4:
+            os.kill(pids[-1], signal.SIGKILL)  # the second time the one that came back
+            pids = until_started("fusion_node", len(pids) + 1, running, executor)
+            loaded = " speaks the latent space "
+            until(lambda: running.said.count(loaded) == len(pids), executor)  # noqa: B023
+            until_active("/amiro1/fusion", node, executor)
+            until_active("/amiro2/fusion", node, executor)
+        assert running.end(signal.SIGTERM) == 0
+        assert not any(map(alive, running.pids("fusion_node")))
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+def test_one_robot_reads_its_own_topics_and_is_not_respawned_if_not_wanted(tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    arguments = {
+        "robot": "tiago",
+        "modalities": "lidar",
+        "lidar": "/scan",
+        "odom": "/wheels",
+        "weights": str(weights),
+        "respawn": "false",
+    }
+    with (
+        asking() as (node, executor),
+        launched(tmp_path, "fusion.launch.py", **arguments) as running,
+    ):
+        until_active("/tiago/fusion", node, executor)
+        until(lambda: node.count_subscribers("/scan") == 1, executor)
+        until(lambda: node.count_subscribers("/wheels") == 1, executor)
+        (pid,) = running.pids("fusion_node")
+        os.kill(pid, signal.SIGKILL)
+        assert running.process.wait(60) == 0  # there is nothing left to do
+        assert running.pids("fusion_node") == [pid]
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+def test_without_its_simulator_a_launch_ends(tmp_path) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    arguments = {"robots": "amiro1/lidar", "weights": str(weights)}
+    with (
+        asking() as (node, executor),
+        launched(tmp_path, "amiro_sim.launch.py", **arguments) as running,
+    ):
+        until_active("/amiro1/fusion", node, executor)
+        (pid,) = running.pids("amiro_sim")
+        os.kill(pid, signal.SIGKILL)
+        assert running.process.wait(60) == 1
+        assert "/amiro_sim ended with status -9" in running.said
+        assert not any(map(alive, running.pids("fusion_node") + running.pids("patrol")))
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> None:
+    arguments = {"robot": "amiro1", "weights": str(tmp_path / "none")}
+    with (
+        asking() as (node, executor),
+        launched(tmp_path, "fusion.launch.py", **arguments) as running,
+    ):
+        until(lambda: "Failed to make transition 'TRANSITION_CONFIGURE'" in running.said, executor)
+        assert f"{tmp_path}/none" in running.said
+        state = state_of("/amiro1/fusion", node, executor)
+        assert state == State.PRIMARY_STATE_UNCONFIGURED
+        assert running.end(signal.SIGINT) == 0
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.parametrize(
+    ("file", "arguments", "reason"),
+    [
+        ("amiro_sim", {"robots": "amiro1"}, "robots: 'amiro1' is not of the form robot/sensor"),
+        ("amiro_sim", {"robots": ""}, "robots: there has to be at least one"),
+        ("amiro_sim", {"real_time_factor": "fast"}, "real_time_factor: 'fast' is not a positive"),
+        ("amiro_sim", {"world": "/no/such.world"}, "/no/such.world"),
+        ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
+        ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
+        ("team", {"config": "/no/such.yaml"}, "/no/such.yaml"),
+        ("fusion", {}, "'robot'"),
+        ("fusion", {"robot": "1st"}, "robot: '1st' cannot be a robot's name"),
+        ("fusion", {"robot": "a", "modalities": "sonar"}, "modalities: 'sonar' is not one of"),
+        ("fusion", {"robot": "a", "use_sim_time": "2"}, "use_sim_time: '2' is not true or false"),
+    ],
+)
+def test_wrong_arguments_are_named(file: str, arguments: dict, reason: str, tmp_path) -> None:
+    with launched(tmp_path, f"{file}.launch.py", **arguments) as running:
+        assert running.process.wait(60) == 1
+        assert reason in running.said
+        assert "process started" not in running.said
