@@ -9,8 +9,9 @@ from fusion_team import embedding, patient
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from m2vae_ros.fusion.attention import ScanAttention, nearest_in_view, point_ahead
+from m2vae_ros.fusion.attention import ScanAttention, point_ahead
 from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.gaze import nearest_in_view
 
 ANGLE_MIN, INCREMENT, BEAMS = math.radians(-120), math.radians(240) / 682, 683
 

@@ -11,6 +11,7 @@ from sensor_msgs.msg import Image
 
 from m2vae_ros.nodes import images
 from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.images import GREY_ENCODINGS
 
 ORDERS = {"rgb8": "rgb", "bgr8": "bgr", "rgba8": "rgba", "bgra8": "bgra"}
 
@@ -62,7 +63,7 @@ def test_an_unknown_encoding_is_named(convert) -> None:
         convert(message)
 
 
-@pytest.mark.parametrize("encoding", images.GREY_ENCODINGS)
+@pytest.mark.parametrize("encoding", GREY_ENCODINGS)
 def test_an_image_without_colour_is_refused_by_name(encoding: str) -> None:
     with pytest.raises(ObservationError, match=f"encoding: {encoding} has no colour"):
         images.rgb(Image(height=1, width=1, step=1, encoding=encoding, data=[0]))

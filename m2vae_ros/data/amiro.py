@@ -26,6 +26,20 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
 # The index of a class is 4·colour + 2·shape + material.
 CLASSES: tuple[str, ...] = tuple(map(" ".join, itertools.product(*ATTRIBUTES.values())))
 
+
+def class_named(name: str) -> str | None:
+    """The class that the name of an object says, or None if it says none.
+
+    Underscores stand for spaces, and a further object of the class ends on a number:
+    `red_box_mat`, `red_box_mat_2`.
+    """
+    words = name.replace("_", " ").split()
+    if words and words[-1].isdigit():
+        words.pop()
+    said = " ".join(words)
+    return said if said in CLASSES else None
+
+
 _FORMAT = "m2vae_ros AMiRo samples 1"
 
 # Shape of one sample of each field, and its type.

@@ -1,59 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which object a robot is looking at, and where it stands."""
+"""Where what a robot looks at stands, if only its LiDAR can tell."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import numpy as np
 
 from m2vae_ros.sensors import ObservationError
-
-Pose = tuple[float, float, float]
-"""x and y in metres and yaw in radians, counter-clockwise from the x axis."""
-
-Position = tuple[float, float, float]
-
-
-class Placed(Protocol):
-    """Anything with a name and a place, such as an `Embedding`."""
-
-    @property
-    def object_id(self) -> str | None: ...
-
-    @property
-    def position(self) -> Position: ...
-
-
-PlacedT = TypeVar("PlacedT", bound=Placed)
-
-
-def nearest_in_view(
-    pose: Pose, objects: Iterable[PlacedT], max_distance: float, max_bearing: float
-) -> PlacedT | None:
-    """The object a robot looks at, among those whose positions are known.
-
-    Args:
-        pose: the robot's.
-        objects: what is known, positions in the frame of the pose.
-        max_distance: metres from the robot to the object's position, in the plane.
-        max_bearing: radians left or right of straight ahead.
-
-    Returns:
-        The nearest one inside both limits (of equally near ones the smallest id), or None.
-    """
-    x, y, yaw = pose
-    seen = []
-    for candidate in objects:
-        dx, dy = candidate.position[0] - x, candidate.position[1] - y
-        distance = math.hypot(dx, dy)
-        bearing = math.remainder(math.atan2(dy, dx) - yaw, math.tau) if distance else 0.0
-        if distance <= max_distance and abs(bearing) <= max_bearing:
-            seen.append((distance, candidate.object_id, candidate))
-    return min(seen, key=lambda s: s[:2], default=(None,))[-1]
+from m2vae_ros.sensors.gaze import Pose, Position
 
 
 def point_ahead(pose: Pose, distance: float) -> Position:

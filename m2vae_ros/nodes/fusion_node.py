@@ -24,7 +24,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
-from m2vae_ros.fusion.attention import Position, ScanAttention, nearest_in_view
+from m2vae_ros.fusion.attention import ScanAttention
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
@@ -39,6 +39,7 @@ from m2vae_ros.nodes.parameters import ParameterError, declare, read
 from m2vae_ros.nodes.process import run
 from m2vae_ros.resources import resource
 from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.gaze import Position
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
@@ -274,8 +275,8 @@ class FusionNode(LifecycleNode):
             known = self._memory.nearest(self._ahead)
             places = [Target(known.object_id if known else None, self._ahead)]
         places = places or self._memory.objects()
-        seen = nearest_in_view(pose, places, gaze.max_distance, gaze.max_bearing)
-        if seen is None or math.dist(pose[:2], seen.position[:2]) < gaze.min_distance:
+        seen = gaze.limits.looked_at(pose, places)
+        if seen is None:
             self._ledger.counts["unused: nothing to look at"] += 1
             return None
         return Target(seen.object_id, seen.position)

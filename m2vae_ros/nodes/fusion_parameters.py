@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import ParameterError, parameter
+from m2vae_ros.sensors import gaze
 
 
 @dataclass(frozen=True)
 class Gaze:
-    """When a sensor looks at an object, and how often the same one is sensed again.
-
-    The distances are those the weights were trained at.
-    """
+    """When a sensor looks at an object, and how often the same one is sensed again."""
 
     min_distance: float = parameter(0.0, "Metres from robot to object.", minimum=0.0)
     max_distance: float = parameter(1.0, "Metres from robot to object.", minimum=0.0)
@@ -25,6 +23,16 @@ class Gaze:
     refresh_period: float = parameter(
         2.0, "Seconds until an object sensed by this robot is sensed again.", minimum=0.0
     )
+
+    @property
+    def limits(self) -> gaze.Gaze:
+        """From where the sensor looks at an object."""
+        return gaze.Gaze(self.min_distance, self.max_distance, self.max_bearing)
+
+
+def _trained(modality: str) -> Gaze:
+    """The limits within which the weights were trained."""
+    return Gaze(**asdict(gaze.GAZES[modality]))
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,9 @@ class FusionParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
-    camera: Gaze = Gaze(min_distance=0.72, max_distance=0.88)
-    lidar: Gaze = Gaze(min_distance=0.43, max_distance=0.57)
-    reflectance: Gaze = Gaze(min_distance=0.30, max_distance=0.42)
+    camera: Gaze = _trained("camera")
+    lidar: Gaze = _trained("lidar")
+    reflectance: Gaze = _trained("reflectance")
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:

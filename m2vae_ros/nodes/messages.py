@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Twist
-from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image, LaserScan
 
 from m2vae_ros.fusion.embedding import Embedding
@@ -18,19 +17,32 @@ from m2vae_ros.fusion.validation import held_stamps
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.images import rgb
 from m2vae_ros.sensors import CameraView, LidarView, ObservationError, ReflectanceView
+from m2vae_ros.sensors.messages import NANOSECONDS, SOURCES, Motion, motion, nanoseconds, numbers
+from m2vae_ros.sensors.messages import observation as sensed
 
-NANOSECONDS = 1_000_000_000
-
-
-def nanoseconds(stamp: Time) -> int:
-    """A stamp as nanoseconds."""
-    return stamp.sec * NANOSECONDS + stamp.nanosec
+__all__ = [
+    "NANOSECONDS",
+    "SENSORS",
+    "Motion",
+    "classification_message",
+    "embedding",
+    "embedding_message",
+    "motion",
+    "nanoseconds",
+    "numbers",
+    "observation",
+    "stamp",
+    "velocity",
+]
 
 
 def stamp(time_ns: int) -> Time:
     """Nanoseconds as a stamp."""
     sec, nanosec = divmod(time_ns, NANOSECONDS)
     return Time(sec=sec, nanosec=nanosec)
+
+
+_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/LaserScan": LaserScan}
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,7 @@ class Sensor:
 
 
 SENSORS = {
-    "camera": Sensor("front_camera/image_raw", Image),
-    "lidar": Sensor("laser_scan", LaserScan),
-    "reflectance": Sensor("reflectance", LaserScan),
+    modality: Sensor(source.topic, _CLASSES[source.type]) for modality, source in SOURCES.items()
 }
 
 
@@ -54,57 +64,7 @@ def observation(view: CameraView | LidarView | ReflectanceView, message) -> np.n
     Raises:
         ObservationError: names the field of the message and what is wrong with it.
     """
-    if isinstance(view, CameraView):
-        return view(rgb(message))
-    if isinstance(view, LidarView):
-        return view(numbers(message.ranges), message.angle_min, message.angle_increment)
-    return view(numbers(message.intensities))
-
-
-def numbers(field: Sequence[float]) -> np.ndarray:
-    """A float32[] field as float32 (n,)."""
-    return np.asarray(field, dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class Motion:
-    """Where a robot was at a time, in nanoseconds, and how fast: metres, radians, m/s, rad/s."""
-
-    x: float
-    y: float
-    yaw: float
-    speed: float
-    turn: float
-    stamp: int
-
-    @property
-    def pose(self) -> tuple[float, float, float]:
-        """x, y and yaw."""
-        return (self.x, self.y, self.yaw)
-
-
-def motion(message: Odometry) -> Motion:
-    """Where the odometry places the robot, in the odometry's frame.
-
-    Raises:
-        ObservationError: a pose or twist that is not finite, or an orientation that is none.
-    """
-    position, q = message.pose.pose.position, message.pose.pose.orientation
-    linear, angular = message.twist.twist.linear, message.twist.twist.angular
-    yaw = math.atan2(2.0 * (q.w * q.z + q.x * q.y), 1.0 - 2.0 * (q.y * q.y + q.z * q.z))
-    found = Motion(
-        position.x,
-        position.y,
-        yaw,
-        math.hypot(linear.x, linear.y),
-        abs(angular.z),
-        nanoseconds(message.header.stamp),
-    )
-    if not all(map(math.isfinite, (found.x, found.y, found.yaw, found.speed, found.turn))):
-        raise ObservationError("pose, twist: holds NaN or infinite values")
-    if not 0.9 < math.hypot(q.x, q.y, q.z, q.w) < 1.1:
-        raise ObservationError("pose.pose.orientation: not a unit quaternion")
-    return found
+    return sensed(view, message, rgb)
 
 
 def velocity(message: Twist) -> tuple[float, float]:

@@ -27,13 +27,11 @@ from m2vae_ros.data.bag_writer import BagWriter, Split, Summary
 from m2vae_ros.data.errors import DataError
 from m2vae_ros.nodes import bag_qos
 from m2vae_ros.nodes.message_types import UnknownType, message_class, message_definition
+from m2vae_ros.sensors.messages import ODOMETRY, SOURCES
 
 TOPICS = (
-    "/*/front_camera/image_raw",
+    *(f"/*/{source.topic}" for source in (*SOURCES.values(), ODOMETRY)),
     "/*/front_camera/camera_info",
-    "/*/laser_scan",
-    "/*/reflectance",
-    "/*/odom",
     "/*/cmd_vel",
     "/*/classification",
     "/clock",

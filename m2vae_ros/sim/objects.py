@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES
+from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES, class_named
 from m2vae_ros.sim.world import Box, Collision, Cylinder, Model, Visual, World, WorldError
 
 
@@ -22,13 +22,19 @@ class WorldObject:
     x: float
     y: float
 
+    @property
+    def object_id(self) -> str:
+        """Its name, as `sensors.gaze` asks for it."""
+        return self.name
+
+    @property
+    def position(self) -> tuple[float, float, float]:
+        """Where it stands, as `sensors.gaze` asks for it: metres, on the floor."""
+        return (self.x, self.y, 0.0)
+
 
 def objects_of(world: World) -> list[WorldObject]:
-    """The models that are objects, in the order of the world: those whose name is a class.
-
-    The name of a class has underscores for spaces, and a further object of the class ends on a
-    number: `red_box_mat`, `red_box_mat_2`.
-    """
+    """The models that are objects, in the order of the world: those whose name says a class."""
     return [
         WorldObject(model.name, name, *model.pose.position[:2])
         for model in world.models
@@ -38,11 +44,7 @@ def objects_of(world: World) -> list[WorldObject]:
 
 def class_of(model: Model) -> str | None:
     """The class that a model's name says, or None for what is no object."""
-    words = model.name.split("_")
-    if words[-1].isdigit():
-        words.pop()
-    name = " ".join(words)
-    return name if model.static and name in CLASSES else None
+    return class_named(model.name) if model.static else None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which object a sensor looks at, among those whose places are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Pose = tuple[float, float, float]
+"""x and y in metres and yaw in radians, counter-clockwise from the x axis."""
+
+Position = tuple[float, float, float]
+
+
+class Placed(Protocol):
+    """Anything with a name and a place, such as an `Embedding`."""
+
+    @property
+    def object_id(self) -> str | None: ...
+
+    @property
+    def position(self) -> Position: ...
+
+
+PlacedT = TypeVar("PlacedT", bound=Placed)
+
+
+def nearest_in_view(
+    pose: Pose, objects: Iterable[PlacedT], max_distance: float, max_bearing: float
+) -> PlacedT | None:
+    """The object a robot looks at, among those whose positions are known.
+
+    Args:
+        pose: the robot's.
+        objects: what is known, positions in the frame of the pose.
+        max_distance: metres from the robot to the object's position, in the plane.
+        max_bearing: radians left or right of straight ahead.
+
+    Returns:
+        The nearest one inside both limits (of equally near ones the smallest id), or None.
+    """
+    x, y, yaw = pose
+    seen = []
+    for candidate in objects:
+        dx, dy = candidate.position[0] - x, candidate.position[1] - y
+        distance = math.hypot(dx, dy)
+        bearing = math.remainder(math.atan2(dy, dx) - yaw, math.tau) if distance else 0.0
+        if distance <= max_distance and abs(bearing) <= max_bearing:
+            seen.append((distance, candidate.object_id, candidate))
+    return min(seen, key=lambda s: s[:2], default=(None,))[-1]
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """From where a sensor looks at an object.
+
+    Attributes:
+        min_distance, max_distance: metres from the robot to the object's middle.
+        max_bearing: radians between straight ahead and the object.
+    """
+
+    min_distance: float
+    max_distance: float
+    max_bearing: float = 0.1
+
+    def looked_at(self, pose: Pose, objects: Iterable[PlacedT]) -> PlacedT | None:
+        """The nearest object in view, unless that is too near to tell its attributes apart."""
+        seen = nearest_in_view(pose, objects, self.max_distance, self.max_bearing)
+        if seen is None or math.dist(pose[:2], seen.position[:2]) < self.min_distance:
+            return None
+        return seen
+
+
+GAZES: Mapping[str, Gaze] = {
+    "camera": Gaze(0.72, 0.88),
+    "lidar": Gaze(0.43, 0.57),
+    "reflectance": Gaze(0.30, 0.42),
+}
+"""Modality -> what its sensor looks at: the viewpoints of `sim.viewpoints`, their errors and a
+margin. The weights are trained so, the fusion nodes sense so, and bags are read so."""
