@@ -18,6 +18,7 @@ from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
@@ -202,14 +203,22 @@ class RecorderNode(Node):
         summary: what came of it, once the node is destroyed.
     """
 
-    def __init__(self, folder: Path, use_sim_time: bool, **recording: Any) -> None:
-        """Begin; `recording` is what `Recorder` takes.
+    def __init__(
+        self,
+        folder: Path,
+        use_sim_time: bool,
+        *,
+        context: Context | None = None,
+        **recording: Any,
+    ) -> None:
+        """Begin, in rclpy's own context or another; `recording` is what `Recorder` takes.
 
         Raises:
             DataError, OSError: see `Recorder`.
         """
         super().__init__(
             f"recorder_{os.getpid()}",  # there may be several
+            context=context,
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
         self.summary: Summary | None = None
