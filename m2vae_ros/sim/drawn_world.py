@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from m2vae_ros.sim.objects import DrawnObject, ObjectVariety, attributes_of, cla
 from m2vae_ros.sim.world import World, read_world
 
 
-def draw_world(path: str | os.PathLike[str], seed: int) -> str:
+def draw_world(path: str | os.PathLike[str], seed: int | Sequence[int]) -> str:
     """The world of a file with each of its objects drawn anew, and put in another's place.
 
     Everything else, the names and classes of the objects too, stays as it is in the file.
