@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench reproduce lint clean distclean
+.PHONY: help setup demo gazebo test bench reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"
 TESTS ?=
@@ -17,6 +17,9 @@ setup: ## system packages (as root), .venv with ROS 2, messages and package; onl
 
 demo: ## simulator and three robots over ROS 2, in under 90 seconds
 	@./run m2vae demo
+
+gazebo: ## Gazebo classic 11 for this package, once; where it is installed, nothing is done
+	@tools/gazebo.sh
 
 test: lint ## style, imports, all tests, the fast ones first
 	@./run python -m pytest -m "" $(TESTS)

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gazebo's server without a window, as a context manager that leaves nothing behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.installation import installation
+from m2vae_ros.gazebo.world import GazeboWorld
+from m2vae_ros.resources import resource
+from m2vae_ros.sim.world import read_world
+
+TRIES = 3
+"""Now and then a client that connects while Gazebo starts never hears of it: it starts again."""
+
+PR_SET_PDEATHSIG = 1
+
+FOLDER = "m2vae-gazebo-"
+"""How the names of temporary folders begin; the process id of their owner follows."""
+
+
+class GazeboServer:
+    """A running gzserver that draws in software on a screen nobody sees.
+
+    Args:
+        world: the world file; "" is the package's own.
+        lockstep: simulate as fast as the sensors can follow, instead of in real time; every image
+            comes at its exact time. For collecting data.
+        port: of the master; None takes a free one.
+        patience: seconds for each of `TRIES` starts.
+
+    Raises:
+        GazeboError: Gazebo is not there, or the world did not come up; with gzserver's last words.
+        WorldError: the world file cannot be read.
+    """
+
+    def __init__(
+        self,
+        world: str | os.PathLike[str] = "",
+        *,
+        lockstep: bool = False,
+        port: int | None = None,
+        patience: float = 20.0,
+    ) -> None:
+        self._world = Path(world or resource("worlds/amiro.world"))
+        self._models = {model.name for model in read_world(self._world).models}
+        self._lockstep = lockstep
+        self._port = port
+        self._patience = patience
+        self._installation = installation()
+        self._processes: list[subprocess.Popen] = []
+        self._log: IO[bytes] | None = None
+        self._folder: Path | None = None
+        self.master_uri = ""
+
+    def __enter__(self) -> GazeboServer:
+        try:
+            for attempt in range(1, TRIES + 1):
+                try:
+                    self._start()
+                    return self
+                except _Silent as error:
+                    if attempt == TRIES:
+                        raise GazeboError(f"{error}{self.last_words()}") from error
+                    self.stop()
+        except BaseException:
+            self.stop()
+            raise
+        raise AssertionError("not reached")
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Make sure that it runs.
+
+        Raises:
+            GazeboError: it has ended; with its last words.
+        """
+        for process in self._processes:
+            if process.poll() is not None:
+                name = Path(process.args[-1] if process.args else "").name
+                raise GazeboError(f"Gazebo ended: {name}{self.last_words()}")
+
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of Xvfb and gzserver."""
+        return tuple(process.pid for process in self._processes)
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log, indented, on lines of its own; empty if it logged nothing."""
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        text = self._log.read().decode(errors="replace")
+        return "".join(f"\n    {line}" for line in text.splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """End it. An impatient Ctrl-C waits until that is done."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            # The screen last: gzserver would complain of its loss.
+            for process in reversed(self._processes):
+                _end(process)
+            self._processes.clear()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _start(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the processes
+        temporary = self._installation.temporary
+        _sweep(temporary)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-", dir=temporary))
+        # As its programs see it, for which the installation's root is "/".
+        folder = f"/tmp/{self._folder.name}"
+        world = self._copy(self._folder)
+        display = self._start_screen()
+        port = self._port or _free_port()
+        self.master_uri = f"http://127.0.0.1:{port}"
+        options = ["--lockstep"] if self._lockstep else []
+        self._run(
+            ["gzserver", "--verbose", *options, f"{folder}/{world.name}"],
+            {
+                "DISPLAY": f":{display}",
+                "HOME": folder,
+                "TMPDIR": folder,
+                "LIBGL_ALWAYS_SOFTWARE": "1",
+                "GAZEBO_MASTER_URI": self.master_uri,
+                "GAZEBO_MODEL_DATABASE_URI": "",
+                "GAZEBO_IP": "127.0.0.1",
+                "IGN_IP": "127.0.0.1",
+                "IGN_PARTITION": f"m2vae-{port}",
+            },
+        )
+        self._wait()
+
+    def _copy(self, folder: Path) -> Path:
+        """The world where Gazebo can read it.
+
+        Without the plugins of gazebo_ros, which are not there or would publish the same topics as
+        the bridge; in lockstep without the wish to keep to the clock on the wall.
+        """
+        tree = ElementTree.parse(self._world)
+        for parent in list(tree.iter()):
+            for plugin in parent.findall("plugin"):
+                if "gazebo_ros" in plugin.get("filename", ""):
+                    parent.remove(plugin)
+        for physics in tree.iter("physics"):
+            if self._lockstep:
+                for rate in physics.findall("real_time_update_rate"):
+                    physics.remove(rate)
+                ElementTree.SubElement(physics, "real_time_update_rate").text = "0"
+        tree.write(folder / self._world.name, encoding="unicode")
+        return folder / self._world.name
+
+    def _start_screen(self) -> int:
+        """Xvfb, which chooses a free display itself and tells its number."""
+        read, write = os.pipe()
+        with os.fdopen(read) as told:
+            try:
+                arguments = ["-displayfd", str(write), "-screen", "0", "1280x1024x24"]
+                self._run(["Xvfb", *arguments, "-nolisten", "tcp"], {}, pass_fds=(write,))
+            finally:
+                os.close(write)
+            number = told.readline().strip()
+        if not number.isdigit():
+            raise GazeboError(f"Xvfb did not start{self.last_words()}")
+        return int(number)
+
+    def _run(
+        self, command: list[str], environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+    ) -> None:
+        self._processes.append(
+            subprocess.Popen(
+                self._installation.command(*command),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                # Not the user's: whatever a shell has sourced, it is the same Gazebo.
+                env={
+                    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                    "LC_ALL": "C",
+                    **environment,
+                },
+                cwd="/",
+                pass_fds=pass_fds,
+                # Ctrl-C in the terminal reaches only this process, which then stops Gazebo.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        )
+
+    def _wait(self) -> None:
+        """Until the world runs with all its models."""
+        deadline = time.monotonic() + self._patience
+        with GazeboWorld(self.master_uri) as world:
+            while not world.ready:
+                self.check()
+                if time.monotonic() > deadline:
+                    raise _Silent(f"Gazebo did not start in {self._patience:g} s")
+                time.sleep(0.02)
+            lacking = self._models - world.models
+            if lacking:
+                raise GazeboError(
+                    f"{self._world}: Gazebo did not make of it: {', '.join(sorted(lacking))}"
+                    f"{self.last_words()}"
+                )
+
+
+class _Silent(GazeboError):
+    """It runs, but does not answer."""
+
+
+def _sweep(temporary: Path) -> None:
+    """Remove the folders of those who were killed and could not do so themselves."""
+    for folder in temporary.glob(f"{FOLDER}*-*"):
+        owner = folder.name.removeprefix(FOLDER).partition("-")[0]
+        if not Path("/proc", owner).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def _end(process: subprocess.Popen) -> None:
+    for step, patience in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+        if process.poll() is None:
+            process.send_signal(step)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _die_with_parent() -> None:
+    """In the child: SIGTERM when the parent dies, however it does."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
