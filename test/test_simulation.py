@@ -10,10 +10,10 @@ import pytest
 
 from m2vae_ros.resources import resource
 from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sim.commands import COMMAND_TIMEOUT, MAX_ANGULAR, MAX_LINEAR
 from m2vae_ros.sim.noise import NOISELESS, SensorNoise
 from m2vae_ros.sim.objects import class_of
 from m2vae_ros.sim.picture import world_picture
-from m2vae_ros.sim.robots import COMMAND_TIMEOUT, MAX_ANGULAR, MAX_LINEAR
 from m2vae_ros.sim.simulation import Simulation, SimulationError
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
 from m2vae_ros.sim.world import Box, Cylinder, WorldError, read_world

@@ -3,21 +3,19 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, LaserScan
+from sensor_msgs.msg import CameraInfo
 
 from m2vae_ros.bringup import robots_of
 from m2vae_ros.nodes import messages, qos
@@ -26,14 +24,19 @@ from m2vae_ros.nodes.ledger import Ledger
 from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import declare, parameter, read
 from m2vae_ros.nodes.process import run
+from m2vae_ros.nodes.sensor_messages import (
+    ODOMETRY_PERIOD,
+    camera_info,
+    info_topic,
+    odometry_message,
+    scan_message,
+)
 from m2vae_ros.resources import resource
 from m2vae_ros.sim.simulation import Simulation
-from m2vae_ros.sim.world import CameraSensor, RaySensor
+from m2vae_ros.sim.world import CameraSensor
 
 CYCLE = 0.025
 """Simulated seconds between two messages on /clock; whatever is published is due at one of them."""
-
-ODOMETRY_PERIOD = 0.05
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,7 @@ class AmiroSimNode(Node):
         publisher = self.create_publisher(kind.message, topic, qos.NEWEST_READING)
         wanted = lambda: publisher.get_subscription_count() > 0  # noqa: E731
         if isinstance(sensor, CameraSensor):
-            info_topic = topic.rpartition("/")[0] + "/camera_info"
-            info = self.create_publisher(CameraInfo, info_topic, qos.NEWEST_READING)
+            info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
 
             def publish() -> None:
                 image = image_message(self._simulation.image(robot))
@@ -156,46 +158,10 @@ class AmiroSimNode(Node):
         return message
 
     def _odometry(self, robot: str) -> Odometry:
-        message = Odometry(child_frame_id=f"{robot}/base_link")
-        message.header.stamp, message.header.frame_id = self._stamp, self._frame
-        x, y, yaw = self._simulation.pose(robot)
-        message.pose.pose.position.x, message.pose.pose.position.y = x, y
-        message.pose.pose.orientation.z = math.sin(yaw / 2.0)
-        message.pose.pose.orientation.w = math.cos(yaw / 2.0)
-        twist = message.twist.twist
-        twist.linear.x, twist.linear.y, twist.angular.z = self._simulation.twist(robot)
+        where = (self._simulation.pose(robot), self._simulation.twist(robot))
+        message = odometry_message(robot, self._frame, *where)
+        message.header.stamp = self._stamp
         return message
-
-
-def camera_info(sensor: CameraSensor) -> CameraInfo:
-    """The pinhole of a simulated camera, without distortion."""
-    focal = sensor.width / 2.0 / math.tan(sensor.horizontal_fov / 2.0)
-    cx, cy = sensor.width / 2.0, sensor.height / 2.0
-    return CameraInfo(
-        width=sensor.width,
-        height=sensor.height,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
-        k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
-
-
-def scan_message(
-    sensor: RaySensor, ranges: np.ndarray | None, intensities: np.ndarray | None
-) -> LaserScan:
-    """A scan of ranges or intensities, without its header."""
-    return LaserScan(
-        angle_min=sensor.angle_min,
-        angle_max=sensor.angle_max,
-        angle_increment=sensor.angle_increment,
-        scan_time=1.0 / sensor.update_rate,
-        range_min=sensor.range_min,
-        range_max=sensor.range_max,
-        ranges=[] if ranges is None else ranges,
-        intensities=[] if intensities is None else intensities,
-    )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -57,6 +57,11 @@ class SensorNoise:
 NOISELESS = SensorNoise(exposure=0.0, pixel=0.0, range=0.0, intensity=0.0)
 
 
+def generator(seed: int, robot: str, sensor: str) -> np.random.Generator:
+    """The source of one sensor's noise; leaving a robot or a sensor out changes no other's."""
+    return np.random.default_rng([seed, *f"{robot}/{sensor}".encode()])
+
+
 @lru_cache(maxsize=4)
 def _table(deviation: float) -> np.ndarray:
     """Rounded normal noise, int16 (2²¹ + a prime,), the same in every process."""

@@ -5,14 +5,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from m2vae_ros.sim.backend import mujoco
+from m2vae_ros.sim.commands import Command
 from m2vae_ros.sim.world import Model
-
-MAX_LINEAR = 0.5  # m/s, forwards and backwards; a faster command is carried out at this speed
-MAX_ANGULAR = 3.0  # rad/s, either way
-COMMAND_TIMEOUT = 0.5  # seconds of simulated time; without a newer command the robot stops
 
 
 class Robot:
@@ -26,6 +21,7 @@ class Robot:
     def __init__(self, mujoco_model: mujoco.MjModel, model: Model) -> None:
         self.name = model.name
         self.model = model
+        self._command = Command(model.name)
         self._qpos = [
             int(mujoco_model.joint(f"{model.name}/{axis}").qposadr[0]) for axis in ("x", "y", "yaw")
         ]
@@ -36,7 +32,6 @@ class Robot:
             mujoco_model.actuator(f"{model.name}/{motion}").id
             for motion in ("forwards", "sideways", "turn")
         ]
-        self.stop()
 
     def place(self, data: mujoco.MjData, x: float, y: float, yaw: float) -> None:
         """Put the robot somewhere (metres, radians), at rest."""
@@ -45,35 +40,19 @@ class Robot:
 
     def stop(self) -> None:
         """Forget the command."""
-        self._command = (0.0, 0.0)
-        self._commanded_at = -math.inf
+        self._command.forget()
 
     def command(self, linear: float, angular: float, time: float) -> None:
-        """Take a velocity in the robot's own frame, m/s forwards and rad/s counter-clockwise.
-
-        Args:
-            linear: cut off at ± `MAX_LINEAR`.
-            angular: cut off at ± `MAX_ANGULAR`.
-            time: when it was given, simulated seconds; it holds for `COMMAND_TIMEOUT`.
+        """Take a velocity, see `Command.give`.
 
         Raises:
             ValueError: not finite. The command before still holds.
         """
-        for name, value in (("linear", linear), ("angular", angular)):
-            if not math.isfinite(value):
-                raise ValueError(f"command of {self.name}: {name} velocity is {value}")
-        self._command = (
-            float(np.clip(linear, -MAX_LINEAR, MAX_LINEAR)),
-            float(np.clip(angular, -MAX_ANGULAR, MAX_ANGULAR)),
-        )
-        self._commanded_at = time
+        self._command.give(linear, angular, time)
 
     def drive(self, data: mujoco.MjData) -> None:
         """Set the servos for the next step."""
-        linear, angular = self._command
-        # Simulated time is a sum of many steps, so not exactly what it should be.
-        if data.time - self._commanded_at > COMMAND_TIMEOUT - 1e-9:
-            linear, angular = 0.0, 0.0
+        linear, angular = self._command.at(data.time)
         data.ctrl[self._servos] = linear, 0.0, angular
 
     def pose(self, data: mujoco.MjData) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import TIMESTEP, compile_world
-from m2vae_ros.sim.noise import SensorNoise
+from m2vae_ros.sim.noise import SensorNoise, generator
 from m2vae_ros.sim.objects import WorldObject, objects_of
 from m2vae_ros.sim.robots import Robot
 from m2vae_ros.sim.sensors import Eyes, Rays
@@ -65,9 +65,7 @@ class Simulation:
             for sensor in model.links[0].sensors:
                 key = (model.name, sensor.name)
                 self._sensors[key] = sensor
-                # Seeded by the names, so that leaving a robot or a sensor out changes no other.
-                entropy = [seed, *"/".join(key).encode()]
-                self._generators[key] = np.random.default_rng(entropy)
+                self._generators[key] = generator(seed, *key)
                 if not isinstance(sensor, CameraSensor):
                     self._rays[key] = Rays(compiled, model, sensor)
         self.reset()
@@ -139,8 +137,8 @@ class Simulation:
     def command(self, robot: str, linear: float, angular: float) -> None:
         """Drive: m/s forwards, rad/s counter-clockwise, in the robot's own frame.
 
-        Cut off at the robot's limits (`robots.MAX_LINEAR`, `MAX_ANGULAR`). The robot stops
-        `robots.COMMAND_TIMEOUT` simulated seconds after its last command.
+        Cut off at the robot's limits (`commands.MAX_LINEAR`, `MAX_ANGULAR`). The robot stops
+        `commands.COMMAND_TIMEOUT` simulated seconds after its last command.
 
         Raises:
             SimulationError: no such robot.
