@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterable
 
-from launch import Action, LaunchContext
+from launch import Action, Event, LaunchContext
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -17,7 +17,7 @@ from launch.actions import (
     Shutdown,
     TimerAction,
 )
-from launch.event_handlers import OnProcessExit, OnProcessStart
+from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
 from launch.events import Shutdown as ShutdownEvent
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ProcessStarted
@@ -110,15 +110,24 @@ def clean_end(started: Iterable[Action]) -> list[Action]:
     what Fast DDS shares is left in memory by a process that was killed.
     """
 
-    def tidy(event: ProcessExited, context: LaunchContext) -> None:
+    killed: list[int] = []
+
+    def exited(event: ProcessExited, context: LaunchContext) -> None:
         if event.returncode < 0:
+            killed.append(event.pid)
+        tidy(event, context)
+
+    def tidy(event: Event, context: LaunchContext) -> None:
+        # What was shared with others can go only when they have gone, this launch's node, too.
+        if killed:
             remove_abandoned_memory()
 
+    # The last to be registered is the first to be called.
     return [
         OpaqueFunction(function=_end_on_sigterm),
+        RegisterEventHandler(OnShutdown(on_shutdown=tidy)),  # after the launch's own ROS node
         *started,
-        # The last to be registered is the first to be asked: nothing must keep it from tidying up.
-        RegisterEventHandler(OnProcessExit(on_exit=tidy)),
+        RegisterEventHandler(OnProcessExit(on_exit=exited)),  # nothing must keep it from that
     ]
 
 

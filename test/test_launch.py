@@ -154,9 +154,10 @@ class Launched:
         """Of all processes of this executable, in the order they were started."""
         return [int(p) for p in re.findall(rf"\[{executable}-\d+\]: .*pid \[(\d+)\]", self.said)]
 
-    def end(self, number: signal.Signals, patience: float = 60.0) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(patience)
+    def end(self, number: signal.Signals, everybody: bool = False) -> int:
+        """Tell the launch, or all that it has started as well, to end; returns its exit status."""
+        (os.killpg if everybody else os.kill)(self.process.pid, number)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -167,7 +168,12 @@ def launched(tmp_path: Path, file: str, **arguments: str) -> Iterator[Launched]:
     environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "logs"), "TMPDIR": str(tmp_path)}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=environment,
+            start_new_session=True,
         )
     running = Launched(process, log)
     try:
@@ -178,6 +184,13 @@ def launched(tmp_path: Path, file: str, **arguments: str) -> Iterator[Launched]:
     finally:
         if process.poll() is None:
             running.end(signal.SIGINT)
+
+
+def ports(domain: int) -> list[str]:
+    """What a ROS domain's participants made in shared memory to be reached by."""
+    numbers = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
+    shared = {path.name for path in Path("/dev/shm").glob("fast*_port*")}
+    return [name for name in shared if int(re.search(r"port(\d+)", name)[1]) in numbers]
 
 
 def until_active(name: str, node, executor) -> None:
@@ -192,8 +205,12 @@ def until_started(executable: str, count: int, running: Launched, executor) -> l
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
+@pytest.mark.parametrize("everybody", [False, True], ids=["launch", "everybody"])
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_simulated_team_comes_up_and_ends_clean(end: signal.Signals, tmp_path) -> None:
+def test_a_simulated_team_comes_up_and_ends_clean(
+    end: signal.Signals, everybody: bool, tmp_path, ros_domain_id
+) -> None:
+    """Whether launch alone is told, or all its processes, as by systemd or a terminal."""
     weights = untrained_weights(tmp_path / "weights")
     robots = "amiro1/camera,amiro2/lidar"
     with (
@@ -206,40 +223,43 @@ def test_a_simulated_team_comes_up_and_ends_clean(end: signal.Signals, tmp_path)
         until(lambda: node.count_subscribers("/amiro1/front_camera/image_raw") == 1, executor)
         pids = sum(map(running.pids, ("amiro_sim", "fusion_node", "patrol")), [])
         assert len(pids) == 5
-        assert running.end(end) == 0
+        assert running.end(end, everybody) == 0
         assert not any(map(alive, pids))
         assert "process has died" not in running.said
         assert running.said.count("process has finished cleanly") == 5
+    assert not ports(ros_domain_id)
 
 
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
-def test_a_killed_fusion_node_comes_back_and_is_active_again(tmp_path) -> None:
+def test_a_killed_fusion_node_comes_back_and_is_active_again(tmp_path, ros_domain_id) -> None:
     weights = untrained_weights(tmp_path / "weights")
     robots = "amiro1/camera,amiro2/lidar"
-    with (
-        asking() as (node, executor),
-        launched(tmp_path, "team.launch.py", robots=robots, weights=str(weights)) as running,
-    ):
-        until_active("/amiro1/fusion", node, executor)
-        until_active("/amiro2/fusion", node, executor)
-        pids = running.pids("fusion_node")
-        while len(pids) < 4:
-            os.kill(pids[-1], signal.SIGKILL)  # the second time the one that came back
-            pids = until_started("fusion_node", len(pids) + 1, running, executor)
-            loaded = " speaks the latent space "
-            until(lambda: running.said.count(loaded) == len(pids), executor)  # noqa: B023
+    with launched(tmp_path, "team.launch.py", robots=robots, weights=str(weights)) as running:
+        with asking() as (node, executor):
             until_active("/amiro1/fusion", node, executor)
             until_active("/amiro2/fusion", node, executor)
+            pids = running.pids("fusion_node")
+            while len(pids) < 4:
+                os.kill(pids[-1], signal.SIGKILL)  # the second time the one that came back
+                pids = until_started("fusion_node", len(pids) + 1, running, executor)
+                loaded = " speaks the latent space "
+                until(lambda: running.said.count(loaded) == len(pids), executor)  # noqa: B023
+                until_active("/amiro1/fusion", node, executor)
+                until_active("/amiro2/fusion", node, executor)
+            assert ports(ros_domain_id)
         assert running.end(signal.SIGTERM) == 0
         assert not any(map(alive, running.pids("fusion_node")))
+    assert not ports(ros_domain_id)
 
 
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
-def test_one_robot_reads_its_own_topics_and_is_not_respawned_if_not_wanted(tmp_path) -> None:
+def test_one_robot_reads_its_own_topics_and_is_not_respawned_if_not_wanted(
+    tmp_path, ros_domain_id
+) -> None:
     weights = untrained_weights(tmp_path / "weights")
     arguments = {
         "robot": "tiago",
@@ -249,35 +269,33 @@ def test_one_robot_reads_its_own_topics_and_is_not_respawned_if_not_wanted(tmp_p
         "weights": str(weights),
         "respawn": "false",
     }
-    with (
-        asking() as (node, executor),
-        launched(tmp_path, "fusion.launch.py", **arguments) as running,
-    ):
-        until_active("/tiago/fusion", node, executor)
-        until(lambda: node.count_subscribers("/scan") == 1, executor)
-        until(lambda: node.count_subscribers("/wheels") == 1, executor)
+    with launched(tmp_path, "fusion.launch.py", **arguments) as running:
+        with asking() as (node, executor):
+            until_active("/tiago/fusion", node, executor)
+            until(lambda: node.count_subscribers("/scan") == 1, executor)
+            until(lambda: node.count_subscribers("/wheels") == 1, executor)
         (pid,) = running.pids("fusion_node")
         os.kill(pid, signal.SIGKILL)
         assert running.process.wait(60) == 0  # there is nothing left to do
         assert running.pids("fusion_node") == [pid]
+    assert not ports(ros_domain_id)
 
 
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
-def test_without_its_simulator_a_launch_ends(tmp_path) -> None:
+def test_without_its_simulator_a_launch_ends(tmp_path, ros_domain_id) -> None:
     weights = untrained_weights(tmp_path / "weights")
     arguments = {"robots": "amiro1/lidar", "weights": str(weights)}
-    with (
-        asking() as (node, executor),
-        launched(tmp_path, "amiro_sim.launch.py", **arguments) as running,
-    ):
-        until_active("/amiro1/fusion", node, executor)
+    with launched(tmp_path, "amiro_sim.launch.py", **arguments) as running:
+        with asking() as (node, executor):
+            until_active("/amiro1/fusion", node, executor)
         (pid,) = running.pids("amiro_sim")
         os.kill(pid, signal.SIGKILL)
         assert running.process.wait(60) == 1
         assert "/amiro_sim ended with status -9" in running.said
         assert not any(map(alive, running.pids("fusion_node") + running.pids("patrol")))
+    assert not ports(ros_domain_id)
 
 
 @needs_launch

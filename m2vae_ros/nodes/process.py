@@ -23,7 +23,7 @@ def run(
     args: list[str] | None = None,
     going_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Run a node until SIGINT, SIGTERM or its context ends it.
+    """Run a node until SIGINT, SIGTERM or its context ends it; after that both are ignored.
 
     Args:
         make_node: makes it, once ROS is there.
@@ -58,4 +58,7 @@ def run(
             node.destroy_node()
         finally:
             rclpy.try_shutdown()
+        # As Python ends it no longer calls handlers: an impatient second signal would kill it then.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return 0
