@@ -33,7 +33,7 @@ from m2vae_ros.bringup import (
     world_objects,
 )
 from m2vae_ros.data.amiro import CLASSES
-from m2vae_ros.processes import BringupError, Processes, activate
+from m2vae_ros.processes import BringupError, Processes, activate, executable
 
 PATIENCE = 60.0
 """Seconds; torch takes a while to import when the machine is busy."""
@@ -225,6 +225,30 @@ def segments_of(pid: int) -> list[Path]:
     locks = [link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir()]
     names = {lock.name.removesuffix("_el") for lock in locks if lock.name.endswith("_el")}
     return [path for path in Path("/dev/shm").glob("fastdds_*") if path.name in names]
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", ["fusion_node", "amiro_sim", "patrol"])
+def test_an_executable_explains_itself_and_what_it_was_given_wrong(name: str) -> None:
+    def told(*arguments: str) -> tuple[int, str]:
+        path = executable(NodeSpec(name, "x", "/", ""))
+        command = [sys.executable, path, *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return ended.returncode, ended.stdout + ended.stderr
+
+    status, help_text = told("--help", "--ros-args", "-r", "__ns:=/amiro1")
+    assert status == 0
+    assert f"ros2 run m2vae_ros {name} --ros-args" in help_text
+    for arguments, reason in [
+        (["--sped", "3"], "unrecognized arguments: --sped 3"),
+        (["--ros-args", "-p", "robot"], "'-p robot'"),
+        (["--ros-args", "--params-file", "/no/such.yaml"], "/no/such.yaml"),
+        (["--ros-args", "-p", "use_sim_time:=maybe"], "use_sim_time"),
+    ]:
+        status, said = told(*arguments)
+        assert status == 2
+        assert reason in said
+        assert "Traceback" not in said
 
 
 PARENT = """

@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import signal
 import sys
 from collections.abc import Callable
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
+from m2vae_ros.bringup import PACKAGE
 from m2vae_ros.nodes.parameters import ParameterError
+from m2vae_ros.resources import resource
 
 _LOOK_FOR_SIGNALS = 0.1
 """Seconds."""
@@ -31,8 +37,17 @@ def run(
         going_on: asked between callbacks, several times a second; False ends the node, too.
 
     Returns:
-        The exit status: 0, or 2 if the node could not be made, which one line on stderr explains.
+        The exit status: 0, or 2 if the node could not be made, which stderr explains.
+
+    Raises:
+        SystemExit: --help was asked for, or something that is no argument.
     """
+    try:
+        others = remove_ros_args(sys.argv[1:] if args is None else args)
+    except RuntimeError as error:  # what rclpy raises has no public name
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
+    _parser(make_node).parse_args(others)
     # A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
     # another error there. So a signal only leaves word, and the node ends between two callbacks.
     signals: list[int] = []
@@ -41,7 +56,7 @@ def run(
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
-    except (ParameterError, OSError, ValueError) as error:
+    except (ParameterError, ParameterException, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
@@ -62,3 +77,17 @@ def run(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return 0
+
+
+def _parser(make_node: Callable[[], Node]) -> argparse.ArgumentParser:
+    """Of what is no argument of ROS: only --help."""
+    described = inspect.getdoc(inspect.getmodule(make_node)) or ""
+    return argparse.ArgumentParser(
+        description=described,
+        epilog=f"""\
+everything else is given as to any node of ROS 2, for instance:
+  ros2 run {PACKAGE} %(prog)s --ros-args -r __ns:=/amiro1 -p use_sim_time:=true
+  ros2 run {PACKAGE} %(prog)s --ros-args --params-file FILE.yaml
+parameters, each with its default and meaning: {resource("config")}""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
