@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2vae_ros.cli import bag_samples
 from m2vae_ros.cli.arguments import positive
 
 if TYPE_CHECKING:
@@ -17,19 +18,22 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     """Add this group's commands."""
     collect = commands.add_parser(
         "collect",
-        help="draw samples from the simulator",
+        help="draw samples from the simulator, or take them from bags",
         description="Draw samples from the simulator: an object of a random class, sensed by "
         "camera, LiDAR and reflectance ring, each from a viewpoint of its own. Equal seeds give "
-        "equal samples.",
+        "equal samples. With --bags, samples are what robots sensed while they were recorded.",
+        epilog="Examples: m2vae collect samples.npz --count 2000; m2vae collect samples.npz --bags "
+        "runs/. Then: m2vae train amiro --data samples.npz",
     )
     collect.add_argument("file", type=Path, help="the .npz file to write")
     collect.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
     collect.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    bag_samples.add_options(collect)
     collect.set_defaults(run=_collect)
 
 
 def _collect(options: argparse.Namespace) -> int:
-    samples = draw(options.count, options.seed)
+    samples = bag_samples.read(options) if options.bags else draw(options.count, options.seed)
     samples.save(options.file)
     print(f"{options.file}: {len(samples)} samples, sha256 {samples.digest()[:16]}…")
     return 0

@@ -7,10 +7,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2vae_ros.cli import evaluation, samples
-from m2vae_ros.cli.arguments import positive
+from m2vae_ros.cli import bag_samples, evaluation, samples
+from m2vae_ros.cli.arguments import positive, positive_number
 
 if TYPE_CHECKING:
+    from m2vae_ros.data.amiro import AmiroSamples
     from m2vae_ros.vae.weights import Weights
 
 
@@ -19,9 +20,13 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser(
         "train",
         help="train β-VAEs, M2VAE and classifier",
-        description="Train a system from samples to a folder of weights, and measure it on fresh "
-        "samples. Interrupted with Ctrl-C, the same command resumes. A GPU is used if there is "
-        "one.",
+        description="Train a system from samples to a folder of weights; samples are drawn from "
+        "the simulator, unless --data or --bags say otherwise. What was trained in the simulator "
+        "is measured on fresh samples. Interrupted with Ctrl-C, the same command resumes. A GPU is "
+        "used if there is one.",
+        epilog="Examples: m2vae train amiro; m2vae train amiro --bags runs/ --out models/mine; "
+        "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine. Then: "
+        "m2vae evaluate amiro --weights models/mine --bags other_runs/",
     )
     train.add_argument("system", choices=["amiro"], help="what to train")
     train.add_argument(
@@ -32,31 +37,83 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--out",
         type=Path,
-        default=Path("models/amiro"),
         help="folder of the weights; a twin trained without re-encoding loss lies beside it "
-        "(default: %(default)s)",
+        "(default: models/amiro; with --from it must be said)",
     )
+    train.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="start β-VAEs and M2VAE from this folder of weights and its twin, at a lower learning "
+        "rate; the classifiers are fitted anew",
+    )
+    train.add_argument(
+        "--minutes",
+        type=positive_number,
+        metavar="M",
+        help="train the networks no longer than this: all schedules are shortened by the same "
+        "factor, going by what an epoch takes at the beginning; default: the whole recipe",
+    )
+    bag_samples.add_options(train)
     train.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
-    from m2vae_ros.data.amiro import AmiroSamples
     from m2vae_ros.training.amiro import AmiroRecipe, train
 
-    # an interrupted training must find the samples it began with
-    data = options.data or options.out / ".training" / f"{options.count}-{options.seed}.npz"
-    if options.data is None and not data.exists():
-        samples.draw(options.count, options.seed).save(data)
-    provenance = {"source": "simulator", "world": "worlds/amiro.world", "seed": options.seed}
-    if options.data is not None:
-        provenance = {"source": options.data.name}
-    weights, twin = train(AmiroSamples.load(data), options.out, AmiroRecipe(), provenance)
-    if options.data is None:
+    out, recipe, start = _out(options), AmiroRecipe(), None
+    if options.start:
+        from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
+
+        start, recipe = Pretrained.load(options.start, recipe), fine_tuning(recipe)
+    data, provenance = _samples(options, out)
+    if options.minutes:
+        from m2vae_ros.training.time_limit import limited
+
+        recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
+        print(f"the networks will take about {seconds / 60:.1f} minutes, the classifiers some more")
+    weights, twin = train(data, out, recipe, provenance, start)
+    if provenance["source"] == "simulator":
         _measure(weights, twin, options.count // 5, options.seed + 1)
     for trained in (weights, twin):
-        trained.save(options.out.with_name(trained.name))
-        print(f"{options.out.with_name(trained.name)}: fingerprint {trained.fingerprint}")
+        trained.save(out.with_name(trained.name))
+        print(f"{out.with_name(trained.name)}: fingerprint {trained.fingerprint}")
     return 0
+
+
+def _out(options: argparse.Namespace) -> Path:
+    """Where the weights go; what one starts from is never overwritten.
+
+    Raises:
+        ValueError: it is not said, or is where one starts from.
+    """
+    if not options.start:
+        return options.out or Path("models/amiro")
+    if not options.out or options.out.resolve() == options.start.resolve():
+        raise ValueError("--from: say with --out where the new weights go; the old ones stay")
+    return options.out
+
+
+def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict[str, object]]:
+    """What to train on, and where it comes from, for the card."""
+    from m2vae_ros.data.amiro import AmiroSamples
+
+    if options.data:
+        return AmiroSamples.load(options.data), {"source": options.data.name}
+    # an interrupted training must find the samples it began with
+    if options.bags:
+        kept = out / ".training" / f"bags-{bag_samples.key(options)}.npz"
+        provenance = {"source": "bags", "bags": [bag.name for bag in options.bags]}
+    else:
+        kept = out / ".training" / f"{options.count}-{options.seed}.npz"
+        provenance = {"source": "simulator", "world": "worlds/amiro.world", "seed": options.seed}
+    if not kept.exists():
+        found = (
+            bag_samples.read(options) if options.bags else samples.draw(options.count, options.seed)
+        )
+        found.save(kept)
+    return AmiroSamples.load(kept), provenance
 
 
 def _measure(weights: Weights, twin: Weights, count: int, seed: int) -> None:

@@ -55,8 +55,9 @@ class Evaluation:
         joint_without_reencoding: what those weights reach with all sensors at once.
         product_of_experts: the product of the three single posteriors instead of a fusion.
         single: sensor -> attribute -> read from that sensor's code alone.
-        seed: of the samples.
+        seed: of the samples, if they were drawn with one.
         fingerprint: of the weights.
+        source: of the samples, for people.
     """
 
     raw: Count
@@ -66,8 +67,9 @@ class Evaluation:
     joint_without_reencoding: Count
     product_of_experts: Count
     single: Mapping[str, Mapping[str, Count]]
-    seed: int
+    seed: int | None
     fingerprint: str
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Accuracies under the keys of the attributes, and the counts and intervals behind them."""
@@ -83,17 +85,25 @@ class Evaluation:
                 return {"right": value.right, "n": value.n, "low": low, "high": high}
             return {key: details(entry) for key, entry in value.items()}
 
-        measured = {k: v for k, v in vars(self).items() if k not in ("seed", "fingerprint")}
+        measured = {k: v for k, v in vars(self).items() if k not in _NAMES}
         return {
             **{key: accuracies(value) for key, value in measured.items()},
             "n": self.raw.n,
-            "seed": self.seed,
-            "fingerprint": self.fingerprint,
+            **{key: getattr(self, key) for key in _NAMES},
             "counts": {key: details(value) for key, value in measured.items()},
         }
 
 
-def evaluate(weights: Weights, twin: Weights, samples: AmiroSamples, seed: int) -> Evaluation:
+_NAMES = ("seed", "fingerprint", "source")
+
+
+def evaluate(
+    weights: Weights,
+    twin: Weights,
+    samples: AmiroSamples,
+    seed: int | None = None,
+    source: str = "",
+) -> Evaluation:
     """Measure the table of section V-D.
 
     Args:
@@ -101,6 +111,7 @@ def evaluate(weights: Weights, twin: Weights, samples: AmiroSamples, seed: int) 
         twin: trained without it.
         samples: that nobody trained on.
         seed: they were drawn with, for the record.
+        source: where they come from, for the record; by default the simulator.
     """
     labels = torch.from_numpy(samples.labels)
     inputs = codes(weights.beta_vaes, samples)
@@ -127,6 +138,7 @@ def evaluate(weights: Weights, twin: Weights, samples: AmiroSamples, seed: int) 
         },
         seed=seed,
         fingerprint=weights.fingerprint,
+        source=source or f"simulator, seed {seed}",
     )
 
 
@@ -158,7 +170,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
 
 def _fusion_table(evaluation: Evaluation) -> Table:
     table = Table(
-        title=f"Section V-D: {evaluation.raw.n} objects, seed {evaluation.seed}, "
+        title=f"Section V-D: {evaluation.raw.n} samples, {evaluation.source}, "
         f"weights {evaluation.fingerprint}"
     )
     table.add_column("what the classifier reads")

@@ -11,8 +11,10 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -32,6 +34,18 @@ from m2vae_ros.vae.weights import Weights
 
 WITHOUT_REENCODING = "_without_reencoding"
 """Suffix of the folder that holds the same system trained without the re-encoding loss."""
+
+
+class Start(Protocol):
+    """Weights to start from."""
+
+    weights: Weights
+
+    def beta_vae(self, modality: str) -> BetaVAE:
+        """The preprocessing of one sensor."""
+
+    def fusion(self, suffix: str) -> M2VAE:
+        """The fusion of the folder with that suffix, "" or `WITHOUT_REENCODING`."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +113,16 @@ def observations(samples: AmiroSamples, modality: str, vae: BetaVAE) -> Tensor:
 
 
 def train_beta_vae(
-    recipe: BetaVAERecipe, samples: AmiroSamples, modality: str, seed: int, **run
+    recipe: BetaVAERecipe,
+    samples: AmiroSamples,
+    modality: str,
+    seed: int,
+    start: BetaVAE | None = None,
+    **run,
 ) -> BetaVAE:
-    """Train the preprocessing of one sensor by Eq. 1 with β."""
+    """Train the preprocessing of one sensor by Eq. 1 with β, from `start` if there is one."""
     torch.manual_seed(seed)
-    vae = BetaVAE(recipe.config)
+    vae = BetaVAE(recipe.config) if start is None else deepcopy(start).requires_grad_(True)
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
         posterior = vae.encode(batch["x"])
@@ -125,7 +144,11 @@ def train_classifier(x: Tensor, labels: np.ndarray, recipe: AmiroRecipe) -> Clas
 
 
 def train(
-    samples: AmiroSamples, folder: Path, recipe: AmiroRecipe, provenance: Mapping[str, object]
+    samples: AmiroSamples,
+    folder: Path,
+    recipe: AmiroRecipe,
+    provenance: Mapping[str, object],
+    start: Start | None = None,
 ) -> tuple[Weights, Weights]:
     """Train everything and write ``folder`` and its twin without the re-encoding loss.
 
@@ -136,6 +159,7 @@ def train(
         folder: of the weights, made if need be.
         recipe: how.
         provenance: where the samples come from, for the card.
+        start: weights to start from, which fit the recipe, instead of new ones.
 
     Returns:
         The weights with and without the re-encoding loss.
@@ -143,13 +167,14 @@ def train(
     begin = time.monotonic()
     scratch = folder / ".training"
     digest = samples.digest()
+    origin = {"from": start.weights.fingerprint} if start else {}
 
     def run(stage: str, *recipes: object) -> dict[str, object]:
-        key = json.dumps([digest, recipe.seed, *map(asdict, recipes)])
+        key = json.dumps([digest, recipe.seed, *map(asdict, recipes), *origin.values()])
         return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
 
     beta_vaes = {
-        m: train_beta_vae(r, samples, m, recipe.seed, **run(m, r))
+        m: train_beta_vae(r, samples, m, recipe.seed, start and start.beta_vae(m), **run(m, r))
         for m, r in recipe.beta_vaes.items()
     }
     inputs = codes(beta_vaes, samples)
@@ -163,6 +188,7 @@ def train(
             inputs,
             recipe.seed,
             title=f"M2VAE{suffix.replace('_', ' ')}",
+            start=start and start.fusion(suffix),
             **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
         )
         for suffix, m2vae_recipe in twins.items()
@@ -171,7 +197,11 @@ def train(
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "data": {**provenance, "count": len(samples), "sha256": digest},
-        "training": {"seconds": round(time.monotonic() - begin), "device": _device_name()},
+        "training": {
+            "seconds": round(time.monotonic() - begin),
+            "device": _device_name(),
+            **origin,
+        },
     }
     trained = []
     for suffix, fusion in fusions.items():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import torch
@@ -43,7 +44,9 @@ class M2VAERecipe:
     def alpha_at(self, epoch: int) -> float:
         """The weight of the re-encoding loss in an epoch, counted from 0."""
         first, last = (share * self.schedule.epochs for share in self.warm_up)
-        return self.alpha * min(1.0, max(0.0, (epoch - first) / max(last - first, 1e-9)))
+        if epoch >= last:
+            return self.alpha
+        return self.alpha * max(0.0, (epoch - first) / (last - first))
 
 
 def train_m2vae(
@@ -53,6 +56,7 @@ def train_m2vae(
     *,
     title: str = "M2VAE",
     reencoding: Reencoding = reencoding_loss,
+    start: M2VAE | None = None,
     **run,
 ) -> M2VAE:
     """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
@@ -63,12 +67,13 @@ def train_m2vae(
         seed: of the initial weights.
         title: see `fit`.
         reencoding: the re-encoding loss.
+        start: what to start from instead of new weights; it is not changed.
         run: checkpoint, key and the like, see `fit`.
     """
     torch.manual_seed(seed)
     dims = {modality: x.shape[1] for modality, x in inputs.items()}
     config = M2VAEConfig(dims, recipe.latent_dim, recipe.hidden, likelihoods=recipe.likelihoods)
-    model = M2VAE(config)
+    model = M2VAE(config) if start is None else deepcopy(start).requires_grad_(True)
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
         posteriors = model.posteriors(batch)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands that take --bags have in common."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2vae_ros.cli.arguments import positive
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from m2vae_ros.data.amiro import AmiroSamples
+    from m2vae_ros.data.bag_samples import BagReport
+    from m2vae_ros.vae.weights import Weights
+
+_ENOUGH = 10
+
+
+def add_options(parser: argparse.ArgumentParser, enough: int = _ENOUGH) -> None:
+    """Add --bags and what goes with it."""
+    group = parser.add_argument_group(
+        "samples from bags",
+        "rosbag2 folders, mcap or sqlite3, with the topics of docs/ros.md. A reading counts if its "
+        "robot stood before an object, going by the odometry; an object's readings by the three "
+        "sensors are paired at random. See docs/bags.md.",
+    )
+    group.add_argument(
+        "--bags", type=Path, nargs="+", metavar="FOLDER", help="a bag, or a folder of bags"
+    )
+    group.add_argument(
+        "--world",
+        type=Path,
+        metavar="FILE",
+        help="which objects stood where; default: the world.sdf in a bag's folder, or the "
+        "package's worlds/amiro.world",
+    )
+    group.add_argument(
+        "--label-topic",
+        metavar="TOPIC",
+        help="of std_msgs/String: the class or name of the object sensed from then on, e.g. 'red "
+        "box mat', or nothing; instead of world and odometry. Below each robot's namespace, unless "
+        "it begins with /",
+    )
+    group.add_argument(
+        "--enough",
+        type=int,
+        default=enough,
+        metavar="N",
+        help="readings of each class by each sensor that there must be; default: %(default)s",
+    )
+    group.add_argument(
+        "--most",
+        type=positive,
+        metavar="N",
+        help="readings of one object by one sensor that count, for robots that were left standing; "
+        "default: all",
+    )
+
+
+def read(options: argparse.Namespace) -> AmiroSamples:
+    """Read the samples of --bags, with a progress bar, and tell what came of every message.
+
+    Raises:
+        DataError: see `sim.bags.read_bags`.
+    """
+    from tqdm import tqdm
+
+    from m2vae_ros.data.bag_samples import NotEnough
+    from m2vae_ros.sim.bags import read_bags
+
+    with tqdm(desc="bags, twice", unit="B", unit_scale=True, dynamic_ncols=True) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            samples, report = read_bags(
+                options.bags,
+                options.world,
+                label_topic=options.label_topic,
+                enough=options.enough,
+                most=options.most,
+                seed=options.seed,
+                progress=progress,
+            )
+        except NotEnough as error:
+            bar.close()
+            show(error.report)
+            raise
+    show(report)
+    return samples
+
+
+def key(options: argparse.Namespace) -> str:
+    """Digits that name the files of --bags, as they are now, and how they are read."""
+    how = [options.world, options.label_topic, options.enough, options.most, options.seed]
+    files = sorted({f for bag in options.bags for f in (bag, *bag.rglob("*")) if f.is_file()})
+    state = [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr((how, state)).encode()).hexdigest()[:16]
+
+
+def check_views(weights: Weights) -> None:
+    """Samples are made by the package's views; weights for others cannot be fed with them.
+
+    Raises:
+        ValueError: the weights' views differ.
+    """
+    from m2vae_ros.sensors import VIEWS
+
+    for modality, view in VIEWS.items():
+        if weights.views.get(modality) != view.to_card():
+            raise ValueError(
+                f"{weights.name}: its view of {modality} is {weights.views.get(modality)}, but "
+                f"samples are made by {view.to_card()}"
+            )
+
+
+def show(report: BagReport) -> None:
+    """Print a report."""
+    from rich.console import Console
+
+    console = Console()
+    for table in (_unused(report), _used(report)):
+        if table.row_count:
+            console.print(table)
+
+
+def _used(report: BagReport) -> Table:
+    from rich.table import Table
+
+    from m2vae_ros.sensors import MODALITIES
+
+    bags = len({bag for bag, _ in report.used})
+    table = Table(title=f"{report.samples} samples of {bags} bag{'s' * (bags != 1)}; readings:")
+    table.add_column("class")
+    for modality in MODALITIES:
+        table.add_column(modality, justify="right")
+    for name, readings in report.readings.items():
+        table.add_row(name, *(str(readings[modality]) for modality in MODALITIES))
+    return table
+
+
+def _unused(report: BagReport) -> Table:
+    """Equal reasons of several files in one row."""
+    from rich.table import Table
+
+    rows: dict[tuple[str, str], list[tuple[str, int, str]]] = defaultdict(list)
+    for (where, topic, kind), (count, reason) in report.unused.items():
+        rows[topic, kind].append((where, count, reason))
+    table = Table(title="not used")
+    table.add_column("where", overflow="fold")
+    table.add_column("topic, object", overflow="fold")
+    table.add_column("messages", justify="right")
+    table.add_column("why")
+    for (topic, _), found in sorted(rows.items()):
+        (where, _, reason), others = found[0], len(found) - 1
+        where += f" and {others} more" if others else ""
+        table.add_row(where, topic, str(sum(count for _, count, _ in found)), reason)
+    return table

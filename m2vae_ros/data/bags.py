@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds rosbag2 bags and reads their messages, whatever state their files are in.
+
+Each storage file of a bag is read by itself, so that one that is damaged does not take the others
+along, and a compressed one is unpacked alone.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from rosbags.interfaces import Connection, Qos
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
+
+from m2vae_ros.data.bag_writer import INFORMATION, METADATA
+from m2vae_ros.data.errors import DataError
+
+STORAGE_SUFFIXES = (".mcap", ".db3")
+
+_COMPRESSED = ".zstd"
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class BagFile:
+    """One storage file.
+
+    Attributes:
+        bag: the folder of the bag it belongs to; of a file that belongs to none, where it lies.
+        path: of the file.
+        information: what the bag's metadata.yaml says, cut down to this file; None without one.
+    """
+
+    bag: Path
+    path: Path
+    information: dict[str, Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+    @contextmanager
+    def opened(self) -> Iterator[Reader]:
+        """The file as a bag of its own.
+
+        Raises:
+            DataError: it is damaged, or not what it should be; also for what goes wrong inside.
+        """
+        with ExitStack() as stack:
+            try:
+                reader = stack.enter_context(Reader(self._presented(stack)))
+            except Exception as error:  # each layer of rosbags has its own
+                raise DataError(f"{self.path}: {reason(error)}") from error
+            yield reader
+
+    def _presented(self, stack: ExitStack) -> Path:
+        """What rosbags has to open: the file, or a folder that says how it is compressed."""
+        if self.information is None:
+            return self.path
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m2vae-bag-")))
+        (folder / METADATA).write_text(yaml.safe_dump({INFORMATION: self.information}))
+        (folder / self.path.name).symlink_to(self.path.absolute())
+        return folder
+
+
+class BagTopic(NamedTuple):
+    """A topic of a bag."""
+
+    name: str
+    type: str
+    qos: tuple[Qos, ...] = ()
+
+
+class BagMessage(NamedTuple):
+    """A message of a bag: its topic, when it was recorded (nanoseconds), its bytes (CDR)."""
+
+    topic: BagTopic
+    stamp: int
+    data: bytes
+
+
+def find_bags(
+    paths: Iterable[Path], problem: Callable[[Path, str], None] = lambda path, reason: None
+) -> list[BagFile]:
+    """The storage files of bags, in order.
+
+    Args:
+        paths: folders of bags, folders that hold such folders, or storage files.
+        problem: is told the path and the reason of everything that looks like a bag and is none.
+
+    Raises:
+        DataError: a path is not there, or there is no bag in it.
+    """
+    found: list[BagFile] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder")
+        folders = _folders(path) if path.is_dir() else []
+        if path.suffix in STORAGE_SUFFIXES and path.is_file():
+            found.append(BagFile(path.parent, path))
+        elif not folders:
+            raise DataError(f"{path}: no rosbag2 in it ({METADATA}, *.mcap or *.db3)")
+        for folder in folders:
+            found += _files(folder, problem)
+    return found
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folder itself and those below it that hold storage files or metadata."""
+    suspects = [path / METADATA, *path.glob("*"), *path.rglob(METADATA)]
+    suspects += [file for suffix in STORAGE_SUFFIXES for file in path.rglob(f"*{suffix}*")]
+    return sorted(
+        {
+            file.parent
+            for file in suspects
+            if file.is_file() and (file.name == METADATA or _is_storage(file))
+        }
+    )
+
+
+def _is_storage(file: Path) -> bool:
+    return Path(file.name.removesuffix(_COMPRESSED)).suffix in STORAGE_SUFFIXES
+
+
+def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFile]:
+    metadata = folder / METADATA
+    try:
+        information = yaml.safe_load(metadata.read_text())[INFORMATION]
+        names = [Path(name).name for name in information["relative_file_paths"]]
+        parts = {Path(file["path"]).name: file for file in information.get("files") or ()}
+        whole = [_cut(information, name, parts.get(name)) for name in names]
+    except Exception as error:  # anything can stand in a file that is no metadata
+        missing = not metadata.exists()
+        what = "missing" if missing else reason(error)
+        problem(metadata, f"{what}; the files are read as they are")
+        for path in sorted(folder.iterdir()):
+            if path.suffix in STORAGE_SUFFIXES:
+                yield BagFile(folder, path)
+        return
+    for name, part in zip(names, whole, strict=True):
+        if (folder / name).is_file():
+            yield BagFile(folder, folder / name, part)
+        else:
+            problem(folder / name, f"{METADATA} names it, but it is missing")
+
+
+def _cut(information: dict[str, Any], name: str, part: dict[str, Any] | None) -> dict[str, Any]:
+    """The metadata of a bag as if one of its files were all of it."""
+    own = {key: part[key] for key in ("starting_time", "duration", "message_count")} if part else {}
+    return {**information, **own, "relative_file_paths": [name]}
+
+
+def topic_of(connection: Connection) -> BagTopic:
+    """The topic that rosbags calls a connection."""
+    qos = tuple(connection.ext.offered_qos_profiles)
+    return BagTopic(connection.topic, connection.msgtype, qos)
+
+
+def topics_of(file: BagFile) -> list[BagTopic]:
+    """The topics of one file; one that carries several types is there once for each.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    with file.opened() as reader:
+        return [topic_of(connection) for connection in reader.connections]
+
+
+def messages_of(
+    file: BagFile,
+    wanted: Callable[[BagTopic], bool] = lambda topic: True,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Iterator[BagMessage]:
+    """The messages of one file, one at a time, in the order of their stamps.
+
+    Args:
+        file: to be read.
+        wanted: whether a topic's messages are.
+        progress: is told the share of the file, 0 to 1, that lies behind.
+
+    Raises:
+        DataError: the file is damaged; what came before that is whole.
+    """
+    with file.opened() as reader:
+        topics = {c.id: topic_of(c) for c in reader.connections}
+        connections = [c for c in reader.connections if wanted(topics[c.id])]
+        if not connections:
+            progress(1.0)
+            return
+        start, span = reader.start_time, max(1, reader.end_time - reader.start_time)
+        for connection, stamp, data in _whole(file, reader, connections):
+            yield BagMessage(topics[connection.id], stamp, data)
+            progress(min(1.0, max(0.0, (stamp - start) / span)))
+        progress(1.0)
+
+
+def _whole(
+    file: BagFile, reader: Reader, connections: Collection[Connection]
+) -> Iterator[tuple[Connection, int, bytes]]:
+    """What rosbags reads, up to where it cannot go on."""
+    messages = reader.messages(connections)
+    while True:
+        try:
+            message = next(messages, None)
+        except Exception as error:  # struct, zstd, sqlite, ... each has its own
+            raise DataError(f"{file.path}: damaged: {reason(error)}") from error
+        if message is None:
+            return
+        yield message
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line; its kind, if that is not enough."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, ValueError | OSError) or not text:
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    return text if len(text) < _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+
+
+class Decoder:
+    """Decodes messages of types that every ROS 2 has, by what those types are."""
+
+    def __init__(self) -> None:
+        self._store = get_typestore(Stores.LATEST)
+
+    def __call__(self, message: BagMessage) -> Any:
+        """An object with the message's fields; arrays of numbers are numpy's.
+
+        Raises:
+            DataError: the bytes are no such message.
+        """
+        try:
+            return self._store.deserialize_cdr(message.data, message.topic.type)
+        except Exception as error:  # whatever the bytes made it stumble over
+            raise DataError(f"undecodable: {reason(error)}") from error

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bags of the AMiRo world: the world file says which objects stood where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from m2vae_ros.data import bag_samples
+from m2vae_ros.data.amiro import AmiroSamples
+from m2vae_ros.data.bag_samples import BagReport
+from m2vae_ros.resources import resource
+from m2vae_ros.sim.objects import WorldObject, objects_of
+from m2vae_ros.sim.world import WorldError, read_world
+
+WORLD = "world.sdf"
+"""A world file of this name that lies in a bag's folder is the one the bag was recorded in."""
+
+
+def read_bags(
+    paths: Iterable[Path | str], world: Path | None = None, **options: Any
+) -> tuple[AmiroSamples, BagReport]:
+    """Read the samples of bags, see `bag_samples.read_bags`.
+
+    Args:
+        paths: bags, folders of bags, or storage files.
+        world: the world file of all of them; by default the `world.sdf` in a bag's folder, or the
+            package's worlds/amiro.world.
+        options: see `bag_samples.read_bags`.
+
+    Raises:
+        DataError, NotEnough: see `bag_samples.read_bags`.
+        WorldError: `world` cannot be read.
+    """
+    if world is not None:
+        _objects(world)
+    return bag_samples.read_bags(list(map(Path, paths)), objects_of_bag(world), **options)
+
+
+def objects_of_bag(world: Path | None = None) -> Callable[[Path], list[WorldObject]]:
+    """Bag -> the objects of its world, which is always `world` if that is given."""
+
+    def objects(bag: Path) -> list[WorldObject]:
+        beside = bag / WORLD
+        return _objects(world or (beside if beside.exists() else resource("worlds/amiro.world")))
+
+    return objects
+
+
+@lru_cache(maxsize=8)
+def _objects(path: Path) -> list[WorldObject]:
+    found = objects_of(read_world(path))
+    if not found:
+        raise WorldError(f"{path}: no model's name is a class of objects, such as red_box_mat")
+    return found
