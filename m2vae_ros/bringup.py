@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,28 @@ def simulator(
             "seed": seed,
         },
         required=True,
+    )
+
+
+def gazebo_bridge(robots: Robots | None = None, master: str = "", seed: int = 0) -> NodeSpec:
+    """The bridge to a Gazebo that runs without gazebo_ros.
+
+    Args:
+        robots: those that are bridged, with their sensors; None: whatever Gazebo has.
+        master: its URI; "" is GAZEBO_MASTER_URI, or the usual one.
+        seed: of the sensors' noise.
+    """
+    entries = [f"{robot}/{sensor}" for robot, of in (robots or {}).items() for sensor in of]
+    return NodeSpec(
+        executable="gazebo_bridge",
+        name="gazebo_bridge",
+        namespace="/",
+        config="config/gazebo_bridge.yaml",
+        parameters={
+            "master": master,
+            "seed": seed,
+            **({"robots": entries} if entries else {}),
+        },
     )
 
 
@@ -168,13 +190,59 @@ def simulated_team(
     seed: int = 0,
 ) -> tuple[NodeSpec, ...]:
     """The simulator, and for each robot a fusion node and a patrol."""
+    simulation = simulator(robots, world, real_time_factor, seed)
+    return (simulation, *_patrolling(robots, world, weights))
+
+
+def gazebo_team(
+    robots: Robots = TEAM,
+    *,
+    world: str = "",
+    weights: str = "amiro",
+    master: str = "",
+    seed: int = 0,
+) -> tuple[NodeSpec, ...]:
+    """As `simulated_team`, but in a Gazebo that runs `world`, without gazebo_ros."""
+    return (gazebo_bridge(robots, master, seed), *_patrolling(robots, world, weights))
+
+
+def _patrolling(robots: Robots, world: str, weights: str) -> Iterator[NodeSpec]:
+    """For each robot a fusion node and a patrol."""
     objects = world_objects(world)
     orders = visiting_orders([item.name for item in objects], len(robots))
-    nodes = [simulator(robots, world, real_time_factor, seed)]
     for (robot, sensors), order in zip(robots.items(), orders, strict=True):
-        nodes.append(fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True))
-        nodes.append(patrol(robot, sensors, objects, order))
-    return tuple(nodes)
+        yield fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True)
+        yield patrol(robot, sensors, objects, order)
+
+
+def training(
+    bags: Sequence[str],
+    out: str,
+    *,
+    world: str = "",
+    label_topic: str = "",
+    start: str = "",
+    minutes: float | None = None,
+) -> tuple[str, ...]:
+    """What `m2vae` is given to train from bags; what is empty is left to its defaults.
+
+    Args:
+        bags: folders of bags.
+        out: folder of the weights to write.
+        world: world file that says which objects stood where.
+        label_topic: of messages that say which object was sensed, instead of a world.
+        start: folder of the weights to start from.
+        minutes: for which the networks are trained at most.
+
+    Raises:
+        ValueError: there is no bag.
+    """
+    if not bags:
+        raise ValueError("bags: there has to be at least one")
+    options = {"--world": world, "--label-topic": label_topic, "--from": start}
+    options["--minutes"] = f"{minutes:g}" if minutes else ""
+    given = [word for option in options.items() if option[1] for word in option]
+    return ("train", "amiro", "--out", out, *given, "--bags", *bags)
 
 
 def robots_of(entries: Iterable[str]) -> Robots | None:

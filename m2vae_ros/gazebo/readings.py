@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.sim.world import CameraSensor, Pose, RaySensor
 
 RGB_INT8 = 3
 """Gazebo's number for three bytes a pixel: red, green, blue."""
@@ -68,6 +69,36 @@ def sensors_of(model: Any) -> dict[str, GazeboSensor]:
         for sensor in link.sensor
         if sensor.type in TOPICS
     }
+
+
+def camera(sensor: GazeboSensor) -> CameraSensor:
+    """What Gazebo says of a camera."""
+    told = sensor.description
+    return CameraSensor(
+        name=sensor.name,
+        pose=Pose(),
+        update_rate=told.update_rate,
+        horizontal_fov=told.camera.horizontal_fov,
+        width=int(told.camera.image_size.x),
+        height=int(told.camera.image_size.y),
+        near=told.camera.near_clip,
+        far=told.camera.far_clip,
+    )
+
+
+def rays(sensor: GazeboSensor) -> RaySensor:
+    """What Gazebo says of a ray sensor."""
+    told = sensor.description
+    return RaySensor(
+        name=sensor.name,
+        pose=Pose(),
+        update_rate=told.update_rate,
+        rays=told.ray.horizontal_samples,
+        angle_min=told.ray.horizontal_min_angle,
+        angle_max=told.ray.horizontal_max_angle,
+        range_min=told.ray.range_min,
+        range_max=told.ray.range_max,
+    )
 
 
 def reading(content: Any) -> Reading:

@@ -44,14 +44,21 @@ class Client:
         uri: of the master, `http://HOST:PORT`.
         on_problem: is called, in the client's thread, with one sentence on each thing that went
             wrong and was overcome: a connection lost, a message that cannot be read.
+        on_lost: is called, in the client's thread, when Gazebo has gone.
 
     Raises:
         GazeboError: the URI is none.
     """
 
-    def __init__(self, uri: str, on_problem: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        on_problem: Callable[[str], None] = lambda sentence: None,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._master_address = address_of(uri)
         self._on_problem = on_problem
+        self._on_lost = on_lost
         self._selector = selectors.DefaultSelector()
         self._tasks: deque[Callable[[], None]] = deque()
         self._wake, self._woken = socket.socketpair()
@@ -306,6 +313,7 @@ class Client:
             for connection in publication.connections:
                 self._close(connection)
             publication.connections.clear()
+        self._on_lost()
         self._soon(self._connect)
 
     def _on_master(self, connection: Connection, payload: bytes) -> None:
@@ -414,6 +422,8 @@ class Client:
             subscription.callback(content)
         except GazeboError as error:
             self._on_problem(f"{subscription.topic}: {error}")
+        except Exception as error:  # all other topics go on
+            self._on_problem(f"{subscription.topic}: unexpected: {error!r}")
 
     # --- publications -------------------------------------------------------------------------
 

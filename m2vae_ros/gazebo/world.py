@@ -25,6 +25,9 @@ ASK_AGAIN = 1.0
 Pose = tuple[float, float, float]
 """x and y in metres, yaw in radians in [-pi, pi]."""
 
+BACK = 1.0
+"""Simulated seconds by which time goes back only if the world was reset."""
+
 NEAR = 1e-3
 """Metres and radians within which something is where it was put."""
 
@@ -38,10 +41,16 @@ class GazeboWorld:
     Args:
         master_uri: e.g. `http://127.0.0.1:11345`, Gazebo's usual one.
         on_problem: see `Client`.
+        on_poses: is called, in the client's thread, when Gazebo has told new poses.
+        on_lost: is called, in the client's thread, when Gazebo has gone.
     """
 
     def __init__(
-        self, master_uri: str, on_problem: Callable[[str], None] = lambda sentence: None
+        self,
+        master_uri: str,
+        on_problem: Callable[[str], None] = lambda sentence: None,
+        on_poses: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._changed = threading.Condition()
         self._statistics: Any = None
@@ -51,7 +60,9 @@ class GazeboWorld:
         self._newest: dict[str, Reading] = {}
         self._numbers = itertools.count(1)
         self._asked_at = -math.inf
-        self.client = Client(master_uri, on_problem)
+        self._tell_poses = on_poses
+        self._tell_lost = on_lost
+        self.client = Client(master_uri, on_problem, self._on_lost)
         for topic, kind in (
             ("~/request", "Request"),
             ("~/model/modify", "Model"),
@@ -80,9 +91,8 @@ class GazeboWorld:
         """Whether Gazebo runs and has told what is in its world; asking makes it tell."""
         if self._statistics is None or not self.client.connected:
             return False
-        if not self._models and time.monotonic() - self._asked_at > ASK_AGAIN:
-            self._asked_at = time.monotonic()
-            self._request("scene_info")
+        if not self._models:
+            self._ask(ASK_AGAIN)
         return bool(self._models)
 
     def wait(self) -> None:
@@ -98,6 +108,15 @@ class GazeboWorld:
     def models(self) -> frozenset[str]:
         """The names of everything in the world."""
         return frozenset(self._models)
+
+    def model(self, name: str) -> Any:
+        """What Gazebo tells of a model, `gazebo.msgs.Model`.
+
+        Raises:
+            GazeboError: there is no such model.
+        """
+        self._check(name)
+        return self._models[name]
 
     @property
     def robots(self) -> dict[str, dict[str, GazeboSensor]]:
@@ -142,6 +161,11 @@ class GazeboWorld:
         before earlier ones are taken replace those.
         """
         self._control(multi_step=count)
+
+    @property
+    def poses(self) -> Mapping[str, Pose]:
+        """Where the models are that Gazebo has told of, by name."""
+        return self._poses
 
     # --- places -------------------------------------------------------------------------------
 
@@ -298,10 +322,15 @@ class GazeboWorld:
 
     def _asked_models(self) -> set[str]:
         """The models, of which a new list is asked for."""
-        if time.monotonic() - self._asked_at > 0.1:
-            self._asked_at = time.monotonic()
-            self._request("scene_info")
+        self._ask(0.1)
         return set(self._models)
+
+    def _ask(self, period: float) -> None:
+        """Ask what is in the world, unless that was done a moment ago, or nobody listens."""
+        now = time.monotonic()
+        if now - self._asked_at > period and self.client.subscribers("~/request"):
+            self._asked_at = now
+            self._request("scene_info")
 
     def _check(self, *models: str) -> None:
         for model in models:
@@ -320,9 +349,12 @@ class GazeboWorld:
                 self._changed.notify_all()
 
     def _on_statistics(self, content: Any) -> None:
+        now = seconds(content.sim_time)
         with self._changed:
+            if now < self._time - BACK:  # the world was reset
+                self._time = now
             self._statistics = content
-            self._time = max(self._time, seconds(content.sim_time))
+            self._time = max(self._time, now)
             self._changed.notify_all()
 
     def _on_poses(self, content: Any) -> None:
@@ -332,6 +364,14 @@ class GazeboWorld:
                 if "::" not in pose.name:  # a model, not one of its links
                     self._poses[pose.name] = flat(pose)
             self._changed.notify_all()
+        self._tell_poses()
+
+    def _on_lost(self) -> None:
+        with self._changed:
+            self._statistics, self._time = None, 0.0
+            self._models, self._poses, self._newest = {}, {}, {}
+            self._changed.notify_all()
+        self._tell_lost()
 
 
 def _near(pose: Pose, other: Pose) -> bool:

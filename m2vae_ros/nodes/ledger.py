@@ -67,14 +67,15 @@ class Ledger:
         """Count a message that is not used, and warn unless the like was said lately."""
         self.counts[f"dropped {topic}: {kind}"] += 1
         self.last_error = f"{topic}: {reason}"
-        # Numbers differ from message to message; the reason is the same.
-        sentence = f"{topic}: {re.sub('[-+.0-9]+', '#', reason)}"
+        self.warn(f"dropped a message of {topic}: {reason}", details)
+
+    def warn(self, sentence: str, details: str = "") -> None:
+        """Say something, unless the like was said lately; numbers in it do not make it another."""
+        reason = re.sub("[-+.0-9]+", "#", sentence)
         now = self._clock()
-        if now - self._said.get(sentence, -REPEAT_AFTER) < REPEAT_AFTER:
+        if now - self._said.get(reason, -REPEAT_AFTER) < REPEAT_AFTER:
             return
         if len(self._said) >= MOST_REASONS:
             self._said.clear()
-        self._said[sentence] = now
-        self._logger.warning(
-            f"dropped a message of {topic}: {reason}" + f"\n{details}" * bool(details)
-        )
+        self._said[reason] = now
+        self._logger.warning(sentence + f"\n{details}" * bool(details))

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gazebo's robots as ROS 2 topics, without gazebo_ros: /clock, sensors, odometry, cmd_vel.
+
+Gazebo may start before or after this node, end and start again. A sensor is asked of Gazebo only
+while somebody listens to it here, so that Gazebo draws no image in vain.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo
+
+from m2vae_ros.bringup import check_robot, robots_of
+from m2vae_ros.gazebo.drive import Drive
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
+from m2vae_ros.gazebo.world import GazeboWorld, Pose
+from m2vae_ros.nodes import diagnostics, messages, qos
+from m2vae_ros.nodes.images import image_message
+from m2vae_ros.nodes.ledger import Ledger
+from m2vae_ros.nodes.messages import SENSORS
+from m2vae_ros.nodes.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.nodes.process import run
+from m2vae_ros.nodes.sensor_messages import (
+    ODOMETRY_PERIOD,
+    camera_info,
+    info_topic,
+    odometry_message,
+    scan_message,
+)
+from m2vae_ros.sim.noise import SensorNoise, generator
+
+USUAL_MASTER = "http://127.0.0.1:11345"
+
+LOOK_PERIOD = 0.2
+"""Seconds from one look at who listens, and at what there is in Gazebo, to the next."""
+
+REPORT_PERIOD = 1.0
+
+TYPES = {"camera": "camera", "lidar": "ray", "reflectance": "ray"}
+"""Modality -> type of the sensor in Gazebo."""
+
+
+@dataclass(frozen=True)
+class BridgeParameters:
+    """See the descriptions; `ros2 param describe` shows them too."""
+
+    master: str = parameter(
+        "", "Gazebo's master, http://HOST:PORT; empty: GAZEBO_MASTER_URI, or Gazebo's usual one."
+    )
+    robots: tuple[str, ...] = parameter(
+        (),
+        "Which robots are bridged and which of their sensors, as robot/sensor, one for each "
+        "sensor; empty: whatever Gazebo has.",
+    )
+    seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
+    frame: str = parameter("map", "Frame of the odometry; it is that of the world.")
+
+
+@dataclass
+class BridgedRobot:
+    """A robot, and where Gazebo last told it is: time (s), pose (m, rad), twist (m/s, rad/s)."""
+
+    drive: Drive
+    odometry: Publisher
+    told: tuple[float, Pose, Pose] | None = None
+    due: float = 0.0
+
+
+@dataclass
+class BridgedSensor:
+    """A sensor, which Gazebo may have (`source`), and may be asked for now (`watched`)."""
+
+    modality: str
+    publisher: Publisher
+    info: Publisher | None
+    rng: np.random.Generator
+    source: GazeboSensor | None = None
+    watched: GazeboSensor | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody listens."""
+        return self.publisher.get_subscription_count() > 0
+
+
+class GazeboBridgeNode(Node):
+    """Publishes what Gazebo tells, and drives its robots.
+
+    Gazebo's client has a thread of its own, which drives and leaves what is to be published; the
+    node's executor publishes it. Of each sensor only the newest reading waits.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("gazebo_bridge", **options)
+        declare(self, BridgeParameters)
+        settings = read(self, BridgeParameters)
+        self._seed, self._frame = settings.seed, settings.frame
+        self._wanted = robots_of(settings.robots)
+        for sensor in (sensor for sensors in (self._wanted or {}).values() for sensor in sensors):
+            if sensor not in SENSORS:
+                known = ", ".join(SENSORS)
+                raise ParameterError(f"parameter robots: {sensor!r} is not one of {known}")
+        self._ledger = Ledger(self.get_logger())
+        self._noise = SensorNoise()
+        self._robots: dict[str, BridgedRobot] = {}
+        self._sensors: dict[tuple[str, str], BridgedSensor] = {}
+        self._state = ""
+        self._missing: list[str] = []
+        self._clock = 0
+        self._problems: deque[str] = deque(maxlen=100)
+        self._waiting: dict[tuple[str, str], Reading] = {}
+        # A slow reader must not miss the time: reliable, but only the latest counts.
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._news = self.create_guard_condition(self._publish)
+        self._master = settings.master or os.environ.get("GAZEBO_MASTER_URI") or USUAL_MASTER
+        try:
+            self._gazebo = GazeboWorld(
+                self._master, self._problems.append, self._on_poses, self._on_lost
+            )
+        except GazeboError as error:
+            raise ParameterError(f"cannot talk to Gazebo: {error}") from error
+        for robot, sensors in (self._wanted or {}).items():
+            self._add_robot(robot, sensors)
+        # Simulated time cannot drive itself.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(LOOK_PERIOD, self._look, clock=steady)
+        self.create_timer(REPORT_PERIOD, self._report, clock=steady)
+
+    def destroy_node(self) -> None:
+        """Let go of Gazebo, too."""
+        self._gazebo.close()
+        super().destroy_node()
+
+    # --- in Gazebo's thread -----------------------------------------------------------------------
+
+    def _on_poses(self) -> None:
+        time = self._gazebo.time
+        for name, robot in list(self._robots.items()):
+            if (pose := self._gazebo.poses.get(name)) is not None:
+                robot.drive.update(time, pose)
+                robot.told = (time, pose, robot.drive.twist)
+        self._news.trigger()
+
+    def _on_reading(self, key: tuple[str, str], reading: Reading) -> None:
+        self._waiting[key] = reading
+        self._news.trigger()
+
+    def _on_lost(self) -> None:
+        for robot in list(self._robots.values()):
+            robot.drive.forget()
+            robot.told = None
+
+    # --- in the executor's: what there is ---------------------------------------------------------
+
+    def _add_robot(self, name: str, sensors: Iterable[str]) -> None:
+        if name not in self._robots:
+            drive = Drive(self._gazebo, name)
+            topic = f"/{name}/cmd_vel"
+            steer = self._ledger.guarded(topic, lambda m: drive.command(*messages.velocity(m)))
+            self.create_subscription(Twist, topic, steer, qos.NEWEST_READING)
+            odometry = self.create_publisher(Odometry, f"/{name}/odom", qos.STATE)
+            self._robots[name] = BridgedRobot(drive, odometry)
+        for modality in sensors:
+            if (name, modality) not in self._sensors:
+                self._sensors[name, modality] = self._make_sensor(name, modality)
+
+    def _make_sensor(self, robot: str, modality: str) -> BridgedSensor:
+        kind = SENSORS[modality]
+        topic = f"/{robot}/{kind.topic}"
+        publisher = self.create_publisher(kind.message, topic, qos.NEWEST_READING)
+        info = None
+        if modality == "camera":
+            info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
+        return BridgedSensor(modality, publisher, info, generator(self._seed, robot, modality))
+
+    def _look(self) -> None:
+        """See who listens and what there is, and ask Gazebo for that and no more."""
+        while self._problems:
+            self._ledger.counts["problems with Gazebo"] += 1
+            self._ledger.warn(self._problems.popleft())
+        there = self._gazebo.robots if self._gazebo.ready else {}
+        if self._wanted is None:
+            for name, sensors in there.items():
+                try:
+                    check_robot(name, "Gazebo")
+                except ValueError as error:
+                    self._ledger.warn(str(error))
+                    continue
+                self._add_robot(name, [sensor for sensor in sensors if sensor in SENSORS])
+        self._missing = [name for name in self._robots if name not in there]
+        for (robot, modality), sensor in self._sensors.items():
+            sensor.source = there.get(robot, {}).get(modality)
+            if sensor.source is not None and sensor.source.type != TYPES[modality]:
+                sensor.source = None
+            if sensor.source is None and robot in there:
+                self._missing.append(f"{robot}/{modality}")
+            self._watch((robot, modality), sensor)
+        self._say_what_is_missing(bool(there))
+
+    def _watch(self, key: tuple[str, str], sensor: BridgedSensor) -> None:
+        wanted = sensor.source if sensor.is_wanted else None
+        # While Gazebo is away, what was asked for stays asked for.
+        if sensor.watched is not None and (
+            not sensor.is_wanted or (wanted is not None and wanted.topic != sensor.watched.topic)
+        ):
+            self._gazebo.unwatch(sensor.watched)
+            sensor.watched = None
+        if wanted is not None and sensor.watched is None:
+            self._gazebo.watch(wanted, partial(self._on_reading, key))
+            sensor.watched = wanted
+
+    def _say_what_is_missing(self, is_there: bool) -> None:
+        state = f"bridges world {self._gazebo.name}: {', '.join(self._robots) or 'no robots'}"
+        if not is_there:
+            state = f"waits for Gazebo with robots at {self._master}"
+        elif self._missing:
+            state = f"Gazebo's world {self._gazebo.name} lacks {', '.join(self._missing)}"
+        if state != self._state:
+            say = self.get_logger().info
+            if self._missing or not is_there:
+                say = self.get_logger().warning
+            say(state)
+            self._state = state
+
+    def _report(self) -> None:
+        level, summary = diagnostics.OK, self._state
+        if self._missing or not self._gazebo.ready:
+            level = diagnostics.ERROR
+        elif self._ledger.dropped:
+            level, summary = diagnostics.WARN, self._ledger.last_error
+        facts = {"master": self._master, **self._ledger.counts}
+        self._diagnostics.publish(diagnostics.report(self, level, summary, facts))
+
+    # --- in the executor's: what is published -----------------------------------------------------
+
+    def _publish(self) -> None:
+        self._tell_time(self._gazebo.time)
+        for name, robot in self._robots.items():
+            self._publish_odometry(name, robot)
+        for key in list(self._waiting):
+            with self._ledger.guard("/".join(key)):
+                self._publish_reading(key, self._waiting.pop(key))
+
+    def _tell_time(self, time: float) -> None:
+        """On /clock, which goes back only if Gazebo started anew."""
+        now = round(time * messages.NANOSECONDS)
+        if now == self._clock or 0 < self._clock - now < messages.NANOSECONDS:
+            return
+        self._clock = now
+        self._clock_topic.publish(ClockMessage(clock=messages.stamp(now)))
+
+    def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:
+        if robot.told is None:
+            return
+        time, pose, twist = robot.told
+        if robot.due > time + 2.0 * ODOMETRY_PERIOD:  # it is another time
+            robot.due = time
+        if time < robot.due or not robot.odometry.get_subscription_count():
+            return
+        robot.due = max(robot.due + ODOMETRY_PERIOD, time)
+        message = odometry_message(name, self._frame, pose, twist)
+        message.header.stamp = messages.stamp(round(time * messages.NANOSECONDS))
+        robot.odometry.publish(message)
+
+    def _publish_reading(self, key: tuple[str, str], reading: Reading) -> None:
+        sensor = self._sensors[key]
+        if sensor.watched is None:  # nobody listens any more
+            return
+        self._tell_time(reading.time)  # nobody is to see a reading from the future
+        stamp = messages.stamp(round(reading.time * messages.NANOSECONDS))
+        for publisher, message in self._messages(sensor, sensor.watched, reading):
+            message.header.stamp = stamp
+            message.header.frame_id = "/".join(key)
+            publisher.publish(message)
+        self._ledger.counts[f"published {'/'.join(key)}"] += 1
+
+    def _messages(
+        self, sensor: BridgedSensor, source: GazeboSensor, reading: Reading
+    ) -> Iterator[tuple[Publisher, Any]]:
+        noise = self._noise
+        if sensor.modality == "camera":
+            yield sensor.publisher, image_message(noise.image(reading.image, sensor.rng))
+            yield sensor.info, camera_info(camera(source))
+        elif sensor.modality == "lidar":
+            ranges = noise.ranges(reading.ranges, sensor.rng)
+            yield sensor.publisher, scan_message(rays(source), ranges, None)
+        else:
+            intensities = noise.intensities(reading.intensities, sensor.rng)
+            yield sensor.publisher, scan_message(rays(source), None, intensities)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop; returns the exit status."""
+    return run(GazeboBridgeNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
