@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -37,6 +38,21 @@ class Given:
             if among and word not in among:
                 raise ValueError(f"{name}: {word!r} is not one of {', '.join(among)}")
         return words
+
+    def path(self, name: str, there: bool = True) -> str:
+        """A file or folder, or nothing; ~ is the user's home.
+
+        Raises:
+            ValueError: it is not there, but should be.
+        """
+        path = os.path.expanduser(self.text(name))
+        if there and path and not os.path.exists(path):
+            raise ValueError(f"{name}: {path!r} is not there")
+        return path
+
+    def paths(self, name: str) -> list[str]:
+        """Files or folders between commas, as `path`."""
+        return [Given({name: word}).path(name) for word in self.words(name)]
 
     def flag(self, name: str) -> bool:
         """Whether it is true.

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 
 from launch import Action, Event, LaunchContext
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
+    ExecuteProcess,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -82,6 +84,17 @@ def actions(nodes: Iterable[NodeSpec], respawn: bool = True) -> list[Action]:
         started += [required(node, spec.full_name)] if spec.required else []
         started.append(node)
     return clean_end(started)
+
+
+def command(arguments: Sequence[str]) -> list[Action]:
+    """Run `m2vae` with these arguments; the launch ends with it, and fails if it does."""
+    process = ExecuteProcess(
+        cmd=[sys.executable, "-m", "m2vae_ros.cli", *arguments],
+        name="m2vae",
+        output="screen",
+        additional_env={"PYTHONUNBUFFERED": "1"},  # what it says is seen when it says it
+    )
+    return clean_end([required(process, " ".join(["m2vae", *arguments[:2]])), process])
 
 
 def one_machine() -> list[Action]:

@@ -20,7 +20,7 @@ from test_bringup import alive, asking, state_of, until
 from untrained import untrained_weights
 
 from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import check_robot, fusion, reading_from, team, team_of
+from m2vae_ros.bringup import check_robot, fusion, reading_from, team, team_of, training
 from m2vae_ros.resources import resource
 
 FOLDER = resource("launch")
@@ -97,6 +97,8 @@ def test_arguments_are_read() -> None:
         (lambda given: given.positive("it"), "nan"),
         (lambda given: given.positive("it"), "quick"),
         (lambda given: given.words("it", among=["camera"]), "sonar"),
+        (lambda given: given.path("it"), "/no/such"),
+        (lambda given: given.paths("it"), "/no/such"),
         (lambda given: check_robot(given.text("it"), "it"), "7up"),
         (lambda given: check_robot(given.text("it"), "it"), ""),
     ],
@@ -126,6 +128,20 @@ def test_a_team_is_one_fusion_node_for_each_robot() -> None:
 def test_topics_of_own_sensors_become_remappings() -> None:
     topics = {"camera": "", "lidar": "/scan", "odom": "/wheels"}
     assert reading_from(topics) == (("laser_scan", "/scan"), ("odom", "/wheels"))
+
+
+def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
+    from m2vae_ros.cli import _parser
+
+    options = {"world": "w.sdf", "label_topic": "label", "start": "models/amiro", "minutes": 2.5}
+    given = _parser().parse_args(training(["a", "b"], "mine", **options))
+    assert (given.bags, given.out) == ([Path("a"), Path("b")], Path("mine"))
+    assert (given.world, given.label_topic) == (Path("w.sdf"), "label")
+    assert (given.start, given.minutes) == (Path("models/amiro"), 2.5)
+    plain = _parser().parse_args(training(["a"], "mine"))
+    assert (plain.world, plain.label_topic, plain.start, plain.minutes) == (None,) * 4
+    with pytest.raises(ValueError, match="^bags: "):
+        training([], "mine")
 
 
 def test_inputs_are_those_of_the_fusion_node() -> None:
@@ -327,6 +343,9 @@ def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> 
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
         ("team", {"config": "/no/such.yaml"}, "/no/such.yaml"),
         ("fusion", {}, "'robot'"),
+        ("train_from_bag", {"bags": "x"}, "'out'"),
+        ("train_from_bag", {"bags": "/no/such", "out": "x"}, "bags: '/no/such' is not there"),
+        ("train_from_bag", {"bags": ".", "out": "x", "minutes": "0"}, "minutes: '0' is not a pos"),
         ("fusion", {"robot": "1st"}, "robot: '1st' cannot be a robot's name"),
         ("fusion", {"robot": "a", "modalities": "sonar"}, "modalities: 'sonar' is not one of"),
         ("fusion", {"robot": "a", "use_sim_time": "2"}, "use_sim_time: '2' is not true or false"),

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains weights from rosbag2 bags, as `m2vae train amiro --bags` does, and ends.
+
+ros2 launch m2vae_ros train_from_bag.launch.py bags:=my_bags out:=models/mine
+ros2 launch m2vae_ros train_from_bag.launch.py bags:=run_1,run_2 out:=models/mine minutes:=5
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+
+from m2vae_ros.arguments import Given
+from m2vae_ros.bringup import training
+from m2vae_ros.launching import command
+
+ARGUMENTS = (
+    DeclareLaunchArgument(
+        "bags", description="The bags, or folders of bags, with commas: mcap or sqlite3."
+    ),
+    DeclareLaunchArgument("out", description="Folder of the weights to write."),
+    DeclareLaunchArgument(
+        "world",
+        default_value="",
+        description="World file that says which objects stood where; empty: the one in a bag's "
+        "folder, or that of the package.",
+    ),
+    DeclareLaunchArgument(
+        "label_topic",
+        default_value="",
+        description="Topic (std_msgs/String) that says which object was sensed, instead of a "
+        "world.",
+    ),
+    DeclareLaunchArgument(
+        "from",
+        default_value="",
+        description="Folder of the weights to start from; empty: from nothing.",
+    ),
+    DeclareLaunchArgument(
+        "minutes",
+        default_value="",
+        description="How long to train the networks at most; empty: the whole recipe.",
+    ),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` asks for."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=_training)])
+
+
+def _training(context):
+    given = Given(context.launch_configurations)
+    arguments = training(
+        given.paths("bags"),
+        given.path("out", there=False),
+        world=given.path("world"),
+        label_topic=given.text("label_topic"),
+        start=given.path("from"),
+        minutes=given.positive("minutes") if given.text("minutes") else None,
+    )
+    return command(arguments)
