@@ -123,7 +123,7 @@ class GazeboBridgeNode(Node):
         self._sensors: dict[tuple[str, str], BridgedSensor] = {}
         self._state = ""
         self._missing: list[str] = []
-        self._clock = 0
+        self._time_told = 0
         self._problems: deque[str] = deque(maxlen=100)
         self._waiting: dict[tuple[str, str], Reading] = {}
         # A slow reader must not miss the time: reliable, but only the latest counts.
@@ -234,11 +234,11 @@ class GazeboBridgeNode(Node):
         elif self._missing:
             state = f"Gazebo's world {self._gazebo.name} lacks {', '.join(self._missing)}"
         if state != self._state:
-            say = self.get_logger().info
-            if self._missing or not is_there:
-                say = self.get_logger().warning
-            say(state)
             self._state = state
+            if self._missing or not is_there:
+                self.get_logger().warning(state)
+            else:  # rclpy ties a line of code to one severity
+                self.get_logger().info(state)
 
     def _report(self) -> None:
         level, summary = diagnostics.OK, self._state
@@ -262,9 +262,9 @@ class GazeboBridgeNode(Node):
     def _tell_time(self, time: float) -> None:
         """On /clock, which goes back only if Gazebo started anew."""
         now = round(time * messages.NANOSECONDS)
-        if now == self._clock or 0 < self._clock - now < messages.NANOSECONDS:
+        if now == self._time_told or 0 < self._time_told - now < messages.NANOSECONDS:
             return
-        self._clock = now
+        self._time_told = now
         self._clock_topic.publish(ClockMessage(clock=messages.stamp(now)))
 
     def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:
