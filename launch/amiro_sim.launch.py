@@ -39,7 +39,7 @@ def _world_and_team(context):
     given = Given(context.launch_configurations)
     nodes = simulated_team(
         team_of(given.words("robots")),
-        world=given.text("world"),
+        world=given.path("world"),
         weights=given.text("weights"),
         real_time_factor=given.positive("real_time_factor"),
         seed=given.whole("seed"),

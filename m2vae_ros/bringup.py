@@ -201,9 +201,11 @@ def gazebo_team(
     weights: str = "amiro",
     master: str = "",
     seed: int = 0,
+    bridge: bool = True,
 ) -> tuple[NodeSpec, ...]:
-    """As `simulated_team`, but in a Gazebo that runs `world`, without gazebo_ros."""
-    return (gazebo_bridge(robots, master, seed), *_patrolling(robots, world, weights))
+    """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros."""
+    bridges = [gazebo_bridge(robots, master, seed)] if bridge else []
+    return (*bridges, *_patrolling(robots, world, weights))
 
 
 def _patrolling(robots: Robots, world: str, weights: str) -> Iterator[NodeSpec]:

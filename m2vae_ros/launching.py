@@ -4,15 +4,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from launch import Action, Event, LaunchContext
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     ExecuteProcess,
+    IncludeLaunchDescription,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -23,6 +32,7 @@ from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
 from launch.events import Shutdown as ShutdownEvent
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ProcessStarted
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.utilities import AsyncSafeSignalManager
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
@@ -95,6 +105,52 @@ def command(arguments: Sequence[str]) -> list[Action]:
         additional_env={"PYTHONUNBUFFERED": "1"},  # what it says is seen when it says it
     )
     return clean_end([required(process, " ".join(["m2vae", *arguments[:2]])), process])
+
+
+def has_gazebo_ros() -> bool:
+    """Whether gazebo_ros is installed, the plugins by which Gazebo speaks ROS itself."""
+    try:
+        get_package_prefix("gazebo_ros")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def gazebo_with_ros(world: str, gui: bool) -> list[Action]:
+    """Gazebo with gazebo_ros; the launch ends with its server."""
+    folder = Path(get_package_share_directory("gazebo_ros"))
+    source = PythonLaunchDescriptionSource(str(folder / "launch" / "gazebo.launch.py"))
+    arguments = {
+        "world": world or str(resource("worlds/amiro.world")),
+        "gui": str(gui).lower(),
+        "server_required": "true",
+    }
+    return [IncludeLaunchDescription(source, launch_arguments=arguments.items())]
+
+
+def gazebo_alone(world: str, gui: bool, port: int) -> list[Action]:
+    """Gazebo without gazebo_ros, its master on `port`; the launch ends with its server.
+
+    It draws on a screen of its own. A window is opened where there is somebody to see it.
+    """
+    server = ExecuteProcess(
+        cmd=[sys.executable, "-m", "m2vae_ros.gazebo", *([world] if world else [])]
+        + ["--port", str(port)],
+        name="gazebo",
+        output="screen",
+        sigterm_timeout="15",  # Gazebo may take its time
+    )
+    started = [required(server, "Gazebo"), server]
+    if gui and shutil.which("gzclient") and os.environ.get("DISPLAY"):
+        master = {"GAZEBO_MASTER_URI": f"http://127.0.0.1:{port}"}
+        started.append(ExecuteProcess(cmd=["gzclient"], additional_env=master))
+    return started
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def one_machine() -> list[Action]:

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The AMiRo world in Gazebo classic 11, with a team of robots that patrol, fuse and exchange.
+
+With gazebo_ros (ROS 2 Humble) Gazebo speaks ROS itself. Elsewhere this package's own bridge stands
+beside a Gazebo server.
+
+ros2 launch m2vae_ros amiro_gazebo.launch.py
+ros2 launch m2vae_ros amiro_gazebo.launch.py gui:=false robots:=amiro1/camera,amiro2/reflectance
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+
+from m2vae_ros.arguments import Given
+from m2vae_ros.bringup import gazebo_team, team_of
+from m2vae_ros.launching import (
+    RESPAWN,
+    ROBOTS,
+    WEIGHTS,
+    actions,
+    free_port,
+    gazebo_alone,
+    gazebo_with_ros,
+    has_gazebo_ros,
+    one_machine,
+)
+
+ARGUMENTS = (
+    ROBOTS,
+    DeclareLaunchArgument(
+        "world", default_value="", description="World file (SDF); empty: that of the package."
+    ),
+    DeclareLaunchArgument(
+        "gui",
+        default_value="true",
+        description="Whether Gazebo has a window, if there is a display.",
+    ),
+    DeclareLaunchArgument(
+        "bridge",
+        default_value="auto",
+        choices=["auto", "true", "false"],
+        description="Whether this package's bridge stands in for gazebo_ros; auto: where that is "
+        "not installed.",
+    ),
+    DeclareLaunchArgument(
+        "master",
+        default_value="",
+        description="A Gazebo that runs already, http://HOST:PORT, for the bridge; empty: one is "
+        "started.",
+    ),
+    WEIGHTS,
+    DeclareLaunchArgument(
+        "seed", default_value="0", description="Of the bridge's noise, a whole number."
+    ),
+    RESPAWN,
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` asks for."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=_gazebo_and_team)])
+
+
+def _gazebo_and_team(context):
+    given = Given(context.launch_configurations)
+    world, gui, master = given.path("world"), given.flag("gui"), given.text("master")
+    bridge = bool(master) or not has_gazebo_ros()
+    if given.text("bridge") != "auto":
+        bridge = given.flag("bridge")
+    if master:
+        gazebo = []
+    elif bridge:
+        port = free_port()
+        master = f"http://127.0.0.1:{port}"
+        gazebo = gazebo_alone(world, gui, port)
+    elif has_gazebo_ros():
+        gazebo = gazebo_with_ros(world, gui)
+    else:
+        raise ValueError("bridge: cannot be false, for gazebo_ros is not installed")
+    nodes = gazebo_team(
+        team_of(given.words("robots")),
+        world=world,
+        weights=given.text("weights"),
+        master=master,
+        seed=given.whole("seed"),
+        bridge=bridge,
+    )
+    return [*one_machine(), *gazebo, *actions(nodes, respawn=given.flag("respawn"))]
