@@ -11,9 +11,9 @@ import argparse
 import os
 import sys
 
-from m2vae_ros.cli import bags, demo, evaluation, reproduction, samples, training
+from m2vae_ros.cli import bags, demo, evaluation, reproduction, samples, survey, training
 
-GROUPS = (demo, bags, samples, training, evaluation, reproduction)
+GROUPS = (demo, bags, survey, samples, training, evaluation, reproduction)
 """In the order of the help."""
 
 

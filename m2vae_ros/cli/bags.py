@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``m2vae record``: rosbag2 folders from what a running team publishes."""
+"""``m2vae record`` and ``m2vae play``: from a running team to rosbag2 folders, and back."""
 
 from __future__ import annotations
 
@@ -85,6 +85,54 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     record.set_defaults(run=_record)
 
+    play = commands.add_parser(
+        "play",
+        help="publish what is in a rosbag2",
+        description="Publish the messages of a bag, byte for byte, at the recorded intervals and "
+        "with the recorded quality of service; the stamps within the messages stay as they are. "
+        "Nodes that use simulated time follow the /clock of the bag. Topics whose types are not "
+        "installed are named, and the others played.",
+        epilog="Examples: m2vae play run_1; m2vae play run_1 --rate 4 --loop; m2vae play run_1 "
+        "--topics '/amiro1/*' --clock 40",
+    )
+    play.add_argument("bag", type=Path, help="its folder, or one of its files")
+    play.add_argument(
+        "--rate",
+        type=positive_number,
+        default=1.0,
+        help="seconds of the bag for each second; default: %(default)s",
+    )
+    play.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C")
+    play.add_argument(
+        "--topics",
+        nargs="+",
+        default=["*"],
+        metavar="TOPIC",
+        help="names, or patterns with * and ? in quotes; default: all",
+    )
+    play.add_argument(
+        "--clock",
+        type=positive_number,
+        metavar="HZ",
+        help="publish the time of recording on /clock, so many times a second; default: the bag's "
+        "own /clock, if it has one",
+    )
+    play.add_argument(
+        "--start-offset",
+        type=positive_number,
+        default=0.0,
+        metavar="S",
+        help="leave out so many seconds of the bag; default: %(default)s",
+    )
+    play.add_argument(
+        "--delay",
+        type=positive_number,
+        default=1.0,
+        metavar="S",
+        help="wait so long for readers to find the topics; default: %(default)s",
+    )
+    play.set_defaults(run=_play)
+
 
 def _record(options: argparse.Namespace) -> int:
     from rich.console import Console
@@ -133,6 +181,49 @@ def _record(options: argparse.Namespace) -> int:
         f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",
         soft_wrap=True,
     )
+    return 0
+
+
+def _play(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from m2vae_ros.data.bags import find_bags
+    from m2vae_ros.data.errors import DataError
+    from m2vae_ros.nodes.player import Player, play
+    from m2vae_ros.processes import environment
+
+    os.environ.update(environment())
+    console = Console(stderr=True)
+
+    def problem(path: Path, reason: str) -> None:
+        console.print(f"{path}: {reason}", soft_wrap=True)
+
+    files = find_bags([options.bag], problem)
+    bags = sorted({str(file.bag) for file in files})
+    if len(bags) > 1:
+        raise DataError(f"{options.bag}: holds {len(bags)} bags, say which: {bags[0]}, …")
+    spoke = time.monotonic()
+
+    def note(player: Player, at: float) -> None:
+        nonlocal spoke
+        if time.monotonic() - spoke >= (_LOOK if console.is_terminal else _SPEAK):
+            spoke = time.monotonic()
+            end = "\r" if console.is_terminal else "\n"
+            console.print(f"{at:.1f} s of the bag, {player.played.total()} messages", end=end)
+
+    player = play(
+        files,
+        topics=options.topics,
+        rate=options.rate,
+        offset=options.start_offset,
+        clock=options.clock,
+        loop=options.loop,
+        delay=options.delay,
+        note=note,
+    )
+    for name, reason in player.refused.items():
+        console.print(f"not played, or not all of it: {name}: {reason}", soft_wrap=True)
+    print(f"{options.bag}: {player.played.total()} messages of {len(player.played)} topics played")
     return 0
 
 

@@ -312,6 +312,10 @@ class _BagReader:
                 )
         if (modality := _modality(topic)) is not None:
             self._seen.add(modality)
+            if self._decode.differs(topic):
+                self._report.note(
+                    file.path, topic.name, f"was recorded with another definition of {topic.type}"
+                )
 
     def _says_what_is_sensed(self, topic: BagTopic) -> bool:
         if self._label_topic is None:

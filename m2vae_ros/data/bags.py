@@ -72,11 +72,19 @@ class BagFile:
 
 
 class BagTopic(NamedTuple):
-    """A topic of a bag."""
+    """A topic of a bag.
+
+    Attributes:
+        name: of the topic.
+        type: of its messages.
+        qos: what its publishers offered.
+        digest: a hash of the type's definition (RIHS01); empty where the bag does not say.
+    """
 
     name: str
     type: str
     qos: tuple[Qos, ...] = ()
+    digest: str = ""
 
 
 class BagMessage(NamedTuple):
@@ -161,7 +169,7 @@ def _cut(information: dict[str, Any], name: str, part: dict[str, Any] | None) ->
 def topic_of(connection: Connection) -> BagTopic:
     """The topic that rosbags calls a connection."""
     qos = tuple(connection.ext.offered_qos_profiles)
-    return BagTopic(connection.topic, connection.msgtype, qos)
+    return BagTopic(connection.topic, connection.msgtype, qos, connection.digest)
 
 
 def topics_of(file: BagFile) -> list[BagTopic]:
@@ -174,10 +182,21 @@ def topics_of(file: BagFile) -> list[BagTopic]:
         return [topic_of(connection) for connection in reader.connections]
 
 
+def start_of(file: BagFile) -> int | None:
+    """When the first message of a file was recorded, nanoseconds; None if it has none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    with file.opened() as reader:
+        return reader.start_time if reader.message_count else None
+
+
 def messages_of(
     file: BagFile,
     wanted: Callable[[BagTopic], bool] = lambda topic: True,
     progress: Callable[[float], None] = lambda share: None,
+    since: int | None = None,
 ) -> Iterator[BagMessage]:
     """The messages of one file, one at a time, in the order of their stamps.
 
@@ -185,6 +204,7 @@ def messages_of(
         file: to be read.
         wanted: whether a topic's messages are.
         progress: is told the share of the file, 0 to 1, that lies behind.
+        since: stamp (nanoseconds) before which messages are left out.
 
     Raises:
         DataError: the file is damaged; what came before that is whole.
@@ -196,17 +216,17 @@ def messages_of(
             progress(1.0)
             return
         start, span = reader.start_time, max(1, reader.end_time - reader.start_time)
-        for connection, stamp, data in _whole(file, reader, connections):
+        for connection, stamp, data in _whole(file, reader, connections, since):
             yield BagMessage(topics[connection.id], stamp, data)
             progress(min(1.0, max(0.0, (stamp - start) / span)))
         progress(1.0)
 
 
 def _whole(
-    file: BagFile, reader: Reader, connections: Collection[Connection]
+    file: BagFile, reader: Reader, connections: Collection[Connection], since: int | None
 ) -> Iterator[tuple[Connection, int, bytes]]:
     """What rosbags reads, up to where it cannot go on."""
-    messages = reader.messages(connections)
+    messages = reader.messages(connections, start=since)
     while True:
         try:
             message = next(messages, None)
@@ -230,6 +250,10 @@ class Decoder:
 
     def __init__(self) -> None:
         self._store = get_typestore(Stores.LATEST)
+
+    def differs(self, topic: BagTopic) -> bool:
+        """Whether the bag's type of that name is another than that of this ROS."""
+        return bool(topic.digest) and topic.digest != self._store.hash_rihs01(topic.type)
 
     def __call__(self, message: BagMessage) -> Any:
         """An object with the message's fields; arrays of numbers are numpy's.

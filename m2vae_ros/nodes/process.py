@@ -7,6 +7,7 @@ import argparse
 import inspect
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 import rclpy
@@ -48,11 +49,7 @@ def run(
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     _parser(make_node).parse_args(others)
-    # A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
-    # another error there. So a signal only leaves word, and the node ends between two callbacks.
-    signals: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: signals.append(received))
+    told = heed_signals()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
@@ -63,7 +60,7 @@ def run(
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not signals and going_on():
+        while rclpy.ok() and not told.is_set() and going_on():
             executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
     except ExternalShutdownException:
         pass  # whoever shut the context down meant to end the node
@@ -91,3 +88,15 @@ everything else is given as to any node of ROS 2, for instance:
 parameters, each with its default and meaning: {resource("config")}""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def heed_signals() -> threading.Event:
+    """From now on SIGINT and SIGTERM only leave word: they set this.
+
+    A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
+    another error there.
+    """
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    return told
