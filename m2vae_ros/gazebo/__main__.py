@@ -29,9 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with GazeboServer(
-            Path(options.world) if options.world else "", port=options.port
-        ) as server:
+        with GazeboServer(options.world, port=options.port) as server:
             print(f"GAZEBO_MASTER_URI={server.master_uri}", flush=True)
             while True:
                 server.check()
