@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gazebo test bench reproduce lint clean distclean
+.PHONY: help setup demo gazebo gazebo-demo test bench reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"
 TESTS ?=
@@ -9,7 +9,7 @@ TESTS ?=
 EXPERIMENTS ?=
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "./run CMD...    runs any command in the environment, e.g. ./run m2vae --help"
 
 setup: ## system packages (as root), .venv with ROS 2, messages and package; only what is missing
@@ -18,10 +18,16 @@ setup: ## system packages (as root), .venv with ROS 2, messages and package; onl
 demo: ## simulator and three robots over ROS 2, in under 90 seconds
 	@./run m2vae demo
 
-gazebo: ## Gazebo classic 11 for this package, once; where it is installed, nothing is done
+gazebo: ## the world in Gazebo classic 11 until Ctrl-C; installs Gazebo apart first, as root
 	@tools/gazebo.sh
+	@./run m2vae gazebo
+
+gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
+	@tools/gazebo.sh
+	@./run m2vae demo --gazebo
 
 test: lint ## style, imports, all tests, the fast ones first
+	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
 	@./run python -m pytest -m "" $(TESTS)
 
 bench: ## cost of a robot's steps, as ratios within one run

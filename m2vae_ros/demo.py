@@ -8,14 +8,17 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from m2vae_ros.bringup import TEAM, simulated_team, world_objects
+from m2vae_ros.bringup import TEAM, NodeSpec, gazebo_team, simulated_team, world_objects
 from m2vae_ros.domains import own_domain
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.processes import BringupError, Processes, activate, environment
 from m2vae_ros.scoreboard import Record, Scoreboard, Verdict
 
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; all nodes are stopped")
         return 130
-    except (BringupError, DemoError) as error:
+    except (BringupError, DemoError, GazeboError) as error:
         console.print(f"the demo failed: {error}", style="red", markup=False)
         return 1
     finally:
@@ -70,18 +73,23 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The demo takes a ROS domain that is free; ROS_DOMAIN_ID chooses one.",
     )
     parser.add_argument(
+        "--gazebo",
+        action="store_true",
+        help="in Gazebo classic 11, without a window and without gazebo_ros, instead of MuJoCo; "
+        "takes a Gazebo that is installed or was made by `make gazebo`",
+    )
+    parser.add_argument(
         "--speed",
         type=_positive,
         default=2.0,
         metavar="FACTOR",
-        help="simulated seconds for each second, at most (default: %(default)s)",
+        help="simulated seconds for each second, at most (default: %(default)s); Gazebo keeps to 1",
     )
     parser.add_argument(
         "--time-out",
         type=_positive,
-        default=120.0,
         metavar="SECONDS",
-        help="give up after this long, start-up included (default: %(default)g)",
+        help="give up after this long, start-up included (default: 120, with --gazebo 240)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the sensors' noise (default: %(default)s)"
@@ -109,12 +117,10 @@ def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> N
         ) from error
 
     begin = time.monotonic()
-    deadline = begin + options.time_out
+    time_out = options.time_out or (240.0 if options.gazebo else 120.0)
+    deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
-    nodes = simulated_team(
-        weights=options.weights, real_time_factor=options.speed, seed=options.seed
-    )
-    with own_domain() as domain:
+    with own_domain() as domain, _world(options) as (nodes, gazebo):
         os.environ.update(environment())
         context = Context()
         rclpy.init(context=context)
@@ -134,9 +140,11 @@ def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> N
                 while not scoreboard.complete:
                     executor.spin_once(timeout_sec=0.1)
                     processes.check()
+                    if gazebo is not None:
+                        gazebo.check()
                     display.refresh()
                     if time.monotonic() > deadline:
-                        raise DemoError(_shortfall(scoreboard, options.time_out))
+                        raise DemoError(_shortfall(scoreboard, time_out))
                 display.says("every robot knows every object by all three sensors")
         finally:
             executor.shutdown()
@@ -145,6 +153,26 @@ def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> N
     _summary(console, scoreboard, observer, time.monotonic() - begin)
     if processes.unclean:
         raise DemoError("not all went down clean: " + "; ".join(processes.unclean))
+
+
+@contextmanager
+def _world(
+    options: argparse.Namespace,
+) -> Iterator[tuple[tuple[NodeSpec, ...], GazeboServer | None]]:
+    """The nodes, and the Gazebo that they need, if it is to be Gazebo."""
+    if not options.gazebo:
+        yield (
+            simulated_team(
+                weights=options.weights, real_time_factor=options.speed, seed=options.seed
+            ),
+            None,
+        )
+        return
+    with GazeboServer() as gazebo:
+        yield (
+            gazebo_team(weights=options.weights, master=gazebo.master_uri, seed=options.seed),
+            gazebo,
+        )
 
 
 def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:

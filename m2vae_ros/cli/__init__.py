@@ -11,9 +11,9 @@ import argparse
 import os
 import sys
 
-from m2vae_ros.cli import bags, demo, evaluation, reproduction, samples, survey, training
+from m2vae_ros.cli import bags, demo, evaluation, gazebo, reproduction, samples, survey, training
 
-GROUPS = (demo, bags, survey, samples, training, evaluation, reproduction)
+GROUPS = (demo, gazebo, bags, survey, samples, training, evaluation, reproduction)
 """In the order of the help."""
 
 

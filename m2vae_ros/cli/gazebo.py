@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`m2vae gazebo`: the world in Gazebo classic 11, without a window."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add the parser."""
+    parser = commands.add_parser(
+        "gazebo",
+        help="run the world in Gazebo classic 11, without a window",
+        description="Run a world in Gazebo classic 11, without a window and without gazebo_ros, "
+        "until Ctrl-C. The node gazebo_bridge makes ROS 2 topics of it. Gazebo is the machine's "
+        "own, or that which `make gazebo` makes. Whoever reaches the port can control the world: "
+        "run it in a network you trust.",
+    )
+    parser.add_argument(
+        "world", nargs="?", default="", help="world file (SDF); default: worlds/amiro.world"
+    )
+    parser.add_argument(
+        "--port", type=int, default=11345, help="of Gazebo's master (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--lockstep",
+        action="store_true",
+        help="simulate as fast as the sensors can follow instead of in real time",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it.
+
+    Returns:
+        The exit status, 0 after SIGTERM; Ctrl-C is a KeyboardInterrupt.
+    """
+    from m2vae_ros.gazebo.server import GazeboServer
+
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    with GazeboServer(options.world, lockstep=options.lockstep, port=options.port) as server:
+        print(
+            f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}; Ctrl-C ends it.\n"
+            "In another terminal: ros2 run m2vae_ros gazebo_bridge, or without ROS 2 installed\n"
+            "  ./run python -m m2vae_ros.nodes.gazebo_bridge_node",
+            flush=True,
+        )
+        while not ended:
+            server.check()
+            time.sleep(0.2)
+    return 0
