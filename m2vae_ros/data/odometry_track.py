@@ -79,4 +79,12 @@ class Track:
         if not len(self._stamps):
             return ""
         away = int(np.abs(self._stamps - stamp).min()) * 1e-9
-        return f"; the nearest is {away:.3g} s away"
+        return f"; the nearest is {_told(away)} away"
+
+
+def _told(seconds: float) -> str:
+    """A span in the unit that people would use."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
