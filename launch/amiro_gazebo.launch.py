@@ -50,7 +50,7 @@ ARGUMENTS = (
     ),
     WEIGHTS,
     DeclareLaunchArgument(
-        "seed", default_value="0", description="Of the bridge's noise, a whole number."
+        "seed", default_value="0", description="Of the sensors' noise, a whole number."
     ),
     RESPAWN,
 )
@@ -74,7 +74,7 @@ def _gazebo_and_team(context):
         master = f"http://127.0.0.1:{port}"
         gazebo = gazebo_alone(world, gui, port)
     elif has_gazebo_ros():
-        gazebo = gazebo_with_ros(world, gui)
+        gazebo = gazebo_with_ros(world, gui, given.whole("seed"))
     else:
         raise ValueError("bridge: cannot be false, for gazebo_ros is not installed")
     nodes = gazebo_team(

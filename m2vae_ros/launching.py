@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ament_index_python.packages import (
@@ -116,16 +116,22 @@ def has_gazebo_ros() -> bool:
     return True
 
 
-def gazebo_with_ros(world: str, gui: bool) -> list[Action]:
+def gazebo_with_ros(world: str, gui: bool, seed: int) -> list[Action]:
     """Gazebo with gazebo_ros; the launch ends with its server."""
     folder = Path(get_package_share_directory("gazebo_ros"))
     source = PythonLaunchDescriptionSource(str(folder / "launch" / "gazebo.launch.py"))
     arguments = {
         "world": world or str(resource("worlds/amiro.world")),
         "gui": str(gui).lower(),
-        "server_required": "true",
+        "seed": str(seed),
     }
-    return [IncludeLaunchDescription(source, launch_arguments=arguments.items())]
+
+    def is_server(process: Action) -> bool:
+        return process.process_details["name"].startswith("gzserver")
+
+    # gazebo_ros's own server_required shuts down twice, which launch_ros takes for a failure.
+    included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
+    return [required(is_server, "gzserver"), included]
 
 
 def gazebo_alone(world: str, gui: bool, port: int) -> list[Action]:
@@ -159,7 +165,7 @@ def one_machine() -> list[Action]:
     return [SetEnvironmentVariable(n, v) for n, v in settings if os.environ.get(n) != v]
 
 
-def required(process: Action, name: str) -> Action:
+def required(process: Action | Callable[[Action], bool], name: str) -> Action:
     """End the launch when this process ends: as a failure, unless its exit status is 0."""
 
     def ended(event: ProcessExited, context: LaunchContext) -> Action | None:
