@@ -7,20 +7,34 @@ import ast
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import State
-from test_bringup import alive, asking, state_of, until
+from rosgraph_msgs.msg import Clock
+from test_bringup import alive, asking, bring_up, state_of, until
 from untrained import untrained_weights
 
 from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import check_robot, fusion, reading_from, team, team_of, training
+from m2vae_ros.bringup import (
+    check_robot,
+    fusion,
+    gazebo_team,
+    reading_from,
+    simulated_team,
+    team,
+    team_of,
+    training,
+)
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.installation import installation
+from m2vae_ros.processes import Processes
 from m2vae_ros.resources import resource
 
 FOLDER = resource("launch")
@@ -31,6 +45,17 @@ LAUNCH_MODULES = {"launch", "launch.actions", "launch.conditions"}
 needs_launch = pytest.mark.skipif(
     not (find_spec("launch") and find_spec("launch_ros")), reason="launch_ros is not installed"
 )
+
+
+def _has_gazebo() -> bool:
+    try:
+        installation()
+    except GazeboError:
+        return False
+    return True
+
+
+needs_gazebo = pytest.mark.skipif(not _has_gazebo(), reason="Gazebo is not installed")
 
 
 # --- the files as text: everywhere ----------------------------------------------------------------
@@ -130,6 +155,37 @@ def test_topics_of_own_sensors_become_remappings() -> None:
     assert reading_from(topics) == (("laser_scan", "/scan"), ("odom", "/wheels"))
 
 
+def test_a_team_in_gazebo_differs_from_a_simulated_one_by_its_world_alone() -> None:
+    robots = team_of(["amiro1/camera", "amiro2/lidar"])
+    with_ros = gazebo_team(robots, bridge=False)
+    assert with_ros == simulated_team(robots)[1:]
+    bridge, *others = gazebo_team(robots, master="http://127.0.0.1:1234")
+    assert tuple(others) == with_ros
+    assert bridge.full_name == "/gazebo_bridge"
+    assert bridge.parameters["robots"] == ["amiro1/camera", "amiro2/lidar"]
+    assert bridge.parameters["master"] == "http://127.0.0.1:1234"
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_what_the_launch_files_describe_runs_without_launch_too(tmp_path) -> None:
+    weights = str(untrained_weights(tmp_path / "weights"))
+    topics = reading_from({"lidar": "/scan", "odom": "/wheels"})
+    nodes = (
+        *team(team_of(["amiro1/camera", "amiro2/lidar"]), weights=weights),
+        fusion("tiago", ["lidar"], weights=weights, remappings=topics),
+    )
+    with asking() as (node, executor), Processes(nodes) as processes:
+        assert sorted(bring_up(processes, node, executor)) == [
+            "/amiro1/fusion",
+            "/amiro2/fusion",
+            "/tiago/fusion",
+        ]
+        for topic in ("/amiro1/front_camera/image_raw", "/amiro2/laser_scan", "/scan", "/wheels"):
+            until(lambda t=topic: node.count_subscribers(t) == 1, executor)
+    assert processes.unclean == []
+
+
 def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
     from m2vae_ros.cli import _parser
 
@@ -177,11 +233,15 @@ class Launched:
 
 
 @contextmanager
-def launched(tmp_path: Path, file: str, **arguments: str) -> Iterator[Launched]:
+def launched(
+    tmp_path: Path, file: str, setting: Mapping[str, str] | None = None, **arguments: str
+) -> Iterator[Launched]:
+    """A launch file with its arguments, in an environment with this `setting`."""
     log = tmp_path / "launch.log"
     command = [sys.executable, str(Path(__file__).with_name("launch_it.py")), str(FOLDER / file)]
     command += [f"{name}:={value}" for name, value in arguments.items()]
     environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "logs"), "TMPDIR": str(tmp_path)}
+    environment.update(setting or {})
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
@@ -315,6 +375,83 @@ def test_without_its_simulator_a_launch_ends(tmp_path, ros_domain_id) -> None:
 
 
 @needs_launch
+@needs_gazebo
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_gazebo_and_its_bridge_come_up_and_end_clean(
+    end: signal.Signals, tmp_path, ros_domain_id
+) -> None:
+    weights = untrained_weights(tmp_path / "weights")
+    arguments = {"robots": "amiro1/lidar", "weights": str(weights), "bridge": "true"}
+    with launched(tmp_path, "amiro_gazebo.launch.py", **arguments) as running:
+        with asking() as (node, executor):
+            until_active("/amiro1/fusion", node, executor)
+            until(lambda: node.count_publishers("/amiro1/laser_scan") == 1, executor)
+            clock: list[Clock] = []
+            node.create_subscription(Clock, "/clock", clock.append, 1)
+            until(lambda: bool(clock), executor)
+        port = int(re.search(r"GAZEBO_MASTER_URI=http://127.0.0.1:(\d+)", running.said)[1])
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+        assert running.end(end) == 0
+        assert "process has died" not in running.said
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+    assert not ports(ros_domain_id)
+
+
+GAZEBO_ROS = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess
+from launch.substitutions import LaunchConfiguration
+
+NAMES = ["world", "gui", "seed"]
+def generate_launch_description():
+    words = [word for n in NAMES for word in (f"{n}:", LaunchConfiguration(n))]
+    declared = [DeclareLaunchArgument(n, default_value="") for n in NAMES]
+    return LaunchDescription([*declared, ExecuteProcess(cmd=["gzserver", *words], output="screen")])
+"""
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["SIGTERM", "its server"])
+def test_where_gazebo_ros_is_installed_it_runs_the_world(end: str, tmp_path) -> None:
+    """With the same names, but nothing of Gazebo behind them."""
+    prefix = tmp_path / "prefix"
+    for folder in ("share/ament_index/resource_index/packages", "share/gazebo_ros/launch", "bin"):
+        (prefix / folder).mkdir(parents=True)
+    (prefix / "share/ament_index/resource_index/packages/gazebo_ros").touch()
+    (prefix / "share/gazebo_ros/launch/gazebo.launch.py").write_text(GAZEBO_ROS)
+    server = prefix / "bin/gzserver"
+    server.write_text('#!/bin/sh\necho "$@"\nexec sleep 600\n')
+    server.chmod(0o755)
+    setting = {
+        "AMENT_PREFIX_PATH": f"{os.environ['AMENT_PREFIX_PATH']}:{prefix}",
+        "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}",
+    }
+    weights = untrained_weights(tmp_path / "weights")
+    arguments = {"robots": "amiro1/lidar", "weights": str(weights), "gui": "false", "seed": "3"}
+    with launched(tmp_path, "amiro_gazebo.launch.py", setting, **arguments) as running:
+        with asking() as (node, executor):
+            until_active("/amiro1/fusion", node, executor)
+        world = resource("worlds/amiro.world")
+        assert f"world: {world} gui: false seed: 3" in running.said
+        assert running.pids("gazebo_bridge") == []
+        pids = [*running.pids("gzserver"), *running.pids("fusion_node"), *running.pids("patrol")]
+        assert len(pids) == 3
+        if end == "SIGTERM":
+            assert running.end(signal.SIGTERM) == 0
+        else:
+            os.kill(pids[0], signal.SIGKILL)
+            assert running.process.wait(60) == 1
+            assert "gzserver ended with status -9" in running.said
+        assert not any(map(alive, pids))
+
+
+@needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
 def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> None:
@@ -339,6 +476,11 @@ def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> 
         ("amiro_sim", {"robots": ""}, "robots: there has to be at least one"),
         ("amiro_sim", {"real_time_factor": "fast"}, "real_time_factor: 'fast' is not a positive"),
         ("amiro_sim", {"world": "/no/such.world"}, "/no/such.world"),
+        ("amiro_gazebo", {"bridge": "perhaps"}, "bridge"),
+        ("amiro_gazebo", {"bridge": "false"}, "bridge: cannot be false, for gazebo_ros"),
+        ("amiro_gazebo", {"world": "/no/such"}, "world: '/no/such' is not there"),
+        ("amiro_gazebo", {"gui": "2"}, "gui: '2' is not true or false"),
+        ("amiro_gazebo", {"seed": "x"}, "seed: 'x' is not a whole number"),
         ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
         ("team", {"config": "/no/such.yaml"}, "/no/such.yaml"),
