@@ -7,7 +7,7 @@ A reading tells which object it is of, so that a test can see whether it was tak
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,9 +159,13 @@ def definition(name: str) -> str:
     return STORE.generate_msgdef(name, ros_version=2)[0].split("=" * 80)[0]
 
 
-def write(folder: Path, made: Iterable[Made], **options: Any) -> Path:
-    """A bag by the package's own writer."""
-    writer = BagWriter(folder, MessageTypes(definition), **options)
+def write(
+    folder: Path, made: Iterable[Made], types: Mapping[str, str] | None = None, **options: Any
+) -> Path:
+    """A bag by the package's own writer; `types` are definitions that nobody else has."""
+    own = types or {}
+    known = MessageTypes(lambda name: own.get(name) or definition(name))
+    writer = BagWriter(folder, known, **options)
     topics: set[str] = set()
     for message in made:
         if message.topic not in topics:
@@ -169,7 +173,7 @@ def write(folder: Path, made: Iterable[Made], **options: Any) -> Path:
             writer.add_topic(message.topic, message.type)
         data = message.message
         if not isinstance(data, bytes):
-            data = bytes(STORE.serialize_cdr(data, message.type))
+            data = bytes(STORE.serialize_cdr(data, data.__msgtype__))
         assert writer.write(message.topic, message.stamp, data)
     writer.close()
     return folder

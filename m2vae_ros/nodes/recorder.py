@@ -127,15 +127,27 @@ class Recorder:
         return self._writer.error
 
     def close(self) -> Summary:
-        """Unsubscribe, write what waits, and give the folder its name.
+        """Take what has arrived, unsubscribe, write what waits, and give the folder its name.
+
+        Nobody may spin the node meanwhile.
 
         Raises:
             DataError: something could not be written; the message names what there is.
         """
         self._node.destroy_timer(self._timer)
         for subscription in self._subscriptions.values():
+            self._take_the_last(subscription)
             self._node.destroy_subscription(subscription)
         return self._writer.close()
+
+    def _take_the_last(self, subscription: Subscription) -> None:
+        """Messages that arrived, but that the executor did not come to."""
+        with subscription.handle:
+            for _ in range(bag_qos.DEEP):  # whoever publishes goes on doing so
+                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+                if taken is None:
+                    break
+                subscription.callback(*taken)
 
     def _look_around(self) -> None:
         # Simulated time stands at 0 until somebody tells it; stamps of 0 would be of no use.
