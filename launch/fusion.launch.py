@@ -61,7 +61,7 @@ def _robot(context):
         check_robot(given.text("robot")),
         given.words("modalities", among=MODALITIES),
         weights=given.text("weights"),
-        config=given.text("config"),
+        config=given.packaged("config"),
         use_sim_time=given.flag("use_sim_time"),
         remappings=reading_from({name: given.text(name) for name in INPUTS}),
     )

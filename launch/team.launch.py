@@ -26,7 +26,7 @@ def _team(context):
     nodes = team(
         team_of(given.words("robots")),
         weights=given.text("weights"),
-        config=given.text("config"),
+        config=given.packaged("config"),
         use_sim_time=given.flag("use_sim_time"),
     )
     return actions(nodes, respawn=given.flag("respawn"))

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from m2vae_ros.resources import resource
+
 T = TypeVar("T")
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -53,6 +55,17 @@ class Given:
     def paths(self, name: str) -> list[str]:
         """Files or folders between commas, as `path`."""
         return [Given({name: word}).path(name) for word in self.words(name)]
+
+    def packaged(self, name: str) -> str:
+        """A file; a relative path is one within the package.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        try:
+            return str(resource(self.text(name)))
+        except FileNotFoundError as error:
+            raise ValueError(f"{name}: {error}") from None
 
     def flag(self, name: str) -> bool:
         """Whether it is true.

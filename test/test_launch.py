@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from lifecycle_msgs.msg import State
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState
 from rosgraph_msgs.msg import Clock
 from test_bringup import alive, asking, bring_up, state_of, until
 from untrained import untrained_weights
@@ -111,6 +112,9 @@ def test_arguments_are_read() -> None:
     assert given.whole("c") == -3
     assert given.positive("d") == 0.5
     assert given.text("e") == ""
+    assert Given({"f": "config/fusion.yaml"}).packaged("f") == str(resource("config/fusion.yaml"))
+    with pytest.raises(ValueError, match=r"^f: no.yaml: "):
+        Given({"f": "no.yaml"}).packaged("f")
 
 
 @pytest.mark.parametrize(
@@ -454,7 +458,7 @@ def test_where_gazebo_ros_is_installed_it_runs_the_world(end: str, tmp_path) -> 
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
-def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> None:
+def test_weights_that_are_missing_are_named_and_may_come_later(tmp_path) -> None:
     arguments = {"robot": "amiro1", "weights": str(tmp_path / "none")}
     with (
         asking() as (node, executor),
@@ -464,6 +468,12 @@ def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> 
         assert f"{tmp_path}/none" in running.said
         state = state_of("/amiro1/fusion", node, executor)
         assert state == State.PRIMARY_STATE_UNCONFIGURED
+        untrained_weights(tmp_path / "none")
+        client = node.create_client(ChangeState, "/amiro1/fusion/change_state")
+        until(client.service_is_ready, executor)
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+        until(client.call_async(request).done, executor)
+        until_active("/amiro1/fusion", node, executor)
         assert running.end(signal.SIGINT) == 0
 
 
@@ -475,7 +485,7 @@ def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> 
         ("amiro_sim", {"robots": "amiro1"}, "robots: 'amiro1' is not of the form robot/sensor"),
         ("amiro_sim", {"robots": ""}, "robots: there has to be at least one"),
         ("amiro_sim", {"real_time_factor": "fast"}, "real_time_factor: 'fast' is not a positive"),
-        ("amiro_sim", {"world": "/no/such.world"}, "/no/such.world"),
+        ("amiro_sim", {"world": "/no/such"}, "world: '/no/such' is not there"),
         ("amiro_gazebo", {"bridge": "perhaps"}, "bridge"),
         ("amiro_gazebo", {"bridge": "false"}, "bridge: cannot be false, for gazebo_ros"),
         ("amiro_gazebo", {"world": "/no/such"}, "world: '/no/such' is not there"),
@@ -483,7 +493,7 @@ def test_weights_that_are_missing_are_named_and_the_launch_goes_on(tmp_path) -> 
         ("amiro_gazebo", {"seed": "x"}, "seed: 'x' is not a whole number"),
         ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
-        ("team", {"config": "/no/such.yaml"}, "/no/such.yaml"),
+        ("team", {"config": "/no/such.yaml"}, "config: /no/such.yaml"),
         ("fusion", {}, "'robot'"),
         ("train_from_bag", {"bags": "x"}, "'out'"),
         ("train_from_bag", {"bags": "/no/such", "out": "x"}, "bags: '/no/such' is not there"),
