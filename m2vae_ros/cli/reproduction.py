@@ -9,7 +9,16 @@ from pathlib import Path
 
 from m2vae_ros.cli.arguments import positive
 
-EXPERIMENTS = ("table1", "mog", "table2", "mnist", "reencoding", "camera-lidar", "modalities")
+EXPERIMENTS = (
+    "table1",
+    "mog",
+    "table2",
+    "mnist",
+    "reencoding",
+    "camera-lidar",
+    "modalities",
+    "transfer",
+)
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -27,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "experiments",
         nargs="*",
         metavar="EXPERIMENT",
-        help=f"of {', '.join(EXPERIMENTS)}; default: all",
+        help=f"of {', '.join(EXPERIMENTS)}; default: all but transfer, which needs --bags",
     )
     reproduce.add_argument(
         "--quick",
@@ -42,6 +51,14 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "--runs", type=Path, help="folder of the trainings; default: runs/reproduce, runs/quick"
     )
     reproduce.add_argument("--workers", type=positive, help="processes; default: one per core")
+    reproduce.add_argument(
+        "--bags",
+        type=Path,
+        default=Path("bags"),
+        metavar="FOLDER",
+        help="of transfer: bags from Gazebo in FOLDER/train and FOLDER/test, recorded by `m2vae "
+        "survey` with different seeds; default: %(default)s",
+    )
     reproduce.set_defaults(run=_reproduce)
 
 
@@ -58,5 +75,6 @@ def _reproduce(options: argparse.Namespace) -> int:
         quick=quick,
         seeds=options.seeds or (1 if quick else 5),
         workers=options.workers or os.cpu_count() or 1,
+        bags=options.bags,
     )
     return 0 if reproduce(options.experiments, lab, Console()) else 1

@@ -31,6 +31,7 @@ class Lab:
         quick: a fraction of the samples, epochs and seeds, to see that everything works.
         seeds: how many times a training of the tables is repeated.
         workers: processes; each computes with one thread.
+        bags: folder with bags from Gazebo, in ``train`` and ``test``.
     """
 
     out: Path
@@ -38,6 +39,7 @@ class Lab:
     quick: bool = False
     seeds: int = 5
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    bags: Path = Path("bags")
 
     def training(self, *names: object, recipe: Any, data: str) -> dict[str, Any]:
         """What `m2vae_ros.training.loop.fit` is told of one training: its checkpoint and its key.

@@ -17,14 +17,18 @@ from m2vae_ros.experiments import (
     report,
     table1,
     table2,
+    transfer,
 )
 from m2vae_ros.experiments.lab import Lab
 
 EXPERIMENTS = {
     module.NAME: module
-    for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities)
+    for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities, transfer)
 }
 """In the order of the report; those that use another's trainings come after it."""
+
+ON_REQUEST = {transfer.NAME}
+"""Not run unless named: they need what this package alone cannot make."""
 
 
 def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
@@ -33,7 +37,7 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
     An experiment whose data are not to be had is named and left out; the others go on.
 
     Args:
-        names: of the experiments; all if empty.
+        names: of the experiments; if empty, all but those `ON_REQUEST`.
         lab: where and how.
         console: what is measured is shown there.
 
@@ -45,7 +49,7 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
     """
     if unknown := set(names) - set(EXPERIMENTS):
         raise ValueError(f"no experiment {sorted(unknown)}; there are {', '.join(EXPERIMENTS)}")
-    chosen = [name for name in EXPERIMENTS if name in names or not names]
+    chosen = [n for n in EXPERIMENTS if n in names or not (names or n in ON_REQUEST)]
     failed = []
     for name in chosen:
         try:

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From one simulator to the other: do weights trained in MuJoCo serve in Gazebo, and back?
+
+Only when asked for, because it needs bags that were recorded in Gazebo (`m2vae survey`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from m2vae_ros.data.amiro import AmiroSamples
+from m2vae_ros.data.errors import DataError
+from m2vae_ros.experiments.amiro import evaluate
+from m2vae_ros.experiments.lab import Lab
+from m2vae_ros.experiments.section import Check, Section, Table
+from m2vae_ros.resources import resource
+from m2vae_ros.sim.bags import read_bags
+from m2vae_ros.sim.sampler import sample
+from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, train
+from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
+from m2vae_ros.training.time_limit import limited
+
+NAME = "transfer"
+WORLDS = {"mujoco": "MuJoCo", "gazebo": "Gazebo"}
+MINUTES = 10.0
+"""Of fine-tuning."""
+
+LEAST_IN_PLACE = 0.96
+MOST_LOST = 0.01
+
+TRAINED = {
+    "mujoco": "MuJoCo",
+    "gazebo": "Gazebo",
+    "mujoco_tuned": f"MuJoCo, {MINUTES:g} min Gazebo",
+    "gazebo_tuned": f"Gazebo, {MINUTES:g} min MuJoCo",
+}
+"""Key of the numbers -> what was trained on, in the order of the table."""
+
+_SEEDS = {"train": 11, "test": 12}
+
+
+def run(lab: Lab) -> None:
+    """Train in each world, and on in the other; evaluate all in both; publish transfer.json.
+
+    Raises:
+        DataError: there are no bags from Gazebo, or too few.
+    """
+    begin = time.monotonic()
+    drawn = {"train": 300, "test": 200} if lab.quick else {"train": 8000, "test": 4000}
+    sets = {
+        part: {"mujoco": _simulated(lab, count, _SEEDS[part]), "gazebo": _recorded(lab, part)}
+        for part, count in drawn.items()
+    }
+    shipped = resource("models/amiro")
+    folders = {"mujoco": shipped, "gazebo": lab.runs / NAME / "gazebo"}
+    _train(folders["gazebo"], sets["train"]["gazebo"], "gazebo", minutes=_limit(lab))
+    for world, other in (("mujoco", "gazebo"), ("gazebo", "mujoco")):
+        folders[f"{world}_tuned"] = folder = lab.runs / NAME / f"{world}_tuned"
+        minutes = _limit(lab) or MINUTES
+        _train(folder, sets["train"][other], other, start=folders[world], minutes=minutes)
+    numbers: dict[str, Any] = {"trained": {}}
+    for name in TRAINED:
+        weights = Pretrained.load(folders[name], AmiroRecipe())
+        numbers["trained"][name] = {
+            world: evaluate(weights.weights, weights.twin, samples, source=WORLDS[world]).to_json()
+            for world, samples in sets["test"].items()
+        }
+    numbers["samples"] = {
+        part: {world: len(samples) for world, samples in of.items()} for part, of in sets.items()
+    }
+    numbers["sha256"] = {
+        part: {world: samples.digest() for world, samples in of.items()}
+        for part, of in sets.items()
+    }
+    lab.publish(
+        NAME,
+        numbers,
+        settings={"minutes": _limit(lab) or MINUTES},
+        seeds=_SEEDS,
+        seconds=round(time.monotonic() - begin),
+    )
+
+
+def _limit(lab: Lab) -> float | None:
+    """Minutes that any training may take, to see that everything works."""
+    return 0.05 if lab.quick else None
+
+
+def _simulated(lab: Lab, count: int, seed: int) -> AmiroSamples:
+    path = lab.runs / NAME / f"mujoco-{count}-{seed}.npz"
+    if not path.exists():
+        sample(count, seed).save(path)
+    return AmiroSamples.load(path)
+
+
+def _recorded(lab: Lab, part: str) -> AmiroSamples:
+    """The samples of the bags in a folder, which is read once."""
+    path = lab.runs / NAME / f"gazebo-{part}.npz"
+    if not path.exists():
+        folder = lab.bags / part
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder}: no such folder; `m2vae survey {folder}` records bags in Gazebo, "
+                "--bags says where they are"
+            )
+        read_bags([folder], seed=_SEEDS[part])[0].save(path)
+    return AmiroSamples.load(path)
+
+
+def _train(
+    folder: Path,
+    samples: AmiroSamples,
+    world: str,
+    *,
+    start: Path | None = None,
+    minutes: float | None = None,
+) -> None:
+    """Train weights that are not there yet, from `start` or from nothing."""
+    if folder.with_name(folder.name + WITHOUT_REENCODING).exists():
+        return
+    recipe, pretrained = AmiroRecipe(), None
+    if start is not None:
+        pretrained = Pretrained.load(start, recipe)
+        recipe = fine_tuning(recipe)
+    if minutes is not None:
+        recipe, _ = limited(recipe, samples, minutes, folder / ".training" / "plan.json")
+    train(samples, folder, recipe, {"source": WORLDS[world]}, pretrained)
+
+
+def section(numbers: Mapping[str, Any]) -> Section:
+    """The transfer between the worlds for the report."""
+    trained = numbers["trained"]
+    shipped = trained["mujoco"]
+    here, there = shipped["mujoco"], shipped["gazebo"]
+    own = trained["gazebo"]["gazebo"]
+    worst = min(there["in_place"].values())
+    samples = numbers["samples"]
+    return Section(
+        NAME,
+        "Two worlds: MuJoCo and Gazebo",
+        (
+            "The same world file in two simulators that render and measure by themselves. The "
+            f"samples from Gazebo ({samples['train']['gazebo']} to train, "
+            f"{samples['test']['gazebo']} to test) come from bags: worlds with drawn objects, "
+            "robots before them, recorded over ROS 2. The worlds of the test are other ones than "
+            "those of the training. The shipped weights are those trained in MuJoCo.",
+        ),
+        (
+            Check(
+                f"Gazebo: in place at least {LEAST_IN_PLACE:.0%} in the worst order, shipped "
+                "weights",
+                f"{worst:.1%}",
+                worst >= LEAST_IN_PLACE,
+            ),
+            Check(
+                "Gazebo: in place in the worst order within a point of joint, shipped weights",
+                f"{worst:.1%}, joint {there['joint']:.1%}",
+                there["joint"] - worst <= MOST_LOST,
+            ),
+            Check(
+                "One set serves both worlds: trained in MuJoCo, joint in Gazebo within a point of "
+                "what Gazebo's own weights reach there",
+                f"{there['joint']:.1%}, its own {own['joint']:.1%}; in MuJoCo {here['joint']:.1%}",
+                own["joint"] - there["joint"] <= MOST_LOST,
+            ),
+        ),
+        (
+            Table(
+                "Objects classified right, by what was trained on (rows) and where it is tested "
+                "(columns); in place: the worst of six orders",
+                (
+                    "trained in",
+                    *(
+                        f"{title}: {quantity}"
+                        for title in WORLDS.values()
+                        for quantity in ("raw", "joint", "in place")
+                    ),
+                ),
+                [
+                    (
+                        title + " (shipped)" * (name == "mujoco"),
+                        *(f"{r:.1%}" for world in WORLDS for r in _rates(trained[name][world])),
+                    )
+                    for name, title in TRAINED.items()
+                ],
+            ),
+        ),
+    )
+
+
+def _rates(measured: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Raw, joint, in place in the worst order."""
+    return measured["raw"], measured["joint"], min(measured["in_place"].values())
