@@ -298,7 +298,14 @@ def test_played_is_what_was_recorded_with_its_quality_of_service(tmp_path: Path)
             s.until(lambda: len(s.heard["/lasting"]) == 20 and len(s.heard["/passing"]) == 20)
             assert "40 messages of 2 topics" in player.communicate(timeout=PATIENCE)[0]
             assert player.returncode == 0
-    assert s.heard == content(tmp_path / "bag")
+    recorded = content(tmp_path / "bag")
+    for topic, messages in s.heard.items():
+        assert list(map(padded, messages)) == list(map(padded, recorded[topic]))
+
+
+def padded(message: bytes) -> bytes:
+    """On their way between processes DDS fills messages up to whole words."""
+    return message + bytes(-len(message) % 4)
 
 
 def test_unknown_types_are_named_and_the_others_played(tmp_path: Path) -> None:

@@ -63,10 +63,12 @@ class Track:
             after -= 1  # the very last odometry is as good a bracket as those before
         if not 0 < after < len(self._stamps):
             raise Unplaced(f"no odometry {'after' if after else 'before'} it{self._nearest(stamp)}")
-        for index in (after - 1, after):
-            if abs(int(self._stamps[index]) - stamp) > standing.tolerance * 1e9:
+        for side, index in (("before", after - 1), ("after", after)):
+            away = abs(int(self._stamps[index]) - stamp) * 1e-9
+            if away > standing.tolerance:
                 raise Unplaced(
-                    f"no odometry within {standing.tolerance:g} s of it{self._nearest(stamp)}"
+                    f"no odometry within {standing.tolerance:g} s {side} it; the nearest is "
+                    f"{_told(away)} away"
                 )
         (x, y, yaw), (other_x, other_y, other_yaw) = self._poses[after - 1], self._poses[after]
         moved = math.hypot(other_x - x, other_y - y)
