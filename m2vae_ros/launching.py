@@ -48,7 +48,9 @@ from m2vae_ros.resources import resource
 
 RESPAWN_DELAY = 2.0
 LOOK_AGAIN_AFTER = 0.2
-"""Seconds."""
+PATIENCE = 10.0
+"""Seconds; the last for a process that was told to end, before it is told less politely: on a busy
+machine it takes a while."""
 
 ROBOTS = DeclareLaunchArgument(
     "robots",
@@ -144,7 +146,7 @@ def gazebo_alone(world: str, gui: bool, port: int) -> list[Action]:
         + ["--port", str(port)],
         name="gazebo",
         output="screen",
-        sigterm_timeout="15",  # Gazebo may take its time
+        sigterm_timeout=str(2 * PATIENCE),  # it waits for Gazebo's own processes
     )
     started = [required(server, "Gazebo"), server]
     if gui and shutil.which("gzclient") and os.environ.get("DISPLAY"):
@@ -240,6 +242,8 @@ def _node(spec: NodeSpec, respawn: bool) -> Node:
         output="screen",
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY,
+        sigterm_timeout=str(PATIENCE),
+        sigkill_timeout=str(PATIENCE),
     )
 
 
