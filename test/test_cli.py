@@ -2,6 +2,9 @@
 """The command m2vae: from nothing to evaluated weights, and clear words when something is wrong."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -84,3 +87,21 @@ def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
 
     assert main([*evaluate, "--seed", "3"]) == 1
     assert "trained on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_told_to_end_leaves_nothing_half_written(tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m2vae_ros.cli", "collect", str(tmp_path / "samples.npz")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        while "object" not in process.stderr.readline(200):  # its progress bar
+            assert process.poll() is None
+        process.send_signal(number)
+        words = process.stderr.read()
+    assert process.returncode == 130
+    assert "m2vae: interrupted" in words
+    assert list(tmp_path.iterdir()) == []

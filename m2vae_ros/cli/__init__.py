@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from m2vae_ros.cli import bags, demo, evaluation, gazebo, reproduction, samples, survey, training
 
@@ -21,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C.
+        The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C or SIGTERM.
     """
     parser = _parser()
     # the demo has a parser of its own, which argparse cannot nest without importing it here
@@ -29,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     if rest and options.run is not demo.run:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return options.run(options, rest) if options.run is demo.run else options.run(options)
+        with _ended_as_by_ctrl_c():
+            return options.run(options, rest) if options.run is demo.run else options.run(options)
     except KeyboardInterrupt:
         print("m2vae: interrupted", file=sys.stderr)
         return 130
@@ -38,6 +43,19 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"m2vae: {error}\n(M2VAE_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM is a KeyboardInterrupt, too, so that commands clean up after either."""
+    if threading.current_thread() is not threading.main_thread():  # signals are not for others
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
