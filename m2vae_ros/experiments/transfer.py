@@ -51,7 +51,7 @@ def run(lab: Lab) -> None:
     begin = time.monotonic()
     drawn = {"train": 300, "test": 200} if lab.quick else {"train": 8000, "test": 4000}
     sets = {
-        part: {"mujoco": _simulated(lab, count, _SEEDS[part]), "gazebo": _recorded(lab, part)}
+        part: {"gazebo": _recorded(lab, part), "mujoco": _simulated(lab, count, _SEEDS[part])}
         for part, count in drawn.items()
     }
     shipped = resource("models/amiro")
