@@ -171,12 +171,17 @@ def write(
         if message.topic not in topics:
             topics.add(message.topic)
             writer.add_topic(message.topic, message.type)
-        data = message.message
-        if not isinstance(data, bytes):
-            data = bytes(STORE.serialize_cdr(data, data.__msgtype__))
-        assert writer.write(message.topic, message.stamp, data)
+        assert writer.write(message.topic, message.stamp, serialised(message))
     writer.close()
     return folder
+
+
+def serialised(made: Made) -> bytes:
+    """The bytes of a message, or those that stand for it."""
+    message = made.message
+    if isinstance(message, bytes):
+        return message
+    return bytes(STORE.serialize_cdr(message, message.__msgtype__))
 
 
 def write_independently(path: Path, made: Iterable[Made]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from bag_making import (
     Made,
     at,
     changed,
+    definition,
     header,
     new,
     scan,
+    serialised,
     text,
     tour,
     world_objects,
@@ -28,7 +31,8 @@ from hypothesis import strategies as st
 
 from m2vae_ros.data.amiro import CLASSES, AmiroSamples, class_named
 from m2vae_ros.data.bag_samples import NotEnough, pairing
-from m2vae_ros.data.bag_writer import COMPRESSIONS, Split
+from m2vae_ros.data.bag_types import MessageTypes
+from m2vae_ros.data.bag_writer import COMPRESSIONS, BagWriter, Split
 from m2vae_ros.data.errors import DataError
 from m2vae_ros.data.odometry_track import Moving, Standing, Track, Unplaced
 from m2vae_ros.sensors import MODALITIES
@@ -291,6 +295,29 @@ def test_files_without_metadata_are_read_as_they_are(bag: Path, tmp_path: Path) 
         samples, report = read_bags([tmp_path / "bag"])
         assert len(samples) == 8 * 12
         assert any("metadata.yaml" in where for where, *_ in report.unused)
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_what_a_killed_recorder_leaves_is_read_as_far_as_it_goes(
+    storage: str, tmp_path: Path
+) -> None:
+    writer = BagWriter(
+        tmp_path / "bag", MessageTypes(definition), storage=storage, split=Split(seconds=3.0)
+    )
+    for topic, kind in {m.topic: m.type for m in TOUR}.items():
+        writer.add_topic(topic, kind)
+    for made in TOUR:
+        assert writer.write(made.topic, made.stamp, serialised(made))
+    while writer.waiting:
+        time.sleep(0.01)
+    shutil.copytree(tmp_path / "bag.recording", tmp_path / "left" / "bag.recording")
+    writer.close()
+    samples, report = read_bags([tmp_path / "left"], enough=0)
+    assert 12 < len(samples) < 8 * 12
+    told = {Path(where).name for where, *_ in report.unused}
+    assert "metadata.yaml" in told
+    if storage == "mcap":
+        assert "bag_3.mcap" in told
 
 
 SMALL = tour(readings=2)
