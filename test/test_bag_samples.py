@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bag_making import (
+    STORE,
     Made,
     at,
     changed,
@@ -28,6 +29,7 @@ from bag_making import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from m2vae_ros.data.amiro import CLASSES, AmiroSamples, class_named
 from m2vae_ros.data.bag_samples import NotEnough, pairing
@@ -97,6 +99,41 @@ def test_a_bag_by_another_writer_reads_the_same(bag: Path, tmp_path: Path) -> No
     ours = read_bags([bag])[0]
     assert read_bags([path])[0].digest() == ours.digest()
     assert read_bags([path.parent])[0].digest() == ours.digest()
+
+
+@pytest.mark.parametrize("storage", StoragePlugin)
+@pytest.mark.parametrize("mode", CompressionMode)
+def test_every_mode_of_compression_that_rosbags_writes_is_read(
+    mode: CompressionMode, storage: StoragePlugin, bag: Path, tmp_path: Path
+) -> None:
+    if (mode, storage) == (CompressionMode.STORAGE, StoragePlugin.SQLITE3):
+        pytest.skip("SQLite does not compress")
+    writer = Writer(tmp_path / "theirs", version=9, storage_plugin=storage)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        connections = {
+            topic: writer.add_connection(topic, kind, typestore=STORE)
+            for topic, kind in {m.topic: m.type for m in TOUR}.items()
+        }
+        for made in TOUR:
+            writer.write(connections[made.topic], made.stamp, serialised(made))
+    assert read_bags([tmp_path / "theirs"])[0].digest() == read_bags([bag])[0].digest()
+
+
+def test_a_topic_of_another_definition_is_named(tmp_path: Path) -> None:
+    kind = "sensor_msgs/msg/LaserScan"
+    other = {kind: "std_msgs/Header header\nfloat64[] intensities\n"}
+    rings = [m for m in TOUR if m.topic == "/amiro3/reflectance"]
+    write(tmp_path / "bag", [m._replace(message=serialised(m)) for m in rings], types=other)
+    with pytest.raises(NotEnough) as error:
+        read_bags([tmp_path / "bag"])
+    told = reasons(error.value.report)
+    assert f"/amiro3/reflectance: was recorded with another definition of {kind}" in told
+    assert not any("undecodable" in reason for reason in told)
+
+
+def test_the_same_bag_twice_is_one(bag: Path) -> None:
+    assert len(read_bags([bag, bag.parent, next(bag.glob("*.mcap"))])[0]) == 8 * 12
 
 
 def test_a_folder_of_bags_is_all_of_them_and_objects_do_not_mix(bag: Path, tmp_path: Path) -> None:

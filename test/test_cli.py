@@ -13,7 +13,8 @@ from m2vae_ros.data.amiro import AmiroSamples
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["collect"], ["train"], ["evaluate"], ["reproduce"], ["demo"]]
+    "command",
+    [[], ["collect"], ["train"], ["evaluate"], ["reproduce"], ["demo"], ["record"], ["play"]],
 )
 def test_help_teaches_every_command(command, capsys):
     with pytest.raises(SystemExit) as end:

@@ -380,7 +380,7 @@ def test_qualities_of_service_survive_the_way_into_a_bag_and_back() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", ["", "--split 100MB"])
+@pytest.mark.parametrize("options", ["", "--split 100MB --compression zstd", "--storage sqlite3"])
 def test_nothing_is_lost_of_three_robots_images_scans_and_rings(
     options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

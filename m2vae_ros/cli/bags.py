@@ -75,7 +75,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     record.add_argument(
         "--use-sim-time",
         action="store_true",
-        help="stamp messages with the time of /clock; default: of this machine",
+        help="stamp messages with the time of /clock, and record nothing before there is one; "
+        "default: the time of this machine",
     )
     record.add_argument(
         "--world",
@@ -176,6 +177,8 @@ def _record(options: argparse.Namespace) -> int:
     console.print(_outcome(summary, recorder.lost))
     for topic, reason in recorder.refused.items():
         console.print(f"not recorded, or not all of it: {topic}: {reason}", soft_wrap=True)
+    if not summary.messages:
+        console.print("nothing was published on these topics")
     console.print(
         f"{options.folder or folder}: {sum(summary.messages.values())} messages, "
         f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",

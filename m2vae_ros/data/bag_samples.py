@@ -274,7 +274,10 @@ class _BagReader:
         take: Callable[[BagMessage], None],
         meter: _Meter,
     ) -> None:
-        for message in messages_of(file, wanted, meter.share(file.size)):
+        def readable(topic: BagTopic) -> bool:
+            return wanted(topic) and not self._decode.differs(topic)
+
+        for message in messages_of(file, readable, meter.share(file.size)):
             try:
                 take(message)
             except _NotLooking as error:
@@ -312,10 +315,11 @@ class _BagReader:
                 )
         if (modality := _modality(topic)) is not None:
             self._seen.add(modality)
-            if self._decode.differs(topic):
-                self._report.note(
-                    file.path, topic.name, f"was recorded with another definition of {topic.type}"
-                )
+        wanted = modality is not None or self._says_what_is_sensed(topic)
+        if wanted and self._decode.differs(topic):
+            self._report.note(
+                file.path, topic.name, f"was recorded with another definition of {topic.type}"
+            )
 
     def _says_what_is_sensed(self, topic: BagTopic) -> bool:
         if self._label_topic is None:

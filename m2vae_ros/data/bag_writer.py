@@ -135,7 +135,7 @@ class BagWriter:
 
         Raises:
             DataError: the folder is there already, storage or compression are none of the known.
-            OSError: the folder cannot be made.
+            OSError: the folder cannot be made, or a file to be enclosed cannot be read.
         """
         if (storage, compression) not in COMPRESSIONS:
             known = ", ".join(f"{s} with {c}" for s, c in COMPRESSIONS)
@@ -145,9 +145,10 @@ class BagWriter:
         for path in (self.folder, self._temporary):
             if path.exists():
                 raise DataError(f"{path}: exists already, and is not touched")
+        contents = {name: Path(file).read_bytes() for name, file in (enclosed or {}).items()}
         self._temporary.mkdir(parents=True)
-        for name, file in (enclosed or {}).items():
-            shutil.copyfile(file, self._temporary / name)
+        for name, content in contents.items():
+            (self._temporary / name).write_bytes(content)
         self._types = types
         self._storage, self._compression = storage, compression
         self._split = split or Split()

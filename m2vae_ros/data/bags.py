@@ -98,7 +98,7 @@ class BagMessage(NamedTuple):
 def find_bags(
     paths: Iterable[Path], problem: Callable[[Path, str], None] = lambda path, reason: None
 ) -> list[BagFile]:
-    """The storage files of bags, in order.
+    """The storage files of bags, in order, each once.
 
     Args:
         paths: folders of bags, folders that hold such folders, or storage files.
@@ -107,29 +107,28 @@ def find_bags(
     Raises:
         DataError: a path is not there, or there is no bag in it.
     """
-    found: list[BagFile] = []
+    found: dict[Path, BagFile] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
-        folders = _folders(path) if path.is_dir() else []
         if path.suffix in STORAGE_SUFFIXES and path.is_file():
-            found.append(BagFile(path.parent, path))
-        elif not folders:
+            files = [BagFile(path.parent, path)]
+        elif folders := _folders(path):
+            files = [file for folder in folders for file in _files(folder, problem)]
+        else:
             raise DataError(f"{path}: no rosbag2 in it ({METADATA}, *.mcap or *.db3)")
-        for folder in folders:
-            found += _files(folder, problem)
-    return found
+        for file in files:
+            found.setdefault(file.path.resolve(), file)
+    return list(found.values())
 
 
 def _folders(path: Path) -> list[Path]:
     """The folder itself and those below it that hold storage files or metadata."""
-    suspects = [path / METADATA, *path.glob("*"), *path.rglob(METADATA)]
-    suspects += [file for suffix in STORAGE_SUFFIXES for file in path.rglob(f"*{suffix}*")]
     return sorted(
         {
             file.parent
-            for file in suspects
-            if file.is_file() and (file.name == METADATA or _is_storage(file))
+            for file in path.rglob("*")
+            if (file.name == METADATA or _is_storage(file)) and file.is_file()
         }
     )
 
