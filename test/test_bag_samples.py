@@ -29,7 +29,7 @@ from bag_making import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from m2vae_ros.data.amiro import CLASSES, AmiroSamples, class_named
 from m2vae_ros.data.bag_samples import NotEnough, pairing
@@ -323,6 +323,33 @@ def test_one_lost_or_damaged_file_of_a_split_bag_is_named_and_the_rest_used(
     assert len(samples) > 100
     told = {Path(where).name for where, topic, _ in report.unused if not topic}
     assert told == {parts[1].name, parts[2].name}
+
+
+def test_damage_among_the_images_alone_is_told_too(tmp_path: Path) -> None:
+    bag = write(tmp_path / "bag", TOUR, storage="sqlite3")
+    (path,) = bag.glob("*.db3")
+    content = bytearray(path.read_bytes())
+    with Reader(bag) as reader:
+        images = [c for c in reader.connections if "image" in c.topic]
+        *_, (_, _, last) = reader.messages(images)
+    # the header of the page that begins the leaf with the last image
+    page = content.rindex(bytes(last[200:1000])) // 4096 * 4096
+    content[page : page + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    try:
+        _, report = read_bags([path], enough=0)
+    except NotEnough as error:
+        report = error.report
+    assert report.samples == 8 * 12 or any(path.name in where for where, *_ in report.unused)
+
+
+def test_files_without_metadata_are_read_in_the_order_of_their_numbers(
+    bag: Path, tmp_path: Path
+) -> None:
+    many = write(tmp_path / "bag", TOUR, split=Split(seconds=0.7))
+    assert len(list(many.glob("*.mcap"))) > 11
+    (many / "metadata.yaml").unlink()
+    assert read_bags([many])[0].digest() == read_bags([bag])[0].digest()
 
 
 def test_files_without_metadata_are_read_as_they_are(bag: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -244,6 +244,7 @@ class _BagReader:
         self._labels: dict[str, tuple[list[int], list[str]]] = {}
         self._tracks: dict[str, Track] = {}
         self._seen: set[str] = set()
+        self._damaged: list[BagFile] = []
         self._objects: Sequence[KnownObject] = ()
         if label_topic is None:
             try:
@@ -261,7 +262,7 @@ class _BagReader:
             meter.passed(file.size)
         self._order()
         for file in files:
-            with suppress(DataError):  # it was told at the first look
+            with self._problems(file):
                 self._take(file, lambda t: _modality(t) is not None, self._take_reading, meter)
             meter.passed(file.size)
         for modality in sorted(set(SOURCES) - self._seen):
@@ -303,6 +304,9 @@ class _BagReader:
         try:
             yield
         except DataError as error:
+            if file in self._damaged:  # told at the first look
+                return
+            self._damaged.append(file)
             reason = str(error).removeprefix(f"{file.path}: ")
             self._report.note(file.path, "", f"{reason}; what comes before that is used")
 

@@ -7,6 +7,7 @@ along, and a compressed one is unpacked alone.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -148,7 +149,7 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         missing = not metadata.exists()
         what = "missing" if missing else reason(error)
         problem(metadata, f"{what}; the files are read as they are")
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.iterdir(), key=_numbered):
             if path.suffix in STORAGE_SUFFIXES:
                 yield BagFile(folder, path)
         return
@@ -157,6 +158,11 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
             yield BagFile(folder, folder / name, part)
         else:
             problem(folder / name, f"{METADATA} names it, but it is missing")
+
+
+def _numbered(path: Path) -> list[str | int]:
+    """Sorts file 10 behind file 9: digits alternate with what is between them."""
+    return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", path.name)]
 
 
 def _cut(information: dict[str, Any], name: str, part: dict[str, Any] | None) -> dict[str, Any]:
