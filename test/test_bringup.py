@@ -228,7 +228,7 @@ def segments_of(pid: int) -> list[Path]:
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize("name", ["fusion_node", "amiro_sim", "patrol"])
+@pytest.mark.parametrize("name", ["fusion_node", "amiro_sim", "gazebo_bridge", "patrol"])
 def test_an_executable_explains_itself_and_what_it_was_given_wrong(name: str) -> None:
     def told(*arguments: str) -> tuple[int, str]:
         path = executable(NodeSpec(name, "x", "/", ""))
