@@ -42,7 +42,9 @@ class Installation:
             return [program, *arguments]
         enter = ["chroot", str(self.root)]
         if os.getuid() != 0:
-            enter = ["unshare", "--user", "--map-root-user", *enter]
+            # A new user namespace forgets that the parent's death is to be told.
+            inside = ["unshare", "--user", "--map-root-user", "setpriv", "--pdeathsig", "TERM"]
+            enter = [*inside, *enter]
         return [*enter, program, *arguments]
 
 

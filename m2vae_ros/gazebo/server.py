@@ -27,6 +27,10 @@ TRIES = 3
 
 PR_SET_PDEATHSIG = 1
 
+FASTEST = 10.0
+"""Simulated seconds for each second in lockstep, at most. Without any limit Gazebo spins, also
+while time stands still, and its own messages starve."""
+
 FOLDER = "m2vae-gazebo-"
 """How the names of temporary folders begin; the process id of their owner follows."""
 
@@ -52,7 +56,7 @@ class GazeboServer:
         *,
         lockstep: bool = False,
         port: int | None = None,
-        patience: float = 20.0,
+        patience: float = 45.0,
     ) -> None:
         self._world = Path(world or resource("worlds/amiro.world"))
         self._models = {model.name for model in read_world(self._world).models}
@@ -89,10 +93,10 @@ class GazeboServer:
         Raises:
             GazeboError: it has ended; with its last words.
         """
-        for process in self._processes:
+        for process, name in zip(self._processes, ("Xvfb", "gzserver"), strict=False):
             if process.poll() is not None:
-                name = Path(process.args[-1] if process.args else "").name
-                raise GazeboError(f"Gazebo ended: {name}{self.last_words()}")
+                status = process.returncode
+                raise GazeboError(f"{name} ended with status {status}{self.last_words()}")
 
     def pids(self) -> tuple[int, ...]:
         """The process ids of Xvfb and gzserver."""
@@ -116,6 +120,9 @@ class GazeboServer:
             self._processes.clear()
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
+            if self._log is not None:
+                self._log.close()
+            self._folder = self._log = None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -124,19 +131,15 @@ class GazeboServer:
         temporary = self._installation.temporary
         _sweep(temporary)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-", dir=temporary))
-        # As its programs see it, for which the installation's root is "/".
-        folder = f"/tmp/{self._folder.name}"
         world = self._copy(self._folder)
         display = self._start_screen()
-        port = self._port or _free_port()
+        port = _free_port(self._port)
         self.master_uri = f"http://127.0.0.1:{port}"
         options = ["--lockstep"] if self._lockstep else []
         self._run(
-            ["gzserver", "--verbose", *options, f"{folder}/{world.name}"],
+            ["gzserver", "--verbose", *options, f"{self._inside}/{world.name}"],
             {
                 "DISPLAY": f":{display}",
-                "HOME": folder,
-                "TMPDIR": folder,
                 "LIBGL_ALWAYS_SOFTWARE": "1",
                 "GAZEBO_MASTER_URI": self.master_uri,
                 "GAZEBO_MODEL_DATABASE_URI": "",
@@ -147,22 +150,25 @@ class GazeboServer:
         )
         self._wait()
 
+    @property
+    def _inside(self) -> str:
+        """The temporary folder as Gazebo sees it, for which the installation's root is "/"."""
+        return f"/tmp/{self._folder.name}" if self._folder else "/tmp"
+
     def _copy(self, folder: Path) -> Path:
         """The world where Gazebo can read it.
 
         Without the plugins of gazebo_ros, which are not there or would publish the same topics as
-        the bridge; in lockstep without the wish to keep to the clock on the wall.
+        the bridge.
         """
         tree = ElementTree.parse(self._world)
         for parent in list(tree.iter()):
             for plugin in parent.findall("plugin"):
                 if "gazebo_ros" in plugin.get("filename", ""):
                     parent.remove(plugin)
-        for physics in tree.iter("physics"):
-            if self._lockstep:
-                for rate in physics.findall("real_time_update_rate"):
-                    physics.remove(rate)
-                ElementTree.SubElement(physics, "real_time_update_rate").text = "0"
+        if self._lockstep:
+            for physics in tree.iter("physics"):
+                _hurry(physics)
         tree.write(folder / self._world.name, encoding="unicode")
         return folder / self._world.name
 
@@ -172,7 +178,7 @@ class GazeboServer:
         with os.fdopen(read) as told:
             try:
                 arguments = ["-displayfd", str(write), "-screen", "0", "1280x1024x24"]
-                self._run(["Xvfb", *arguments, "-nolisten", "tcp"], {}, pass_fds=(write,))
+                self._run(["Xvfb", *arguments, "-nolisten", "tcp"], pass_fds=(write,))
             finally:
                 os.close(write)
             number = told.readline().strip()
@@ -181,7 +187,10 @@ class GazeboServer:
         return int(number)
 
     def _run(
-        self, command: list[str], environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+        self,
+        command: list[str],
+        environment: Mapping[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
         self._processes.append(
             subprocess.Popen(
@@ -193,7 +202,9 @@ class GazeboServer:
                 env={
                     "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
                     "LC_ALL": "C",
-                    **environment,
+                    "HOME": self._inside,
+                    "TMPDIR": self._inside,
+                    **(environment or {}),
                 },
                 cwd="/",
                 pass_fds=pass_fds,
@@ -224,6 +235,14 @@ class _Silent(GazeboError):
     """It runs, but does not answer."""
 
 
+def _hurry(physics: ElementTree.Element) -> None:
+    """Set the steps for each second to those of `FASTEST`."""
+    step = float(physics.findtext("max_step_size", "0.001"))
+    for rate in physics.findall("real_time_update_rate"):
+        physics.remove(rate)
+    ElementTree.SubElement(physics, "real_time_update_rate").text = f"{FASTEST / step:g}"
+
+
 def _sweep(temporary: Path) -> None:
     """Remove the folders of those who were killed and could not do so themselves."""
     for folder in temporary.glob(f"{FOLDER}*-*"):
@@ -232,9 +251,13 @@ def _sweep(temporary: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def _free_port(wanted: int | None) -> int:
+    """The port, if nobody has it; any that nobody has if it is None or 0."""
+    try:
+        with socket.create_server(("", wanted or 0)) as server:
+            return server.getsockname()[1]
+    except OSError as error:
+        raise GazeboError(f"port {wanted} for Gazebo's master: {error.strerror}") from None
 
 
 def _end(process: subprocess.Popen) -> None:

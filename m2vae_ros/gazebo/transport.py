@@ -71,7 +71,8 @@ class Client:
         self._world = ""
         self._topics: dict[str, dict[tuple[str, int], str]] = {}
         self._connected = threading.Event()
-        self._ended = False
+        self._leaving: set[Connection] = set()
+        self._ending = False
         # Gazebo's programs and we are on one machine, or on two that can reach each other: the
         # address to be told is that of the connection to the master.
         self._listener = socket.create_server(("", 0))
@@ -142,9 +143,7 @@ class Client:
             subscription = self._subscriptions.pop(topic, None)
             if subscription is None:
                 return
-            for connection in list(subscription.connections.values()):
-                self._close(connection)
-            self._tell_master("unsubscribe", self._as_subscriber(subscription))
+            self._leave(subscription)
 
         self._do(end)
 
@@ -182,7 +181,14 @@ class Client:
         """End all connections and the thread."""
         if not self._thread.is_alive():
             return
-        self._do(lambda: setattr(self, "_ended", True))
+
+        def end() -> None:
+            self._ending = True
+            for subscription in self._subscriptions.values():
+                self._leave(subscription)
+            self._subscriptions.clear()
+
+        self._do(end)
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -202,7 +208,7 @@ class Client:
 
     def _run(self) -> None:
         try:
-            while not self._ended:
+            while not (self._ending and not self._leaving):
                 for key, _ in self._selector.select(self._until_next()):
                     if isinstance(key.data, Connection):
                         self._serve(key.data)
@@ -227,7 +233,7 @@ class Client:
         due = [task for when, task in self._later if when <= now]
         self._later = [(when, task) for when, task in self._later if when > now]
         self._tasks.extend(due)
-        while self._tasks and not self._ended:
+        while self._tasks:
             self._tasks.popleft()()
 
     def _soon(self, task: Callable[[], None]) -> None:
@@ -352,12 +358,9 @@ class Client:
         if self._master is not None:
             self._write(self._master, _packet(what, content))
 
-    def _place(self) -> dict[str, Any]:
-        """Where others reach us."""
-        return {
-            "host": self._master.socket.getsockname()[0],
-            "port": self._listener.getsockname()[1],
-        }
+    def _place(self) -> tuple[str, int]:
+        """Where others reach us: host and port."""
+        return self._master.socket.getsockname()[0], self._listener.getsockname()[1]
 
     # --- subscriptions ------------------------------------------------------------------------
 
@@ -369,13 +372,45 @@ class Client:
         for address in self._topics.get(topic, {}):
             self._join(subscription, address)
 
-    def _as_subscriber(self, subscription: _Subscription) -> Message:
+    def _as_subscriber(
+        self, subscription: _Subscription, connection: Connection | None = None
+    ) -> Message:
+        """Who we are as a subscriber, to the master or at the other end of a connection."""
+        if connection is None:
+            host, port = self._place()
+        else:
+            host, port = connection.socket.getsockname()[:2]
         return message("Subscribe")(
             topic=self._full_name(subscription.topic),
             msg_type=f"{PACKAGE}.{subscription.kind}",
+            host=host,
+            port=port,
             latching=False,
-            **(self._place() if self._master is not None else {"host": "", "port": 0}),
         )
+
+    def _leave(self, subscription: _Subscription) -> None:
+        """Have the publishers end their connections.
+
+        A publisher of Gazebo whose subscriber just closes while it sends waits for ever, and never
+        publishes again.
+        """
+        if self._master is not None:
+            self._tell_master("unsubscribe", self._as_subscriber(subscription))
+        for connection in subscription.connections.values():
+            connection.received = lambda _, payload: None
+            connection.closed = lambda gone, _: self._leaving.discard(gone)
+            self._leaving.add(connection)
+            if self._master is not None:
+                content = self._as_subscriber(subscription, connection)
+                self._tell_master("unsubscribe", content)
+            self._soon(lambda leaving=connection: self._drop(leaving))
+        subscription.connections.clear()
+
+    def _drop(self, connection: Connection) -> None:
+        """Close what its publisher did not close."""
+        if connection in self._leaving:
+            self._leaving.remove(connection)
+            self._close(connection)
 
     def _on_publisher(self, publish: Message) -> None:
         address = (publish.host, publish.port)
@@ -410,7 +445,7 @@ class Client:
             again(str(error))
             return
         subscription.connections[address] = connection
-        self._write(connection, _packet("sub", self._as_subscriber(subscription)))
+        self._write(connection, _packet("sub", self._as_subscriber(subscription, connection)))
 
     def _on_message(self, subscription: _Subscription, payload: bytes) -> None:
         try:
@@ -430,10 +465,12 @@ class Client:
     def _offer(self, publication: _Publication) -> None:
         if self._master is None or not self._world:
             return
+        host, port = self._place()
         content = message("Publish")(
             topic=self._full_name(publication.topic),
             msg_type=f"{PACKAGE}.{publication.kind}",
-            **self._place(),
+            host=host,
+            port=port,
         )
         self._tell_master("advertise", content)
 

@@ -25,6 +25,9 @@ ASK_AGAIN = 1.0
 Pose = tuple[float, float, float]
 """x and y in metres, yaw in radians in [-pi, pi]."""
 
+ANSWERED_AFTER = 0.6
+"""Seconds in which Gazebo, which looks into its mail five times a second, has answered."""
+
 BACK = 1.0
 """Simulated seconds by which time goes back only if the world was reset."""
 
@@ -59,7 +62,7 @@ class GazeboWorld:
         self._poses: dict[str, Pose] = {}
         self._newest: dict[str, Reading] = {}
         self._numbers = itertools.count(1)
-        self._asked_at = -math.inf
+        self._asked_at = self._requested_at = -math.inf
         self._tell_poses = on_poses
         self._tell_lost = on_lost
         self.client = Client(master_uri, on_problem, self._on_lost)
@@ -82,6 +85,11 @@ class GazeboWorld:
 
     def close(self) -> None:
         """Let go of Gazebo, which goes on."""
+        # A publisher of Gazebo whose reader leaves while something is on its way publishes never
+        # again, to nobody: answers are waited for.
+        pending = self._requested_at + ANSWERED_AFTER - time.monotonic()
+        if self.client.connected and pending > 0:
+            time.sleep(pending)
         self.client.close()
 
     # --- what there is ------------------------------------------------------------------------
@@ -92,7 +100,7 @@ class GazeboWorld:
         if self._statistics is None or not self.client.connected:
             return False
         if not self._models:
-            self._ask(ASK_AGAIN)
+            self._ask()
         return bool(self._models)
 
     def wait(self) -> None:
@@ -317,18 +325,19 @@ class GazeboWorld:
 
     def _request(self, what: str, data: str = "") -> None:
         self._ready_for("~/request")
+        self._requested_at = time.monotonic()
         content = message("Request")(id=next(self._numbers), request=what, data=data)
         self.client.publish("~/request", content)
 
     def _asked_models(self) -> set[str]:
         """The models, of which a new list is asked for."""
-        self._ask(0.1)
+        self._ask()
         return set(self._models)
 
-    def _ask(self, period: float) -> None:
-        """Ask what is in the world, unless that was done a moment ago, or nobody listens."""
+    def _ask(self) -> None:
+        """Ask what is in the world, unless an answer is awaited or nobody listens."""
         now = time.monotonic()
-        if now - self._asked_at > period and self.client.subscribers("~/request"):
+        if now - self._asked_at > ASK_AGAIN and self.client.subscribers("~/request"):
             self._asked_at = now
             self._request("scene_info")
 
@@ -342,6 +351,7 @@ class GazeboWorld:
         if content.request == "scene_info" and content.type == f"{PACKAGE}.Scene":
             scene = message("Scene").FromString(content.serialized_data)
             with self._changed:
+                self._asked_at = -math.inf
                 self._models = {model.name: model for model in scene.model}
                 for model in scene.model:
                     if model.is_static or model.name not in self._poses:
