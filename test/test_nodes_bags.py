@@ -93,7 +93,11 @@ def process(*command: Any) -> Iterator[subprocess.Popen]:
         try:
             yield running
         finally:
-            running.kill()
+            running.send_signal(signal.SIGINT)  # which a process that has ended does not mind
+            try:
+                running.wait(PATIENCE)
+            finally:
+                running.kill()
 
 
 def m2vae(*arguments: Any) -> Any:
