@@ -28,6 +28,9 @@ MAX_FORCE, MAX_TORQUE = 3.0, 0.05
 AT_REST = 1e-4
 """m/s and rad/s that are not worth a push."""
 
+STILL = 0.005
+"""m/s and rad/s below which nobody sees it move."""
+
 TELEPORTED = 3.0
 """Times its highest speed: who was that much faster has been put somewhere else."""
 
@@ -53,6 +56,11 @@ class Drive:
     def twist(self) -> tuple[float, float, float]:
         """How it moves, in its own frame: forwards, leftwards (m/s), counter-clockwise (rad/s)."""
         return self._twist
+
+    @property
+    def moves(self) -> bool:
+        """Whether it does, noticeably."""
+        return max(map(abs, self._twist)) > STILL
 
     def command(self, linear: float, angular: float) -> None:
         """Take a velocity, see `Command.give`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ LOOK_PERIOD = 0.2
 """Seconds from one look at who listens, and at what there is in Gazebo, to the next."""
 
 REPORT_PERIOD = 1.0
+
+STOPPING = 0.5
+"""Seconds in which robots stop."""
 
 TYPES = {"camera": "camera", "lidar": "ray", "reflectance": "ray"}
 """Modality -> type of the sensor in Gazebo."""
@@ -145,18 +149,23 @@ class GazeboBridgeNode(Node):
         self.create_timer(REPORT_PERIOD, self._report, clock=steady)
 
     def destroy_node(self) -> None:
-        """Let go of Gazebo, too."""
+        """Stop the robots, which nothing would stop any more, and let go of Gazebo, too."""
+        deadline = time.monotonic() + STOPPING
+        for robot in self._robots.values():
+            robot.drive.command(0.0, 0.0)
+        while time.monotonic() < deadline and any(r.drive.moves for r in self._robots.values()):
+            time.sleep(0.01)
         self._gazebo.close()
         super().destroy_node()
 
     # --- in Gazebo's thread -----------------------------------------------------------------------
 
     def _on_poses(self) -> None:
-        time = self._gazebo.time
+        now = self._gazebo.time
         for name, robot in list(self._robots.items()):
             if (pose := self._gazebo.poses.get(name)) is not None:
-                robot.drive.update(time, pose)
-                robot.told = (time, pose, robot.drive.twist)
+                robot.drive.update(now, pose)
+                robot.told = (now, pose, robot.drive.twist)
         self._news.trigger()
 
     def _on_reading(self, key: tuple[str, str], reading: Reading) -> None:
@@ -259,9 +268,9 @@ class GazeboBridgeNode(Node):
             with self._ledger.guard("/".join(key)):
                 self._publish_reading(key, self._waiting.pop(key))
 
-    def _tell_time(self, time: float) -> None:
+    def _tell_time(self, seconds: float) -> None:
         """On /clock, which goes back only if Gazebo started anew."""
-        now = round(time * messages.NANOSECONDS)
+        now = round(seconds * messages.NANOSECONDS)
         if now == self._time_told or 0 < self._time_told - now < messages.NANOSECONDS:
             return
         self._time_told = now
@@ -270,14 +279,14 @@ class GazeboBridgeNode(Node):
     def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:
         if robot.told is None:
             return
-        time, pose, twist = robot.told
-        if robot.due > time + 2.0 * ODOMETRY_PERIOD:  # it is another time
-            robot.due = time
-        if time < robot.due or not robot.odometry.get_subscription_count():
+        at, pose, twist = robot.told
+        if robot.due > at + 2.0 * ODOMETRY_PERIOD:  # it is another time
+            robot.due = at
+        if at < robot.due or not robot.odometry.get_subscription_count():
             return
-        robot.due = max(robot.due + ODOMETRY_PERIOD, time)
+        robot.due = max(robot.due + ODOMETRY_PERIOD, at)
         message = odometry_message(name, self._frame, pose, twist)
-        message.header.stamp = messages.stamp(round(time * messages.NANOSECONDS))
+        message.header.stamp = messages.stamp(round(at * messages.NANOSECONDS))
         robot.odometry.publish(message)
 
     def _publish_reading(self, key: tuple[str, str], reading: Reading) -> None:

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bridge with a real gzserver: sensors, driving, and a Gazebo that comes and goes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from gazebo_master import needs_gazebo
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+
+from m2vae_ros.gazebo.server import GazeboServer
+from m2vae_ros.gazebo.world import GazeboWorld
+from m2vae_ros.nodes import messages, qos
+from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
+from m2vae_ros.nodes.images import rgb
+from m2vae_ros.nodes.parameters import ParameterError
+from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sim.commands import MAX_LINEAR
+
+pytestmark = [needs_gazebo(), pytest.mark.ros, pytest.mark.slow]
+
+PATIENCE = 60.0
+"""Seconds; software rendering is slow on a busy machine."""
+
+TOPICS = {
+    "/amiro1/front_camera/image_raw": Image,
+    "/amiro1/front_camera/camera_info": CameraInfo,
+    "/amiro2/laser_scan": LaserScan,
+    "/amiro3/reflectance": LaserScan,
+    "/amiro1/odom": Odometry,
+    "/clock": Clock,
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[GazeboServer]:
+    with GazeboServer() as running:
+        yield running
+
+
+class Stage:
+    """A bridge and a tester in one executor."""
+
+    def __init__(self, context: Context, **parameters) -> None:
+        self.executor = SingleThreadedExecutor(context=context)
+        self.tester = rclpy.create_node("tester", context=context)
+        given = [Parameter(name, value=value) for name, value in parameters.items()]
+        self.bridge = GazeboBridgeNode(context=context, parameter_overrides=given)
+        self.executor.add_node(self.tester)
+        self.executor.add_node(self.bridge)
+        self.heard = defaultdict(list)
+
+    def listen(self, topic: str, kind: type | None = None):
+        kind = kind or TOPICS[topic]
+        append = self.heard[topic].append
+        return self.tester.create_subscription(kind, topic, append, qos.NEWEST_READING)
+
+    def until(self, condition) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def drive(self, robot: str, linear: float, turn: float, condition) -> None:
+        """Command until the condition holds."""
+        publisher = self.tester.create_publisher(Twist, f"/{robot}/cmd_vel", qos.STATE)
+        self.until(lambda: publisher.get_subscription_count() > 0)
+        command, broken = Twist(), Twist()
+        command.linear.x, command.angular.z, broken.linear.x = linear, turn, math.nan
+
+        def step() -> bool:
+            publisher.publish(broken)
+            publisher.publish(command)
+            return condition()
+
+        self.until(step)
+
+    def motion(self, robot: str):
+        return messages.motion(self.heard[f"/{robot}/odom"][-1])
+
+    @property
+    def report(self) -> str:
+        reports = self.heard["/diagnostics"]
+        return reports[-1].status[0].message if reports else ""
+
+
+@contextmanager
+def stage(**parameters) -> Iterator[Stage]:
+    context = Context()
+    rclpy.init(context=context)
+    made = Stage(context, **parameters)
+    try:
+        yield made
+    finally:
+        made.executor.shutdown()
+        made.tester.destroy_node()
+        made.bridge.destroy_node()
+        context.try_shutdown()
+
+
+def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes(server) -> None:
+    with stage(master=server.master_uri) as s:
+        for topic in TOPICS:
+            s.listen(topic)
+        s.until(lambda: all(s.heard[topic] for topic in TOPICS))
+        for topic, frame, modality in (
+            ("/amiro1/front_camera/image_raw", "amiro1/camera", "camera"),
+            ("/amiro2/laser_scan", "amiro2/lidar", "lidar"),
+            ("/amiro3/reflectance", "amiro3/reflectance", "reflectance"),
+        ):
+            message = s.heard[topic][0]
+            assert message.header.frame_id == frame
+            assert messages.observation(VIEWS[modality], message).shape == VIEWS[modality].shape
+        assert rgb(s.heard["/amiro1/front_camera/image_raw"][0]).shape == (480, 640, 3)
+        info = s.heard["/amiro1/front_camera/camera_info"][0]
+        assert info.k[0] == pytest.approx(320 / math.tan(math.radians(40)))
+        lidar = s.heard["/amiro2/laser_scan"][0]
+        assert (len(lidar.ranges), len(lidar.intensities)) == (683, 0)
+        assert lidar.angle_increment == pytest.approx(2 * lidar.angle_max / 682)
+        ring = s.heard["/amiro3/reflectance"][0]
+        assert (len(ring.ranges), len(ring.intensities)) == (0, 8)
+        odometry = s.heard["/amiro1/odom"][0]
+        assert (odometry.header.frame_id, odometry.child_frame_id) == ("map", "amiro1/base_link")
+
+
+def test_stamps_are_gazebos_and_never_from_the_future_of_the_clock(server) -> None:
+    with stage(master=server.master_uri) as s:
+        for topic in TOPICS:
+            s.listen(topic)
+        s.until(lambda: len(s.heard["/amiro2/laser_scan"]) > 20)
+        stamps = [messages.nanoseconds(m.header.stamp) for m in s.heard["/amiro2/laser_scan"]]
+        assert np.median(np.diff(stamps)) == pytest.approx(0.1e9, rel=0.11)
+        clock = [messages.nanoseconds(m.clock) for m in s.heard["/clock"]]
+        assert (np.diff(clock) > 0).all()
+        assert stamps[-1] <= clock[-1] + 0.1e9
+        noise = np.array([m.ranges for m in s.heard["/amiro2/laser_scan"]]).std(axis=0)
+        assert np.median(noise) == pytest.approx(0.004, rel=0.3)
+
+
+def test_gazebo_renders_only_while_somebody_listens(server) -> None:
+    with stage(master=server.master_uri) as s:
+        topic = "/amiro1/front_camera/image_raw"
+        watched = lambda: s.bridge._sensors["amiro1", "camera"].watched is not None  # noqa: E731
+        s.until(lambda: ("amiro1", "camera") in s.bridge._sensors)
+        assert not watched()
+        subscription = s.listen(topic)
+        s.until(lambda: s.heard[topic])
+        assert watched()
+        s.tester.destroy_subscription(subscription)
+        s.until(lambda: not watched())
+        s.listen(topic)
+        s.heard[topic].clear()
+        s.until(lambda: s.heard[topic])
+
+
+def test_a_robot_drives_as_commanded_and_stops_without_a_command(server) -> None:
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        world.wait()
+        world.place("amiro1", -0.6, 0.0, 0.0)
+        s.listen("/amiro1/odom")
+        s.until(lambda: s.heard["/amiro1/odom"])
+        s.drive("amiro1", 0.3, 0.0, lambda: s.motion("amiro1").x > -0.3)
+        assert s.motion("amiro1").speed == pytest.approx(0.3, abs=0.02)
+        assert abs(s.motion("amiro1").y) < 0.01
+        s.until(lambda: s.motion("amiro1").speed < 0.005)
+        s.drive("amiro1", 0.0, 1.0, lambda: s.motion("amiro1").yaw > 1.0)
+        assert s.motion("amiro1").turn == pytest.approx(1.0, abs=0.05)
+        s.until(lambda: s.motion("amiro1").turn < 0.01)
+        s.drive("amiro1", 9.0, 0.0, lambda: s.motion("amiro1").speed > 0.45)
+        assert s.motion("amiro1").speed < MAX_LINEAR + 0.02
+
+
+def test_a_pillar_stops_a_robot_and_lets_it_go(server) -> None:
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        world.wait()
+        world.place("amiro1", 0.0, -1.2, -math.pi / 2)  # a box of 0.18 m is 0.3 m ahead
+        s.listen("/amiro1/odom")
+        begin = world.time
+        s.until(lambda: s.heard["/amiro1/odom"])
+        s.drive("amiro1", 0.5, 0.0, lambda: world.time > begin + 3.0)
+        motions = list(map(messages.motion, s.heard["/amiro1/odom"]))
+        # Whole, upright and outside: the pillar's half edge and the robot's radius are 0.14 m.
+        assert all(math.dist((m.x, m.y), (0.0, -1.5)) > 0.13 for m in motions)
+        assert all(m.speed < MAX_LINEAR + 0.1 for m in motions)
+        here = s.motion("amiro1")
+        s.drive("amiro1", -0.3, 0.0, lambda: math.dist(s.motion("amiro1").pose, here.pose) > 0.2)
+
+
+def test_what_gazebo_lacks_is_said(server) -> None:
+    robots = ["amiro1/lidar", "amiro9/camera"]
+    with stage(master=server.master_uri, robots=robots) as s:
+        s.listen("/diagnostics", DiagnosticArray)
+        s.until(lambda: "lacks amiro9, amiro9/camera" in s.report or "lacks amiro9" in s.report)
+
+
+def test_robots_and_masters_that_make_no_sense_are_named() -> None:
+    with pytest.raises(ParameterError, match="'sonar' is not one of"), stage(robots=["a/sonar"]):
+        pass
+    with pytest.raises(ParameterError, match="'gazebo' is not of the form"), stage(master="gazebo"):
+        pass
+
+
+def test_it_waits_for_gazebo_and_goes_on_when_gazebo_starts_again() -> None:
+    with GazeboServer() as first:
+        uri = first.master_uri
+    with stage(master=uri) as s:
+        s.listen("/diagnostics", DiagnosticArray)
+        s.until(lambda: f"waits for Gazebo with robots at {uri}" in s.report)
+        for topic in TOPICS:
+            s.listen(topic)
+        for _ in range(2):
+            with GazeboServer(port=int(uri.rpartition(":")[2])):
+                for topic in TOPICS:
+                    s.heard[topic].clear()
+                s.until(lambda: all(s.heard[topic] for topic in TOPICS))
+            s.until(lambda: "waits for Gazebo" in s.report)
