@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from gazebo_master import needs_gazebo
 from untrained import untrained_weights
 
 from m2vae_ros.demo import main
@@ -101,3 +102,16 @@ def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings(
     assert of == 8
     assert right >= 7, said
     assert seconds < 150
+
+
+@needs_gazebo()
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.timeout(330)
+def test_in_gazebo_they_know_at_least_seven_of_eight_objects() -> None:
+    with demo("--gazebo", "--time-out", "280") as process:
+        said, _ = process.communicate(timeout=320)
+    print(said)
+    assert process.returncode == 0, said
+    right, of = map(int, re.search(r"after all three +(\d) of (\d)", said).groups())
+    assert (right >= 7, of) == (True, 8), said
