@@ -144,6 +144,8 @@ def test_stamps_are_gazebos_and_never_from_the_future_of_the_clock(server) -> No
         s.until(lambda: len(s.heard["/amiro2/laser_scan"]) > 20)
         stamps = [messages.nanoseconds(m.header.stamp) for m in s.heard["/amiro2/laser_scan"]]
         assert np.median(np.diff(stamps)) == pytest.approx(0.1e9, rel=0.11)
+        odometry = [messages.nanoseconds(m.header.stamp) for m in s.heard["/amiro1/odom"]]
+        assert np.diff(odometry).min() > 0
         clock = [messages.nanoseconds(m.clock) for m in s.heard["/clock"]]
         assert (np.diff(clock) > 0).all()
         assert stamps[-1] <= clock[-1] + 0.1e9

@@ -284,7 +284,7 @@ class GazeboBridgeNode(Node):
             robot.due = at
         if at < robot.due or not robot.odometry.get_subscription_count():
             return
-        robot.due = max(robot.due + ODOMETRY_PERIOD, at)
+        robot.due = max(robot.due + ODOMETRY_PERIOD, at + ODOMETRY_PERIOD / 2.0)
         message = odometry_message(name, self._frame, pose, twist)
         message.header.stamp = messages.stamp(round(at * messages.NANOSECONDS))
         robot.odometry.publish(message)
