@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -131,7 +130,6 @@ def _record(
             Processes([bridge]) as processes,
             _recording(bag, [*sorted(heard), "/clock"], world) as messages,
             GazeboWorld(server.master_uri) as robots,
-            ThreadPoolExecutor(len(TEAM)) as hands,
         ):
             robots.wait()
             deadline = time.monotonic() + PATIENCE
@@ -141,8 +139,7 @@ def _record(
                     raise SurveyError(f"{', '.join(lacking)}: not heard in {PATIENCE:g} s")
                 time.sleep(0.02)
             for poses in stops:
-                places = [hands.submit(robots.place, robot, *pose) for robot, pose in poses.items()]
-                arrived = max(place.result() for place in places)
+                arrived = robots.place_all(poses)
                 while robots.time < arrived + STAY:
                     processes.check()
                     server.check()
