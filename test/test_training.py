@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: it learns, resumes exactly, and says what went wrong."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from m2vae_ros.training import loop
+from m2vae_ros.training.amiro import AmiroRecipe
 from m2vae_ros.training.checkpoint import CheckpointError
 from m2vae_ros.training.loop import Schedule, TrainingError, fit
 
@@ -99,3 +102,15 @@ def test_a_loss_that_is_not_a_number_stops_the_training_and_names_the_epoch():
 
     with pytest.raises(TrainingError, match="broken: the loss is nan in epoch 2"):
         fit(module, broken, data, Schedule(3), title="broken")
+
+
+@pytest.mark.parametrize(
+    ("samples", "times"), [(40_000, 1), (20_000, 1), (10_000, 2), (5_000, 4), (100, 4), (0, 4)]
+)
+def test_fewer_samples_are_seen_more_often_but_not_without_end(samples, times):
+    recipe = AmiroRecipe()
+    suited = recipe.suited_to(samples)
+    assert suited.m2vae.schedule.epochs == times * recipe.m2vae.schedule.epochs
+    for modality, beta_vae in recipe.beta_vaes.items():
+        assert suited.beta_vaes[modality].schedule.epochs == times * beta_vae.schedule.epochs
+    assert replace(suited, beta_vaes={}, m2vae=recipe.m2vae) == replace(recipe, beta_vaes={})

@@ -68,6 +68,7 @@ def _train(options: argparse.Namespace) -> int:
 
         start, recipe = Pretrained.load(options.start, recipe), fine_tuning(recipe)
     data, provenance = _samples(options, out)
+    recipe = recipe.suited_to(len(data))
     if options.minutes:
         from m2vae_ros.training.time_limit import limited
 

@@ -125,6 +125,7 @@ def _train(
     if start is not None:
         pretrained = Pretrained.load(start, recipe)
         recipe = fine_tuning(recipe)
+    recipe = recipe.suited_to(len(samples))
     if minutes is not None:
         recipe, _ = limited(recipe, samples, minutes, folder / ".training" / "plan.json")
     train(samples, folder, recipe, {"source": WORLDS[world]}, pretrained)

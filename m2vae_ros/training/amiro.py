@@ -35,6 +35,12 @@ from m2vae_ros.vae.weights import Weights
 WITHOUT_REENCODING = "_without_reencoding"
 """Suffix of the folder that holds the same system trained without the re-encoding loss."""
 
+MEANT_FOR = 20_000
+"""Samples that the epochs of the recipe are meant for."""
+
+MOST_OFTEN = 4.0
+"""Times its epochs that the recipe is trained for on few samples."""
+
 
 class Start(Protocol):
     """Weights to start from."""
@@ -94,6 +100,25 @@ class AmiroRecipe:
     m2vae: M2VAERecipe = M2VAERecipe()
     classifier_hidden: tuple[int, ...] = (100,)
     seed: int = 0
+
+    def suited_to(self, samples: int) -> AmiroRecipe:
+        """The recipe for so many samples, of which fewer than `MEANT_FOR` are seen more often.
+
+        What is learnt last, the shape by the LiDAR, takes steps, whatever they are taken on. But no
+        sample is seen more than `MOST_OFTEN` times as often: then it is learnt by heart.
+        """
+        times = min(MOST_OFTEN, max(1.0, MEANT_FOR / max(samples, 1)))
+
+        def longer(schedule: Schedule) -> Schedule:
+            return replace(schedule, epochs=round(schedule.epochs * times))
+
+        return replace(
+            self,
+            beta_vaes={
+                m: replace(r, schedule=longer(r.schedule)) for m, r in self.beta_vaes.items()
+            },
+            m2vae=replace(self.m2vae, schedule=longer(self.m2vae.schedule)),
+        )
 
 
 def codes(beta_vaes: Mapping[str, BetaVAE], samples: AmiroSamples) -> dict[str, Tensor]:
