@@ -35,6 +35,7 @@ from m2vae_ros.data.amiro import CLASSES, AmiroSamples, class_named
 from m2vae_ros.data.bag_samples import NotEnough, pairing
 from m2vae_ros.data.bag_types import MessageTypes
 from m2vae_ros.data.bag_writer import COMPRESSIONS, BagWriter, Split
+from m2vae_ros.data.bags import find_bags
 from m2vae_ros.data.errors import DataError
 from m2vae_ros.data.odometry_track import Moving, Standing, Track, Unplaced
 from m2vae_ros.sensors import MODALITIES
@@ -361,12 +362,16 @@ def test_files_without_metadata_are_read_as_they_are(bag: Path, tmp_path: Path) 
         assert any("metadata.yaml" in where for where, *_ in report.unused)
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize(("storage", "compression"), COMPRESSIONS)
 def test_what_a_killed_recorder_leaves_is_read_as_far_as_it_goes(
-    storage: str, tmp_path: Path
+    storage: str, compression: str, tmp_path: Path
 ) -> None:
     writer = BagWriter(
-        tmp_path / "bag", MessageTypes(definition), storage=storage, split=Split(seconds=3.0)
+        tmp_path / "bag",
+        MessageTypes(definition),
+        storage=storage,
+        compression=compression,
+        split=Split(seconds=3.0),
     )
     for topic, kind in {m.topic: m.type for m in TOUR}.items():
         writer.add_topic(topic, kind)
@@ -382,6 +387,28 @@ def test_what_a_killed_recorder_leaves_is_read_as_far_as_it_goes(
     assert "metadata.yaml" in told
     if storage == "mcap":
         assert "bag_3.mcap" in told
+
+
+def test_the_unfinished_part_of_a_killed_recording_belongs_to_the_recorded_world(
+    bag: Path, tmp_path: Path
+) -> None:
+    unfinished = tmp_path / "bag.recording"
+    shutil.copytree(bag, unfinished / "bag_0")
+    (unfinished / "world.sdf").write_text("no world")
+    for path in (tmp_path, unfinished, unfinished / "bag_0", *unfinished.rglob("*.mcap")):
+        assert {file.bag for file in find_bags([path])} == {unfinished}
+        with pytest.raises(NotEnough) as error:
+            read_bags([path])
+        assert any("its world is not known" in told for told in reasons(error.value.report))
+
+
+@pytest.mark.parametrize(("storage", "compression"), COMPRESSIONS)
+def test_one_file_of_a_bag_is_read_as_its_metadata_says(
+    storage: str, compression: str, bag: Path, tmp_path: Path
+) -> None:
+    other = write(tmp_path / "z", TOUR, storage=storage, compression=compression)
+    (path,) = other.glob("z_0.*")
+    assert read_bags([path])[0].digest() == read_bags([bag])[0].digest()
 
 
 SMALL = tour(readings=2)

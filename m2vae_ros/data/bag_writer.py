@@ -4,7 +4,8 @@
 A thread of its own writes, so that receiving never waits for a disk. What waits for it is bounded;
 a message that finds no room is lost, and counted. The folder gets its name when it is whole:
 
-    run_1.recording/     while it is written
+    run_1.recording/     while it is written; metadata.yaml names the parts that are finished
+        run_1_1/         the part that is written
     run_1/               afterwards
         metadata.yaml    what is in which file
         run_1_0.mcap     or .db3; one for each part
@@ -31,9 +32,13 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from m2vae_ros.data.bag_types import MessageTypes
 from m2vae_ros.data.errors import DataError
+from m2vae_ros.files import replacing
 
 METADATA = "metadata.yaml"
 INFORMATION = "rosbag2_bagfile_information"
+
+RECORDING = ".recording"
+"""What follows a bag's name while it is written."""
 
 VERSION = 8
 """Of the metadata: the last one that ROS 2 Humble reads, too."""
@@ -141,7 +146,7 @@ class BagWriter:
             known = ", ".join(f"{s} with {c}" for s, c in COMPRESSIONS)
             raise DataError(f"{storage} with {compression}: is none of {known}")
         self.folder = Path(folder).absolute()
-        self._temporary = self.folder.with_name(f"{self.folder.name}.recording")
+        self._temporary = self.folder.with_name(self.folder.name + RECORDING)
         for path in (self.folder, self._temporary):
             if path.exists():
                 raise DataError(f"{path}: exists already, and is not touched")
@@ -251,7 +256,6 @@ class BagWriter:
                     part = self._open()
                 self._write(part, item)
             self._finish(part)
-            self._write_metadata()
         except BaseException as error:  # it reaches the caller with `close`
             with self._wake:
                 self._error = error
@@ -314,19 +318,20 @@ class BagWriter:
             self._waiting_size -= len(message.data)
 
     def _finish(self, part: _Part) -> None:
-        """Close the part, move its files into the bag's folder, and remember its metadata."""
+        """Close the part, and move its files and its metadata into the bag's folder.
+
+        Killed at any point, the files have metadata in the one folder or the other.
+        """
         part.writer.close()
         folder = part.writer.path
         information = yaml.safe_load((folder / METADATA).read_text())[INFORMATION]
+        self._parts.append(information)
+        document = {INFORMATION: merged(self._parts)}
+        with replacing(self._temporary / METADATA) as temporary:
+            temporary.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
         for name in information["relative_file_paths"]:
             (folder / name).rename(self._temporary / name)
         shutil.rmtree(folder)
-        self._parts.append(information)
-
-    def _write_metadata(self) -> None:
-        document = {INFORMATION: merged(self._parts)}
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        (self._temporary / METADATA).write_text(text)
 
 
 def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
-from m2vae_ros.data.bag_writer import INFORMATION, METADATA
+from m2vae_ros.data.bag_writer import INFORMATION, METADATA, RECORDING
 from m2vae_ros.data.errors import DataError
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
@@ -34,7 +34,8 @@ class BagFile:
     """One storage file.
 
     Attributes:
-        bag: the folder of the bag it belongs to; of a file that belongs to none, where it lies.
+        bag: the folder of the bag it belongs to, also of a part that was not finished; of a file
+            that belongs to none, where it lies.
         path: of the file.
         information: what the bag's metadata.yaml says, cut down to this file; None without one.
     """
@@ -112,8 +113,8 @@ def find_bags(
     for path in map(Path, paths):
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
-        if path.suffix in STORAGE_SUFFIXES and path.is_file():
-            files = [BagFile(path.parent, path)]
+        if _is_storage(path) and path.is_file():
+            files = [_file(path)]
         elif folders := _folders(path):
             files = [file for folder in folders for file in _files(folder, problem)]
         else:
@@ -138,8 +139,23 @@ def _is_storage(file: Path) -> bool:
     return Path(file.name.removesuffix(_COMPRESSED)).suffix in STORAGE_SUFFIXES
 
 
+def _file(path: Path) -> BagFile:
+    """One storage file, of which the metadata beside it tells how it is compressed."""
+    of_its_folder = _files(path.parent, lambda path, reason: None)
+    known = (file for file in of_its_folder if file.path.name == path.name)
+    return next(known, BagFile(_bag(path.parent), path))
+
+
+def _bag(folder: Path) -> Path:
+    """The bag whose storage files lie in a folder: a recorder has one for each unfinished part."""
+    recording = folder.absolute().parent.name
+    name = recording.removesuffix(RECORDING)
+    is_part = name != recording and re.fullmatch(rf"{re.escape(name)}_\d+", folder.name)
+    return folder.parent if is_part else folder
+
+
 def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFile]:
-    metadata = folder / METADATA
+    bag, metadata = _bag(folder), folder / METADATA
     try:
         information = yaml.safe_load(metadata.read_text())[INFORMATION]
         names = [Path(name).name for name in information["relative_file_paths"]]
@@ -151,11 +167,11 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         problem(metadata, f"{what}; the files are read as they are")
         for path in sorted(folder.iterdir(), key=_numbered):
             if path.suffix in STORAGE_SUFFIXES:
-                yield BagFile(folder, path)
+                yield BagFile(bag, path)
         return
     for name, part in zip(names, whole, strict=True):
         if (folder / name).is_file():
-            yield BagFile(folder, folder / name, part)
+            yield BagFile(bag, folder / name, part)
         else:
             problem(folder / name, f"{METADATA} names it, but it is missing")
 
