@@ -22,6 +22,7 @@ import yaml
 
 from m2vae_ros.bringup import PACKAGE, NodeSpec
 from m2vae_ros.resources import resource
+from m2vae_ros.signals import postponed
 
 if TYPE_CHECKING:  # this module is read without ROS, too
     from rclpy.executors import Executor
@@ -99,12 +100,8 @@ class Processes:
 
         An impatient second Ctrl-C waits until that is done.
         """
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        try:
+        with postponed():
             self._stop()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _stop(self) -> None:
         running = [process for _, process in self._running if process.poll() is None]

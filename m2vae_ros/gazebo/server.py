@@ -20,6 +20,7 @@ from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.gazebo.world import GazeboWorld
 from m2vae_ros.resources import resource
+from m2vae_ros.signals import postponed
 from m2vae_ros.sim.world import read_world
 
 TRIES = 3
@@ -112,8 +113,7 @@ class GazeboServer:
 
     def stop(self) -> None:
         """End it. An impatient Ctrl-C waits until that is done."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        try:
+        with postponed():
             # The screen last: gzserver would complain of its loss.
             for process in reversed(self._processes):
                 _end(process)
@@ -123,8 +123,6 @@ class GazeboServer:
             if self._log is not None:
                 self._log.close()
             self._folder = self._log = None
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the processes
