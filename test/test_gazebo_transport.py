@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from gazebo_master import WORLD, frame, master, needs_gazebo, packet, until
 
+from m2vae_ros.gazebo.connection import Connection
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.messages import message
 from m2vae_ros.gazebo.transport import Client, address_of
@@ -109,6 +111,43 @@ def test_when_gazebo_comes_back_everything_is_as_before() -> None:
         until(lambda: heard == ["one", "two"] and second.heard("advertise"))
         told = message("Publish").FromString(second.heard("advertise")[0])
         assert told.topic == f"/gazebo/{WORLD}/answers"
+
+
+def test_a_master_that_dies_while_it_is_told_is_found_again(monkeypatch) -> None:
+    write, deaths = Connection.write, []
+
+    def fail_once(connection: Connection, payload: bytes) -> None:
+        if connection.name == "the master" and not deaths:
+            deaths.append(payload)
+            raise ConnectionResetError("the master died")
+        write(connection, payload)
+
+    monkeypatch.setattr(Connection, "write", fail_once)
+    with master() as m, Client(m.uri) as speaker:
+        speaker.advertise("~/words", "GzString")  # is told when the master has named the world
+        until(lambda: m.heard("advertise"))
+        assert deaths
+        speaker.wait(5.0)
+
+
+def test_a_master_that_dies_while_it_is_left_does_not_keep_anybody(monkeypatch) -> None:
+    with master() as m, client(m.uri) as (c, heard, problems):
+        m.offer(TOPIC, "GzString")
+        m.send(TOPIC, word("one"))
+        until(lambda: heard)
+
+        def fail_later(connection: Connection, payload: bytes) -> None:
+            told.append(payload)
+            if len(told) > 1:  # the topic was told of, its connections are to follow
+                raise ConnectionResetError("the master died")
+
+        told: list[bytes] = []
+        monkeypatch.setattr(Connection, "write", fail_later)
+        crashes: list[object] = []
+        monkeypatch.setattr(threading, "excepthook", crashes.append)
+        c.close()
+        assert crashes == []
+        assert problems == ["the connection to Gazebo's master was lost: the master died"]
 
 
 def test_who_unsubscribes_hears_no_more_and_the_master_knows() -> None:

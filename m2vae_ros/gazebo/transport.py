@@ -347,6 +347,8 @@ class Client:
         self._world = names[0]
         for publication in self._publications.values():
             self._offer(publication)
+        if self._master is None:  # lost while it was told
+            return
         self._connected.set()
         for subscription in self._subscriptions.values():
             self._ask_for(subscription)
@@ -396,7 +398,8 @@ class Client:
         """
         if self._master is not None:
             self._tell_master("unsubscribe", self._as_subscriber(subscription))
-        for connection in subscription.connections.values():
+        # A copy: if the master is lost while it is told, there are no connections any more.
+        for connection in list(subscription.connections.values()):
             connection.received = lambda _, payload: None
             connection.closed = lambda gone, _: self._leaving.discard(gone)
             self._leaving.add(connection)
