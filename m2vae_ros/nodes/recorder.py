@@ -99,7 +99,7 @@ class Recorder:
     @property
     def messages(self) -> Mapping[str, int]:
         """Topic -> how many messages are written; every topic that is recorded."""
-        return {topic: self._writer.messages[topic] for topic in self._subscriptions}
+        return {topic: self._writer.messages[topic] for topic in list(self._subscriptions)}
 
     @property
     def lost(self) -> Mapping[str, int]:
@@ -190,10 +190,10 @@ class Recorder:
 
         def receive(message: bytes, info: Mapping[str, Any]) -> None:
             self._writer.write(topic, clock.now().nanoseconds, message)
-            number = info.get("publication_sequence_number")
-            if number is None or number == _NO_NUMBER:  # not every DDS, nor every ROS, tells
+            number, gid = info.get("publication_sequence_number"), info.get("publisher_gid")
+            if number in (None, _NO_NUMBER) or gid is None:  # not every DDS, nor every ROS, tells
                 return
-            publisher = bytes(info["publisher_gid"]["data"])
+            publisher = bytes(gid["data"])
             gap = number - newest.get(publisher, number - 1) - 1
             if gap > 0:
                 self.missed[topic] += gap
