@@ -88,11 +88,33 @@ def test_bags_that_do_not_suffice_change_nothing(
     assert not (tmp_path / "weights").exists()
 
 
-def test_where_new_weights_go_must_be_said(capsys: pytest.CaptureFixture) -> None:
-    shipped = str(resource(SHIPPED))
-    for out in ([], ["--out", shipped]):
-        assert main(["train", "amiro", "--from", shipped, *out]) == 1
-        assert "say with --out" in capsys.readouterr().err
+@pytest.mark.parametrize("option", ["--from", "--data", "--bags"])
+def test_where_new_weights_go_must_be_said(option: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["train", "amiro", option, "there"]) == 1
+    assert f"{option}: say with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("start", "out"),
+    [
+        ("mine", "mine"),
+        ("mine", f"mine{WITHOUT_REENCODING}"),
+        (f"mine{WITHOUT_REENCODING}", "elsewhere/../mine"),
+    ],
+)
+def test_what_one_starts_from_is_not_overwritten(
+    start: str, out: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    arguments = ["--from", str(tmp_path / start), "--out", str(tmp_path / out)]
+    assert main(["train", "amiro", *arguments]) == 1
+    assert "say with --out another folder" in capsys.readouterr().err
+
+
+def test_samples_are_those_of_a_file_or_of_bags(capsys: pytest.CaptureFixture) -> None:
+    given = ["--data", "samples.npz", "--bags", "runs", "--out", "mine"]
+    assert main(["train", "amiro", *given]) == 1
+    assert "--data and --bags" in capsys.readouterr().err
 
 
 def test_weights_of_another_architecture_are_no_start(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "camera, LiDAR and reflectance ring, each from a viewpoint of its own. Equal seeds give "
         "equal samples. With --bags, samples are what robots sensed while they were recorded.",
         epilog="Examples: m2vae collect samples.npz --count 2000; m2vae collect samples.npz --bags "
-        "runs/. Then: m2vae train amiro --data samples.npz",
+        "runs/. Then: m2vae train amiro --data samples.npz --out models/mine",
     )
     collect.add_argument("file", type=Path, help="the .npz file to write")
     collect.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")

@@ -30,7 +30,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument("system", choices=["amiro"], help="what to train")
     train.add_argument(
-        "--data", type=Path, help="samples from `m2vae collect`; default: collect them first"
+        "--data",
+        type=Path,
+        help="samples from `m2vae collect`, which may be of bags; default: collect them first",
     )
     train.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
     train.add_argument("--seed", type=int, default=1, help="default: %(default)s")
@@ -38,7 +40,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "--out",
         type=Path,
         help="folder of the weights; a twin trained without re-encoding loss lies beside it "
-        "(default: models/amiro; with --from it must be said)",
+        "(default: models/amiro; with --data, --bags or --from it must be said)",
     )
     train.add_argument(
         "--from",
@@ -84,16 +86,30 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _out(options: argparse.Namespace) -> Path:
-    """Where the weights go; what one starts from is never overwritten.
+    """Where the weights go; neither the shipped ones nor what one starts from are overwritten.
 
     Raises:
-        ValueError: it is not said, or is where one starts from.
+        ValueError: it is not said, or is where one starts from; or there are two kinds of samples.
     """
-    if not options.start:
-        return options.out or Path("models/amiro")
-    if not options.out or options.out.resolve() == options.start.resolve():
-        raise ValueError("--from: say with --out where the new weights go; the old ones stay")
+    if options.data and options.bags:
+        raise ValueError("--data and --bags: train from the one or the other")
+    others = {"--from": options.start, "--data": options.data, "--bags": options.bags}
+    given = [name for name, value in others.items() if value]
+    if not options.out:
+        if given:
+            raise ValueError(f"{given[0]}: say with --out where the new weights go")
+        return Path("models/amiro")
+    if options.start and not _written(options.out).isdisjoint(_written(options.start)):
+        raise ValueError("--from: say with --out another folder; the old weights and twin stay")
     return options.out
+
+
+def _written(folder: Path) -> set[Path]:
+    """The folders of weights and of their twin."""
+    from m2vae_ros.training.amiro import WITHOUT_REENCODING
+
+    folder = folder.resolve()
+    return {folder, folder.with_name(folder.name + WITHOUT_REENCODING)}
 
 
 def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict[str, object]]:
