@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from m2vae_ros.cli import main
+from m2vae_ros.cli import bags, main
 from m2vae_ros.data.amiro import AmiroSamples
 
 
@@ -21,6 +21,15 @@ def test_help_teaches_every_command(command, capsys):
         main([*command, "--help"])
     assert end.value.code == 0
     assert f"usage: m2vae {' '.join(command)}".strip() in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--start-offset", "--delay"])
+def test_playing_at_once_and_from_the_beginning_may_be_asked_for(option, monkeypatch, capsys):
+    monkeypatch.setattr(bags, "_play", lambda options: 0)  # which needs ROS
+    assert main(["play", "run_1", option, "0"]) == 0
+    with pytest.raises(SystemExit):
+        main(["play", "run_1", option, "-1"])
+    assert "is negative" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

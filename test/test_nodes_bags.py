@@ -373,6 +373,15 @@ def test_a_loop_goes_on_until_ctrl_c(tmp_path: Path) -> None:
         assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("loop", [[], ["--loop"]])
+def test_an_offset_beyond_the_end_is_told(loop: list[str], tmp_path: Path) -> None:
+    bag = write(tmp_path / "bag", [text(0.1 * i, "/text", f"{i}") for i in range(3)])
+    with m2vae("play", bag, "--delay", "0", "--start-offset", "5", *loop) as player:
+        _, errors = player.communicate(timeout=PATIENCE)
+    assert player.returncode == 1
+    assert "nothing to play: no message of these topics after 5 s" in errors
+
+
 def test_qualities_of_service_survive_the_way_into_a_bag_and_back() -> None:
     for profile in (qos.NEWEST_READING, qos.STATE, qos.LATEST_OF_ONE_OBJECT, qos.EMBEDDINGS):
         back = bag_qos.from_bag(bag_qos.to_bag([profile]))

@@ -22,6 +22,14 @@ def positive_number(text: str) -> float:
     return number
 
 
+def non_negative_number(text: str) -> float:
+    """A number that is 0 or above."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is negative, or no number")
+    return number
+
+
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1.0, "min": 60.0}
 
 

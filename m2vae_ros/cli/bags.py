@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2vae_ros.cli.arguments import positive_number, split
+from m2vae_ros.cli.arguments import non_negative_number, positive_number, split
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "folder gets its name; until then it is FOLDER.recording.",
         epilog="Examples: m2vae record run_1; m2vae record run_1 --compression zstd --split 1GB; "
         "m2vae record --topics '/amiro1/*' /clock --duration 60. Afterwards: m2vae train amiro "
-        "--bags run_1; m2vae play run_1; ros2 bag info run_1.",
+        "--bags run_1 --out models/mine; m2vae play run_1; ros2 bag info run_1.",
     )
     record.add_argument(
         "folder",
@@ -120,14 +120,14 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     play.add_argument(
         "--start-offset",
-        type=positive_number,
+        type=non_negative_number,
         default=0.0,
         metavar="S",
         help="leave out so many seconds of the bag; default: %(default)s",
     )
     play.add_argument(
         "--delay",
-        type=positive_number,
+        type=non_negative_number,
         default=1.0,
         metavar="S",
         help="wait so long for readers to find the topics; default: %(default)s",
@@ -180,7 +180,7 @@ def _record(options: argparse.Namespace) -> int:
     if not summary.messages:
         console.print("nothing was published on these topics")
     console.print(
-        f"{options.folder or folder}: {sum(summary.messages.values())} messages, "
+        f"{folder}: {sum(summary.messages.values())} messages, "
         f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",
         soft_wrap=True,
     )

@@ -82,8 +82,8 @@ class Player:
                     self._offer(topic)
         self._files = [file for *_, file in sorted(starts)]
         if not self._files or not self._publishers:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
-            raise DataError(f"nothing to play: {reasons or 'no messages, or none of these topics'}")
+            reasons = self._reasons() or ["no messages, or none of these topics"]
+            raise DataError(f"nothing to play: {'; '.join(reasons)}")
         self._start = min(starts)[0]
 
     def run(self, told: threading.Event, note: Callable[[float], None] = lambda at: None) -> None:
@@ -92,16 +92,24 @@ class Player:
         Args:
             told: ends it before its end.
             note: is told the seconds of the bag that lie behind, now and then.
+
+        Raises:
+            DataError: there is no message of these topics after the offset.
         """
         since = self._start + self._offset
         begin = self._tick = time.monotonic()
+        found = False
         for message in self._messages(since):
+            found = True
             due = begin + (message.stamp - since) / messages.NANOSECONDS / self._rate
             if not self._wait(due, begin, since, told):
                 return
             self._publishers[message.topic].publish(message.data)
             self.played[message.topic.name] += 1
             note((message.stamp - self._start) / messages.NANOSECONDS)
+        if not found:
+            late = f"no message of these topics after {self._offset / messages.NANOSECONDS:g} s"
+            raise DataError(f"nothing to play: {'; '.join([late, *self._reasons()])}")
 
     def close(self) -> None:
         """Give reliable readers the time to get the last messages, and withdraw."""
@@ -111,6 +119,9 @@ class Player:
             if publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE:
                 publisher.wait_for_all_acked(Duration(seconds=left))
             self._node.destroy_publisher(publisher)
+
+    def _reasons(self) -> list[str]:
+        return [f"{name}: {reason}" for name, reason in self.refused.items()]
 
     def _offer(self, topic: BagTopic) -> None:
         if (
