@@ -16,10 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from m2vae_ros.bringup import TEAM, gazebo_bridge
+from m2vae_ros.data.bag_writer import RECORDING
+from m2vae_ros.data.errors import DataError
 from m2vae_ros.domains import own_domain
 from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
@@ -30,15 +33,18 @@ from m2vae_ros.sim.objects import WorldObject, objects_of
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
 from m2vae_ros.sim.world import read_world
 
+if TYPE_CHECKING:
+    from m2vae_ros.nodes.recorder import Recorder
+
 STAY = 0.2
 """Simulated seconds at each object: two periods of each sensor."""
 
 PATIENCE = 30.0
-"""Seconds until every sensor has to be heard."""
+"""Seconds until every sensor has to be heard, and for which a look may last."""
 
 
 class SurveyError(RuntimeError):
-    """A sensor was not heard; the message names its topic."""
+    """A sensor was not heard, or could not be recorded; the message names topic or bag."""
 
 
 def survey(
@@ -49,8 +55,12 @@ def survey(
     *,
     world: str | os.PathLike[str] = "",
     progress: Callable[[], object] = lambda: None,
+    warn: Callable[[str], object] = lambda text: None,
 ) -> None:
-    """Record one bag for each of `worlds` drawn worlds; those that are there already are kept.
+    """Record one bag for each of `worlds` drawn worlds.
+
+    Those that are there already are kept, whatever they were recorded with; of those that were not
+    finished, nothing is.
 
     Args:
         folder: of the bags, `world_000` and so on; made if need be.
@@ -60,12 +70,13 @@ def survey(
         world: the world file to draw from; "" is the package's own.
         progress: called at each stop, `views` times the number of objects for each world, and as
             often for a world that is there already.
+        warn: is told which messages of a bag were lost.
 
     Raises:
         WorldError: the world file cannot be read.
         GazeboError: Gazebo is not installed, or does not run.
         BringupError: the bridge does not run.
-        SurveyError: a sensor is not heard.
+        SurveyError: a sensor is not heard, or cannot be recorded.
     """
     source = Path(world or resource("worlds/amiro.world"))
     for number in range(worlds):
@@ -77,12 +88,18 @@ def survey(
                     progress()
                 continue
             stops = tour(objects, views, np.random.default_rng((seed, number, 1)))
+            unfinished = bag.with_name(bag.name + RECORDING)
+            shutil.rmtree(unfinished, ignore_errors=True)  # of a survey that was killed
             try:
-                _record(drawn, bag, stops, 1000 * seed + number, progress)
+                lost = _record(drawn, bag, stops, 1000 * seed + number, progress)
             except BaseException:
                 # what is there of it would be taken for the whole next time
-                shutil.rmtree(bag, ignore_errors=True)
+                for folder in (bag, unfinished):
+                    shutil.rmtree(folder, ignore_errors=True)
                 raise
+            if lost:
+                losses = ", ".join(f"{count} of {topic}" for topic, count in sorted(lost.items()))
+                warn(f"{bag}: messages were lost: {losses}")
 
 
 def tour(
@@ -119,7 +136,8 @@ def _record(
     stops: Iterator[Mapping[str, Pose]],
     seed: int,
     progress: Callable[[], object],
-) -> None:
+) -> Mapping[str, int]:
+    """Record one bag; returns topic -> messages that are not in it."""
     from m2vae_ros.nodes.messages import SENSORS
 
     heard = {f"/{robot}/{SENSORS[s].topic}" for robot, sensors in TEAM.items() for s in sensors}
@@ -128,30 +146,48 @@ def _record(
         bridge = gazebo_bridge(TEAM, server.master_uri, seed)
         with (
             Processes([bridge]) as processes,
-            _recording(bag, [*sorted(heard), "/clock"], world) as messages,
+            _recording(bag, [*sorted(heard), "/clock"], world) as recorder,
             GazeboWorld(server.master_uri) as robots,
         ):
+
+            def check() -> None:
+                processes.check()
+                server.check()
+                if recorder.error is not None:
+                    raise _unrecorded(bag, recorder.error)
+
             robots.wait()
             deadline = time.monotonic() + PATIENCE
-            while lacking := [topic for topic in sorted(heard) if not messages().get(topic)]:
-                processes.check()
+            while lacking := [topic for topic in sorted(heard) if not recorder.messages.get(topic)]:
+                check()
                 if time.monotonic() > deadline:
                     raise SurveyError(f"{', '.join(lacking)}: not heard in {PATIENCE:g} s")
                 time.sleep(0.02)
             for poses in stops:
                 arrived = robots.place_all(poses)
+                deadline = time.monotonic() + PATIENCE
                 while robots.time < arrived + STAY:
-                    processes.check()
-                    server.check()
+                    check()
+                    if time.monotonic() > deadline:
+                        raise SurveyError(
+                            f"{bag}: simulated time has not passed {STAY:g} s in {PATIENCE:g} s"
+                        )
                     time.sleep(0.005)
                 progress()
+    return recorder.lost
+
+
+def _unrecorded(bag: Path, error: BaseException) -> SurveyError:
+    return SurveyError(f"{bag}: could not be recorded: {error}")
 
 
 @contextmanager
-def _recording(
-    bag: Path, topics: Sequence[str], world: Path
-) -> Iterator[Callable[[], Mapping[str, int]]]:
-    """A recorder at work in a thread; gives a function that tells topic -> messages so far."""
+def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Recorder]:
+    """A recorder at work in a thread; the bag is whole afterwards.
+
+    Raises:
+        SurveyError: something could not be written.
+    """
     import rclpy
     from rclpy.context import Context
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -175,12 +211,16 @@ def _recording(
     thread = threading.Thread(target=spin, name="recorder")
     thread.start()
     try:
-        yield lambda: node.recorder.messages
+        yield node.recorder
     finally:
         executor.shutdown()
         thread.join()
-        node.destroy_node()
-        context.try_shutdown()
+        try:
+            node.destroy_node()
+        except DataError as error:
+            raise _unrecorded(bag, node.recorder.error or error) from error
+        finally:
+            context.try_shutdown()
 
 
 @contextmanager

@@ -18,11 +18,14 @@ from gazebo_master import needs_gazebo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m2vae_ros import survey as module
 from m2vae_ros.bringup import TEAM, world_objects
+from m2vae_ros.data import bag_writer
 from m2vae_ros.data.amiro import CLASSES
+from m2vae_ros.resources import resource
 from m2vae_ros.sensors.gaze import GAZES
 from m2vae_ros.sim.bags import read_bags
-from m2vae_ros.survey import survey, tour
+from m2vae_ros.survey import SurveyError, survey, tour
 
 OBJECTS = world_objects()
 ROBOT_WIDTH = 0.1
@@ -43,6 +46,45 @@ def test_no_two_robots_are_put_into_one_place(seed):
     for poses in tour(OBJECTS, 2, np.random.default_rng(seed)):
         for one, other in combinations(poses.values(), 2):
             assert math.dist(one[:2], other[:2]) > ROBOT_WIDTH
+
+
+def test_what_a_killed_survey_left_is_in_nobodys_way(tmp_path, monkeypatch):
+    unfinished = tmp_path / "world_000.recording"
+    unfinished.mkdir()
+    told = []
+
+    def record(world, bag, *_):
+        assert not unfinished.exists()
+        unfinished.mkdir()
+        if not told:
+            raise SurveyError("disk full")
+        unfinished.rename(bag)
+        return {"/amiro1/odom": 3}
+
+    monkeypatch.setattr(module, "_record", record)
+    with pytest.raises(SurveyError, match="disk full"):
+        survey(tmp_path, 1, 1, 3, warn=told.append)
+    assert list(tmp_path.iterdir()) == []
+    told.append("once more")
+    survey(tmp_path, 1, 1, 3, warn=told.append)
+    assert list(tmp_path.iterdir()) == [tmp_path / "world_000"]
+    assert told[1:] == [f"{tmp_path}/world_000: messages were lost: 3 of /amiro1/odom"]
+
+
+@pytest.mark.ros
+def test_a_full_disk_ends_a_survey_with_its_name(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def record():
+        world = resource("worlds/amiro.world")
+        with module._recording(tmp_path / "bag", ["/clock"], world) as recorder:
+            while recorder.error is None:
+                time.sleep(0.01)
+
+    monkeypatch.setattr(bag_writer.Writer, "open", full)
+    with pytest.raises(SurveyError, match=r"bag: could not be recorded: .*No space left"):
+        record()
 
 
 @pytest.mark.ros

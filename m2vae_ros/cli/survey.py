@@ -17,8 +17,11 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         description="Record bags for training in Gazebo: worlds with eight objects of drawn "
         "colours, widths, materials and places, in which three robots with one sensor each look "
         "at every object from drawn viewpoints. One bag for each world, with its world file. "
-        "Gazebo comes from `make gazebo`.",
-        epilog="Interrupted with Ctrl-C, the same command goes on with the world it was in. "
+        "Gazebo comes from `make gazebo`. The ROS domain is one that no other survey or demo uses, "
+        "or ROS_DOMAIN_ID if that is set.",
+        epilog="Interrupted with Ctrl-C or killed, the same command goes on with the world it was "
+        "in. Bags that are there already are kept, whatever --seed, --views and --world they were "
+        "recorded with: for others, take another folder. "
         "Example: m2vae survey bags/train --worlds 60; m2vae survey bags/test --worlds 20 --seed "
         "2; m2vae train amiro --bags bags/train --out models/mine; m2vae evaluate amiro --weights "
         "models/mine --bags bags/test.",
@@ -53,5 +56,6 @@ def _survey(options: argparse.Namespace) -> int:
             options.seed,
             world=options.world,
             progress=bar.update,
+            warn=bar.write,
         )
     return 0
