@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +26,9 @@ ASK_AGAIN = 1.0
 Pose = tuple[float, float, float]
 """x and y in metres, yaw in radians in [-pi, pi]."""
 
-ANSWERED_AFTER = 0.6
-"""Seconds in which Gazebo, which looks into its mail five times a second, has answered."""
+ANSWERED_WITHIN = 5.0
+"""Seconds after which no answer is to be expected any more. Gazebo looks into its mail five times a
+second, when the machine is not busy."""
 
 BACK = 1.0
 """Simulated seconds by which time goes back only if the world was reset."""
@@ -61,8 +63,10 @@ class GazeboWorld:
         self._models: dict[str, Any] = {}
         self._poses: dict[str, Pose] = {}
         self._newest: dict[str, Reading] = {}
-        self._numbers = itertools.count(1)
-        self._asked_at = self._requested_at = -math.inf
+        # Others get the answers to our questions, too, and we get those to theirs.
+        self._numbers = itertools.count(random.randrange(2**30))
+        self._unanswered: set[int] = set()
+        self._asked_at = -math.inf
         self._tell_poses = on_poses
         self._tell_lost = on_lost
         self.client = Client(master_uri, on_problem, self._on_lost)
@@ -87,9 +91,10 @@ class GazeboWorld:
         """Let go of Gazebo, which goes on."""
         # A publisher of Gazebo whose reader leaves while something is on its way publishes never
         # again, to nobody: answers are waited for.
-        pending = self._requested_at + ANSWERED_AFTER - time.monotonic()
-        if self.client.connected and pending > 0:
-            time.sleep(pending)
+        deadline = time.monotonic() + ANSWERED_WITHIN
+        with self._changed:
+            while self._unanswered and self.client.connected and time.monotonic() < deadline:
+                self._changed.wait(0.05)
         self.client.close()
 
     # --- what there is ------------------------------------------------------------------------
@@ -102,6 +107,13 @@ class GazeboWorld:
         if not self._models:
             self._ask()
         return bool(self._models)
+
+    def look_again(self) -> None:
+        """Ask what is in the world now: others may have put something in or taken it out.
+
+        The answer is soon found in `models`, `robots` and `poses`.
+        """
+        self._ask()
 
     def wait(self) -> None:
         """Until Gazebo is ready."""
@@ -123,8 +135,9 @@ class GazeboWorld:
         Raises:
             GazeboError: there is no such model.
         """
-        self._check(name)
-        return self._models[name]
+        with self._changed:  # Gazebo may be lost between the look and the grip
+            self._check(name)
+            return self._models[name]
 
     @property
     def robots(self) -> dict[str, dict[str, GazeboSensor]]:
@@ -183,8 +196,9 @@ class GazeboWorld:
         Raises:
             GazeboError: there is no such model.
         """
-        self._check(model)
-        return self._poses[model]
+        with self._changed:
+            self._check(model)
+            return self._poses[model]
 
     def place(self, model: str, x: float, y: float, yaw: float) -> float:
         """Put a model somewhere (metres, radians), as `place_all`."""
@@ -202,16 +216,17 @@ class GazeboWorld:
         Raises:
             GazeboError: there is no such model, or it does not get there.
         """
-        self._check(*poses)
+        models = {name: self.model(name) for name in poses}
         self._ready_for("~/model/modify")
         for name, (x, y, yaw) in poses.items():
-            pose = pose_message(x, y, yaw, self._models[name].pose.position.z)
+            pose = pose_message(x, y, yaw, models[name].pose.position.z)
             self.client.publish("~/model/modify", message("Model")(name=name, pose=pose))
 
         def there() -> bool:
-            if any(self._models[name].is_static for name in poses):
+            if any(model.is_static for model in models.values()):
                 self._asked_models()  # only then their poses are told
-            return all(_near(self._poses[name], pose) for name, pose in poses.items())
+            found = {name: self._poses.get(name) for name in poses}  # Gazebo may have gone
+            return all(found[name] and _near(found[name], pose) for name, pose in poses.items())
 
         self._until(there, f"not all get to where they were put: {', '.join(poses)}")
         told = self._time
@@ -247,8 +262,6 @@ class GazeboWorld:
                 lambda: self._asked_models().isdisjoint(models),
                 f"cannot be removed: {', '.join(models)}",
             )
-        for name in models:
-            self._poses.pop(name, None)
 
     # --- sensors ------------------------------------------------------------------------------
 
@@ -325,8 +338,9 @@ class GazeboWorld:
 
     def _request(self, what: str, data: str = "") -> None:
         self._ready_for("~/request")
-        self._requested_at = time.monotonic()
         content = message("Request")(id=next(self._numbers), request=what, data=data)
+        if what == "scene_info":  # the answers come in the order of the questions
+            self._unanswered.add(content.id)
         self.client.publish("~/request", content)
 
     def _asked_models(self) -> set[str]:
@@ -352,10 +366,15 @@ class GazeboWorld:
             scene = message("Scene").FromString(content.serialized_data)
             with self._changed:
                 self._asked_at = -math.inf
+                self._unanswered.discard(content.id)
                 self._models = {model.name: model for model in scene.model}
-                for model in scene.model:
-                    if model.is_static or model.name not in self._poses:
-                        self._poses[model.name] = flat(model.pose)
+                told = self._poses
+                self._poses = {
+                    model.name: flat(model.pose)
+                    if model.is_static or model.name not in told
+                    else told[model.name]
+                    for model in scene.model
+                }
                 self._changed.notify_all()
 
     def _on_statistics(self, content: Any) -> None:
@@ -379,6 +398,7 @@ class GazeboWorld:
     def _on_lost(self) -> None:
         with self._changed:
             self._statistics, self._time = None, 0.0
+            self._unanswered.clear()
             self._models, self._poses, self._newest = {}, {}, {}
             self._changed.notify_all()
         self._tell_lost()

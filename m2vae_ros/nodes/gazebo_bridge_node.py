@@ -52,6 +52,9 @@ USUAL_MASTER = "http://127.0.0.1:11345"
 LOOK_PERIOD = 0.2
 """Seconds from one look at who listens, and at what there is in Gazebo, to the next."""
 
+SURVEY_PERIOD = 3.0
+"""Seconds from one question to Gazebo which robots there are to the next."""
+
 REPORT_PERIOD = 1.0
 
 STOPPING = 0.5
@@ -146,6 +149,7 @@ class GazeboBridgeNode(Node):
         # Simulated time cannot drive itself.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(LOOK_PERIOD, self._look, clock=steady)
+        self.create_timer(SURVEY_PERIOD, self._gazebo.look_again, clock=steady)
         self.create_timer(REPORT_PERIOD, self._report, clock=steady)
 
     def destroy_node(self) -> None:
@@ -166,6 +170,9 @@ class GazeboBridgeNode(Node):
             if (pose := self._gazebo.poses.get(name)) is not None:
                 robot.drive.update(now, pose)
                 robot.told = (now, pose, robot.drive.twist)
+            elif robot.told is not None:  # it was removed
+                robot.drive.forget()
+                robot.told = None
         self._news.trigger()
 
     def _on_reading(self, key: tuple[str, str], reading: Reading) -> None:
