@@ -6,6 +6,7 @@ Only when asked for, because it needs bags that were recorded in Gazebo (`m2vae 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +17,14 @@ from m2vae_ros.data.errors import DataError
 from m2vae_ros.experiments.amiro import evaluate
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Section, Table
+from m2vae_ros.files import replacing
 from m2vae_ros.resources import resource
 from m2vae_ros.sim.bags import read_bags
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, train
 from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
 from m2vae_ros.training.time_limit import limited
+from m2vae_ros.vae.weights import load
 
 NAME = "transfer"
 WORLDS = {"mujoco": "MuJoCo", "gazebo": "Gazebo"}
@@ -46,7 +49,8 @@ def run(lab: Lab) -> None:
     """Train in each world, and on in the other; evaluate all in both; publish transfer.json.
 
     Raises:
-        DataError: there are no bags from Gazebo, or too few.
+        DataError: there are no bags from Gazebo, or too few; or samples or weights that are there
+            were made of others.
     """
     begin = time.monotonic()
     drawn = {"train": 300, "test": 200} if lab.quick else {"train": 8000, "test": 4000}
@@ -97,17 +101,36 @@ def _simulated(lab: Lab, count: int, seed: int) -> AmiroSamples:
 
 
 def _recorded(lab: Lab, part: str) -> AmiroSamples:
-    """The samples of the bags in a folder, which is read once."""
+    """The samples of the bags in a folder, which is read once; beside them lies what it held.
+
+    Raises:
+        DataError: there are no bags, or too few, or the samples were made of others.
+    """
     path = lab.runs / NAME / f"gazebo-{part}.npz"
+    key, folder = path.with_suffix(".key"), lab.bags / part
+    state = _state(folder) if folder.is_dir() else None
     if not path.exists():
-        folder = lab.bags / part
-        if not folder.is_dir():
+        if state is None:
             raise DataError(
                 f"{folder}: no such folder; `m2vae survey {folder}` records bags in Gazebo, "
                 "--bags says where they are"
             )
+        key.unlink(missing_ok=True)
         read_bags([folder], seed=_SEEDS[part])[0].save(path)
+    if state is not None:
+        if not key.exists():
+            with replacing(key) as temporary:
+                temporary.write_text(state)
+        if key.read_text() != state:
+            raise DataError(f"{path}: was made of other bags than those in {folder}; remove it")
     return AmiroSamples.load(path)
+
+
+def _state(folder: Path) -> str:
+    """Digits that name the files of a folder, as they are now."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    state = [(str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return hashlib.sha256(repr(state).encode()).hexdigest()
 
 
 def _train(
@@ -118,8 +141,19 @@ def _train(
     start: Path | None = None,
     minutes: float | None = None,
 ) -> None:
-    """Train weights that are not there yet, from `start` or from nothing."""
+    """Train weights that are not there yet, from `start` or from nothing.
+
+    Raises:
+        DataError: those that are there were trained on other samples, or from another start.
+    """
     if folder.with_name(folder.name + WITHOUT_REENCODING).exists():
+        facts = load(folder).facts
+        origin = load(start).fingerprint if start else None
+        if facts["data"]["sha256"] != samples.digest() or facts["training"].get("from") != origin:
+            raise DataError(
+                f"{folder}: was trained on other samples or from other weights; remove it and "
+                f"{folder.name}{WITHOUT_REENCODING}"
+            )
         return
     recipe, pretrained = AmiroRecipe(), None
     if start is not None:
