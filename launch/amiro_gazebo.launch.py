@@ -12,7 +12,7 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import gazebo_team, team_of
+from m2vae_ros.bringup import bridges, gazebo_team, team_of
 from m2vae_ros.launching import (
     RESPAWN,
     ROBOTS,
@@ -64,19 +64,15 @@ def generate_launch_description() -> LaunchDescription:
 def _gazebo_and_team(context):
     given = Given(context.launch_configurations)
     world, gui, master = given.path("world"), given.flag("gui"), given.text("master")
-    bridge = bool(master) or not has_gazebo_ros()
-    if given.text("bridge") != "auto":
-        bridge = given.flag("bridge")
+    bridge = bridges(given.text("bridge"), master, has_gazebo_ros())
     if master:
         gazebo = []
     elif bridge:
         port = free_port()
         master = f"http://127.0.0.1:{port}"
         gazebo = gazebo_alone(world, gui, port)
-    elif has_gazebo_ros():
-        gazebo = gazebo_with_ros(world, gui, given.whole("seed"))
     else:
-        raise ValueError("bridge: cannot be false, for gazebo_ros is not installed")
+        gazebo = gazebo_with_ros(world, gui, given.whole("seed"))
     nodes = gazebo_team(
         team_of(given.words("robots")),
         world=world,

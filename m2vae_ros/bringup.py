@@ -208,6 +208,34 @@ def gazebo_team(
     return (*bridges, *_patrolling(robots, world, weights))
 
 
+def bridges(wanted: str, master: str, has_gazebo_ros: bool) -> bool:
+    """Whether a team in Gazebo needs the bridge.
+
+    Args:
+        wanted: the argument `bridge` of a launch file: auto, true or false.
+        master: its argument `master`: of a Gazebo that runs already, for the bridge; "" is none.
+        has_gazebo_ros: whether Gazebo can speak ROS itself.
+
+    Raises:
+        ValueError: that cannot be; names the argument.
+    """
+    if master:
+        from m2vae_ros.gazebo.errors import GazeboError
+        from m2vae_ros.gazebo.transport import address_of
+
+        try:
+            address_of(master)
+        except GazeboError as error:
+            raise ValueError(f"master: {error}") from None
+    if wanted == "auto":
+        return bool(master) or not has_gazebo_ros
+    if wanted == "false" and master:
+        raise ValueError("bridge: cannot be false with a master, which is for the bridge alone")
+    if wanted == "false" and not has_gazebo_ros:
+        raise ValueError("bridge: cannot be false, for gazebo_ros is not installed")
+    return wanted == "true"
+
+
 def _patrolling(robots: Robots, world: str, weights: str) -> Iterator[NodeSpec]:
     """For each robot a fusion node and a patrol."""
     objects = world_objects(world)

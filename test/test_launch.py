@@ -24,6 +24,7 @@ from untrained import untrained_weights
 
 from m2vae_ros.arguments import Given
 from m2vae_ros.bringup import (
+    bridges,
     check_robot,
     fusion,
     gazebo_team,
@@ -168,6 +169,40 @@ def test_a_team_in_gazebo_differs_from_a_simulated_one_by_its_world_alone() -> N
     assert bridge.full_name == "/gazebo_bridge"
     assert bridge.parameters["robots"] == ["amiro1/camera", "amiro2/lidar"]
     assert bridge.parameters["master"] == "http://127.0.0.1:1234"
+
+
+MASTER = "http://127.0.0.1:11345"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "master", "has_gazebo_ros", "bridged"),
+    [
+        ("auto", "", True, False),
+        ("auto", "", False, True),
+        ("auto", MASTER, True, True),
+        ("true", "", True, True),
+        ("true", MASTER, True, True),
+        ("false", "", True, False),
+        ("auto", "localhost:11345", True, "master: 'localhost:11345' is not of the form http://"),
+        ("true", "http://localhost", True, "master: 'http://localhost' is not of the form http://"),
+        ("false", MASTER, True, "bridge: cannot be false with a master"),
+        ("false", "", False, "bridge: cannot be false, for gazebo_ros is not installed"),
+    ],
+)
+def test_a_bridge_is_where_gazebo_needs_one(wanted, master, has_gazebo_ros, bridged) -> None:
+    if isinstance(bridged, bool):
+        assert bridges(wanted, master, has_gazebo_ros) is bridged
+    else:
+        with pytest.raises(ValueError, match=f"^{re.escape(bridged)}"):
+            bridges(wanted, master, has_gazebo_ros)
+
+
+@needs_launch
+def test_a_master_that_is_none_ends_the_launch_before_a_node_starts(tmp_path) -> None:
+    with launched(tmp_path, "amiro_gazebo.launch.py", master="localhost:11345") as running:
+        assert running.process.wait(60) == 1
+        assert "master: 'localhost:11345' is not of the form http://HOST:PORT" in running.said
+        assert "process started" not in running.said
 
 
 @pytest.mark.ros
