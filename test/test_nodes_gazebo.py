@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import time
+import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from m2vae_ros.nodes import messages, qos
 from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
 from m2vae_ros.nodes.images import rgb
 from m2vae_ros.nodes.parameters import ParameterError
+from m2vae_ros.resources import resource
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.sim.commands import MAX_LINEAR
 
@@ -88,6 +90,9 @@ class Stage:
             return condition()
 
         self.until(step)
+
+    def motions(self, robot: str) -> list:
+        return list(map(messages.motion, self.heard[f"/{robot}/odom"]))
 
     def motion(self, robot: str):
         return messages.motion(self.heard[f"/{robot}/odom"][-1])
@@ -176,11 +181,13 @@ def test_a_robot_drives_as_commanded_and_stops_without_a_command(server) -> None
         s.listen("/amiro1/odom")
         s.until(lambda: s.heard["/amiro1/odom"])
         s.drive("amiro1", 0.3, 0.0, lambda: s.motion("amiro1").x > -0.3)
-        assert s.motion("amiro1").speed == pytest.approx(0.3, abs=0.02)
+        speeds = [m.speed for m in s.motions("amiro1") if m.x > -0.5]
+        assert np.median(speeds) == pytest.approx(0.3, abs=0.02)
         assert abs(s.motion("amiro1").y) < 0.01
         s.until(lambda: s.motion("amiro1").speed < 0.005)
         s.drive("amiro1", 0.0, 1.0, lambda: s.motion("amiro1").yaw > 1.0)
-        assert s.motion("amiro1").turn == pytest.approx(1.0, abs=0.05)
+        turns = [m.turn for m in s.motions("amiro1") if m.yaw > 0.3]
+        assert np.median(turns) == pytest.approx(1.0, abs=0.05)
         s.until(lambda: s.motion("amiro1").turn < 0.01)
         s.drive("amiro1", 9.0, 0.0, lambda: s.motion("amiro1").speed > 0.45)
         assert s.motion("amiro1").speed < MAX_LINEAR + 0.02
@@ -194,12 +201,34 @@ def test_a_pillar_stops_a_robot_and_lets_it_go(server) -> None:
         begin = world.time
         s.until(lambda: s.heard["/amiro1/odom"])
         s.drive("amiro1", 0.5, 0.0, lambda: world.time > begin + 3.0)
-        motions = list(map(messages.motion, s.heard["/amiro1/odom"]))
+        motions = s.motions("amiro1")
         # Whole, upright and outside: the pillar's half edge and the robot's radius are 0.14 m.
         assert all(math.dist((m.x, m.y), (0.0, -1.5)) > 0.13 for m in motions)
         assert all(m.speed < MAX_LINEAR + 0.1 for m in motions)
         here = s.motion("amiro1")
         s.drive("amiro1", -0.3, 0.0, lambda: math.dist(s.motion("amiro1").pose, here.pose) > 0.2)
+
+
+def test_robots_that_come_and_go_are_noticed(server) -> None:
+    world_file = ElementTree.parse(resource("worlds/amiro.world"))
+    robot = world_file.find(".//model[@name='amiro1']")
+    robot.set("name", "amiro4")
+    robot.find("pose").text = "0.0 1.0 0.0 0 0 0"
+    sdf = f"<sdf version='1.6'>{ElementTree.tostring(robot, encoding='unicode')}</sdf>"
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        s.listen("/diagnostics", DiagnosticArray)
+        s.until(lambda: "bridges world amiro: amiro1, amiro2, amiro3" in s.report)
+        world.wait()
+        world.spawn(sdf)
+        s.listen("/amiro4/odom", Odometry)
+        s.listen("/amiro4/laser_scan", LaserScan)
+        s.until(lambda: s.heard["/amiro4/odom"] and s.heard["/amiro4/laser_scan"])
+        world.remove("amiro4")
+        s.until(lambda: "lacks amiro4" in s.report)
+        s.heard["/amiro4/odom"].clear()
+        s.listen("/amiro1/odom")
+        s.until(lambda: len(s.heard["/amiro1/odom"]) > 10)
+        assert s.heard["/amiro4/odom"] == []
 
 
 def test_what_gazebo_lacks_is_said(server) -> None:

@@ -11,6 +11,7 @@ holds it otherwise, for robots stand without friction; and what it bumps into st
 from __future__ import annotations
 
 import math
+from time import monotonic
 from typing import Any
 
 from m2vae_ros.gazebo.errors import GazeboError
@@ -24,6 +25,10 @@ pushes would build up."""
 
 MAX_FORCE, MAX_TORQUE = 3.0, 0.05
 """N and N·m, averaged over the time from pose to pose: wheels under 0.6 kg slip beyond that."""
+
+MAX_RATE = 60.0
+"""Poses in each second of a clock on the wall that Gazebo tells at most. Those that come faster
+have waited somewhere together: none of them can show what was pushed at the first."""
 
 AT_REST = 1e-4
 """m/s and rad/s that are not worth a push."""
@@ -51,6 +56,7 @@ class Drive:
         self._command = Command(robot)
         self._before: tuple[float, Pose] | None = None
         self._twist = (0.0, 0.0, 0.0)
+        self._pushed_at = -math.inf
 
     @property
     def twist(self) -> tuple[float, float, float]:
@@ -96,7 +102,9 @@ class Drive:
             return
         linear, angular = self._command.at(time)
         lacking = (linear - forwards, -leftwards, angular - turn)
-        if max(map(abs, lacking)) > AT_REST:
+        now = monotonic()
+        if max(map(abs, lacking)) > AT_REST and now - self._pushed_at > 0.5 / MAX_RATE:
+            self._pushed_at = now
             self._push(lacking, elapsed)
 
     def _push(self, lacking: tuple[float, float, float], elapsed: float) -> None:
