@@ -75,7 +75,7 @@ fi
 
 # --- building -------------------------------------------------------------------------------------
 
-# In a mount namespace of its own: what is mounted into the folder is gone with this script.
+# In namespaces of its own: whatever runs there and is mounted into the folder ends with this script.
 build() {
     debootstrap --variant=minbase --keyring=$keyring $suite "$unfinished" "$mirror"
     # Nobody reads manuals there, and what an interruption leaves is thrown away.
@@ -104,7 +104,19 @@ build() {
     umount "$unfinished/proc"
 }
 
-discard() { rm -rf --one-file-system "$unfinished"; }
+building=
+discard() {
+    if [ -n "$building" ]; then
+        kill -KILL "$building" 2>/dev/null || true
+        wait "$building" 2>/dev/null || true
+    fi
+    # Who was killed may still be writing for a moment.
+    for _ in 1 2 3 4 5; do
+        rm -rf --one-file-system "$unfinished" 2>/dev/null && return
+        sleep 1
+    done
+    say "gazebo: could not remove $unfinished"
+}
 
 discard
 trap discard EXIT
@@ -112,9 +124,14 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 say "gazebo: putting Debian $suite with Gazebo 11 into $root (240 MB to fetch, 900 MB on disk," \
     "a few minutes)"
-unshare --mount bash -c "set -euo pipefail; $(declare -p suite packages protos unfinished keyring mirror)
-    $(declare -f build); build" >"$log" 2>&1 ||
+# In the background, for a signal is heeded while waiting only.
+unshare --mount --pid --fork --kill-child --mount-proc bash -c "set -euo pipefail
+    $(declare -p suite packages protos unfinished keyring mirror)
+    $(declare -f build); build" >"$log" 2>&1 &
+building=$!
+wait "$building" ||
     fail "could not make it: $(grep -m1 '^E:' "$log" || tail -n1 "$log") (log: $log)"
+building=
 is_complete "$unfinished" || fail "could not make it: gzserver or its messages are missing (log: $log)"
 rm -rf --one-file-system "$root"
 mv "$unfinished" "$root"
