@@ -120,7 +120,8 @@ class Processes:
         return f"{node.full_name} ended with {_told(process.returncode)}{self.last_words(node)}"
 
     def _start(self, node: NodeSpec) -> None:
-        with self._log(node).open("wb") as log:
+        # Whatever has been started is known, and will be stopped.
+        with self._log(node).open("wb") as log, postponed():
             process = subprocess.Popen(
                 [executable(node), *self._ros_arguments(node)],
                 stdin=subprocess.DEVNULL,
@@ -131,7 +132,7 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._running.append((node, process))
+            self._running.append((node, process))
 
     def _ros_arguments(self, node: NodeSpec) -> list[str]:
         parameters = self._folder / f"{_file_name(node)}.yaml"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGINT and SIGTERM, which must not interrupt what cleans up."""
+"""SIGINT and SIGTERM, which must not interrupt what starts processes or cleans up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def postponed() -> Iterator[None]:
 
     Blocking them would not do: the kernel hands them to another thread, and Python interrupts the
     main one all the same. Only the main thread can postpone them; in others nothing happens, and
-    nothing interrupts those. Handlers that are not Python's are left alone.
+    nothing interrupts those. Handlers that are not Python's are left alone. Programs that are
+    started meanwhile know nothing of it.
     """
     noted: set[int] = set()
     before = {}

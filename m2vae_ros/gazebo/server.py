@@ -190,27 +190,28 @@ class GazeboServer:
         environment: Mapping[str, str] | None = None,
         pass_fds: tuple[int, ...] = (),
     ) -> None:
-        self._processes.append(
-            subprocess.Popen(
-                self._installation.command(*command),
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-                # Not the user's: whatever a shell has sourced, it is the same Gazebo.
-                env={
-                    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                    "LC_ALL": "C",
-                    "HOME": self._inside,
-                    "TMPDIR": self._inside,
-                    **(environment or {}),
-                },
-                cwd="/",
-                pass_fds=pass_fds,
-                # Ctrl-C in the terminal reaches only this process, which then stops Gazebo.
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
+        with postponed():  # what has been started is known, and will be stopped
+            self._processes.append(
+                subprocess.Popen(
+                    self._installation.command(*command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=subprocess.STDOUT,
+                    # Not the user's: whatever a shell has sourced, it is the same Gazebo.
+                    env={
+                        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                        "LC_ALL": "C",
+                        "HOME": self._inside,
+                        "TMPDIR": self._inside,
+                        **(environment or {}),
+                    },
+                    cwd="/",
+                    pass_fds=pass_fds,
+                    # Ctrl-C in the terminal reaches only this process, which then stops Gazebo.
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                )
             )
-        )
 
     def _wait(self) -> None:
         """Until the world runs with all its models."""
