@@ -196,6 +196,23 @@ def test_the_command_ends_clean(end: signal.Signals) -> None:
     finally:
         process.kill()
         process.communicate()
-    assert process.returncode == (130 if end == signal.SIGINT else 0), said
+    assert process.returncode == 0, said
     assert not left(pids)
     assert not list(installation().temporary.glob(f"m2vae-gazebo-{process.pid}-*"))
+
+
+def test_the_command_can_be_ended_while_it_starts() -> None:
+    command = [sys.executable, "-m", "m2vae_ros.cli", "gazebo", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until(lambda: len(children.read_text().split()) == 2)
+        pids = list(map(int, children.read_text().split()))
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not left(pids)

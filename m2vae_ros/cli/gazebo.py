@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import time
 
 
@@ -22,7 +21,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "world", nargs="?", default="", help="world file (SDF); default: worlds/amiro.world"
     )
     parser.add_argument(
-        "--port", type=int, default=11345, help="of Gazebo's master (default: %(default)s)"
+        "--port",
+        type=port,
+        default=11345,
+        help="of Gazebo's master; 0 takes a free one (default: %(default)s)",
     )
     parser.add_argument(
         "--lockstep",
@@ -32,24 +34,38 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
+def port(text: str) -> int:
+    """A TCP port, or 0."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
+    return number
+
+
 def run(options: argparse.Namespace) -> int:
     """Run it.
 
     Returns:
-        The exit status, 0 after SIGTERM; Ctrl-C is a KeyboardInterrupt.
+        The exit status, 0 if it ran and was told to end by a KeyboardInterrupt. One that comes
+        while it starts is passed on.
     """
     from m2vae_ros.gazebo.server import GazeboServer
 
-    ended: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
-    with GazeboServer(options.world, lockstep=options.lockstep, port=options.port) as server:
-        print(
-            f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}; Ctrl-C ends it.\n"
-            "In another terminal: ros2 run m2vae_ros gazebo_bridge, or without ROS 2 installed\n"
-            "  ./run python -m m2vae_ros.nodes.gazebo_bridge_node",
-            flush=True,
-        )
-        while not ended:
-            server.check()
-            time.sleep(0.2)
-    return 0
+    runs = False
+    try:
+        with GazeboServer(options.world, lockstep=options.lockstep, port=options.port) as server:
+            runs = True
+            print(
+                f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}; Ctrl-C ends it.\n"
+                "In another terminal: ros2 run m2vae_ros gazebo_bridge, or without ROS 2 "
+                "installed\n"
+                "  ./run python -m m2vae_ros.nodes.gazebo_bridge_node",
+                flush=True,
+            )
+            while True:
+                server.check()
+                time.sleep(0.2)
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        return 0
