@@ -44,16 +44,20 @@ def main() -> int:
         world = Path(folder, "amiro.world")
         tree.write(world)
         heard = listen(world, options.robots, options.seconds)
-    clock = heard["/clock"]
-    factor = (clock[-1][1] - clock[0][1]) / (clock[-1][0] - clock[0][0])
     print(f"{'topic':34}{'Hz, wall':>10}{'Hz, simulated':>15}{'longest gap, s':>16}")
     for topic, messages in heard.items():
         if topic == "/clock":
             continue
+        if len(messages) < 2:
+            print(f"{topic:34}{'silent':>10}")
+            continue
         rates = [(len(messages) - 1) / (messages[-1][i] - messages[0][i]) for i in (0, 1)]
         gap = max(b[1] - a[1] for a, b in zip(messages, messages[1:], strict=False))
         print(f"{topic:34}{rates[0]:>10.2f}{rates[1]:>15.2f}{gap:>16.3f}")
-    print(f"real-time factor {factor:.3f}, load average {os.getloadavg()[0]:.1f}")
+    clock, factor = heard["/clock"], "unknown"
+    if len(clock) > 1:
+        factor = f"{(clock[-1][1] - clock[0][1]) / (clock[-1][0] - clock[0][0]):.3f}"
+    print(f"real-time factor {factor}, load average {os.getloadavg()[0]:.1f}")
     return 0
 
 
