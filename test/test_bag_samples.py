@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -102,13 +103,18 @@ def test_a_bag_by_another_writer_reads_the_same(bag: Path, tmp_path: Path) -> No
     assert read_bags([path.parent])[0].digest() == ours.digest()
 
 
-@pytest.mark.parametrize("storage", StoragePlugin)
-@pytest.mark.parametrize("mode", CompressionMode)
+@pytest.mark.parametrize(
+    ("mode", "storage"),
+    [
+        (mode, storage)
+        for mode, storage in product(CompressionMode, StoragePlugin)
+        # SQLite does not compress
+        if (mode, storage) != (CompressionMode.STORAGE, StoragePlugin.SQLITE3)
+    ],
+)
 def test_every_mode_of_compression_that_rosbags_writes_is_read(
     mode: CompressionMode, storage: StoragePlugin, bag: Path, tmp_path: Path
 ) -> None:
-    if (mode, storage) == (CompressionMode.STORAGE, StoragePlugin.SQLITE3):
-        pytest.skip("SQLite does not compress")
     writer = Writer(tmp_path / "theirs", version=9, storage_plugin=storage)
     writer.set_compression(mode, CompressionFormat.ZSTD)
     with writer:
