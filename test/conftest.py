@@ -27,6 +27,10 @@ WATCH_PERIOD_S = 0.3
 # of 30.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell starts what runs in the background with SIGINT ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The fast tests first, so that most mistakes show early."""
