@@ -81,6 +81,28 @@ def test_nonsense_from_the_master_is_named_and_survived() -> None:
         assert all("cannot be read" in problem for problem in problems)
 
 
+def test_who_was_kept_from_listening_is_told_when_it_has_caught_up() -> None:
+    heard: list[str] = []
+    counts: list[int] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def hear(m) -> None:
+        heard.append(m.data)
+        begun.set()
+        assert goes_on.wait(5.0)
+
+    with master() as m, Client(m.uri) as c:
+        c.subscribe("~/words", "GzString", hear, lambda: counts.append(len(heard)))
+        m.offer(TOPIC, "GzString")
+        m.send(TOPIC, word("first"))
+        assert begun.wait(5.0)
+        for number in range(10):
+            m.send(TOPIC, word(str(number)))
+        goes_on.set()
+        until(lambda: len(counts) == 2)
+        assert counts == [1, 11]
+
+
 def test_a_callback_that_fails_is_named_and_others_go_on() -> None:
     with master() as m, client(m.uri) as (c, heard, problems):
         c.subscribe("~/numbers", "GzString", lambda m: 1 / 0)

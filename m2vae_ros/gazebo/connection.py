@@ -20,6 +20,7 @@ class Connection:
         name: what is said of it when it breaks.
         received: is called with every payload.
         closed: is called with the reason when it breaks, once; not after `close`.
+        caught_up: is called after payloads when no more of them wait.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Connection:
         self.name = name
         self.received = received
         self.closed = closed
+        self.caught_up: Callable[[], None] = lambda: None
         self._reader = frames.Reader()
         self._waiting = bytearray()
 
@@ -49,8 +51,11 @@ class Connection:
         Raises:
             OSError, FrameError: it is broken.
         """
-        for payload in self._reader.receive(self.socket):
+        payloads = self._reader.receive(self.socket)
+        for payload in payloads:
             self.received(self, payload)
+        if payloads:
+            self.caught_up()
 
     def write(self, payload: bytes) -> None:
         """Send a payload, now or as soon as the peer takes it.

@@ -117,18 +117,26 @@ class Client:
             if publishers
         }
 
-    def subscribe(self, topic: str, kind: str, callback: Callable[[Any], None]) -> None:
+    def subscribe(
+        self,
+        topic: str,
+        kind: str,
+        callback: Callable[[Any], None],
+        caught_up: Callable[[], None] = lambda: None,
+    ) -> None:
         """Have `callback` called, in the client's thread, with each message of a topic.
 
         Args:
             topic: one that is not subscribed yet.
             kind: the name of the message, e.g. "ImageStamped".
             callback: gets the message.
+            caught_up: is called, in the client's thread, after those messages that had come by
+                then: more than one if this program had to wait for a processor.
 
         Raises:
             GazeboError: Gazebo has no such message.
         """
-        subscription = _Subscription(topic, kind, message(kind), callback)
+        subscription = _Subscription(topic, kind, message(kind), callback, caught_up)
 
         def begin() -> None:
             self._subscriptions[topic] = subscription
@@ -400,7 +408,7 @@ class Client:
             self._tell_master("unsubscribe", self._as_subscriber(subscription))
         # A copy: if the master is lost while it is told, there are no connections any more.
         for connection in list(subscription.connections.values()):
-            connection.received = lambda _, payload: None
+            connection.received, connection.caught_up = lambda _, payload: None, lambda: None
             connection.closed = lambda gone, _: self._leaving.discard(gone)
             self._leaving.add(connection)
             if self._master is not None:
@@ -447,6 +455,7 @@ class Client:
         except OSError as error:
             again(str(error))
             return
+        connection.caught_up = lambda: self._call(subscription, subscription.caught_up)
         subscription.connections[address] = connection
         self._write(connection, _packet("sub", self._as_subscriber(subscription, connection)))
 
@@ -456,8 +465,13 @@ class Client:
         except DecodeError:
             self._on_problem(f"{subscription.topic}: a message is no {subscription.kind}")
             return
+        self._call(subscription, subscription.callback, content)
+
+    def _call(
+        self, subscription: _Subscription, callback: Callable[..., None], *arguments: Any
+    ) -> None:
         try:
-            subscription.callback(content)
+            callback(*arguments)
         except GazeboError as error:
             self._on_problem(f"{subscription.topic}: {error}")
         except Exception as error:  # all other topics go on
@@ -508,6 +522,7 @@ class _Subscription:
     kind: str
     parse: type[Message]
     callback: Callable[[Any], None]
+    caught_up: Callable[[], None]
     connections: dict[tuple[str, int], Connection] = field(default_factory=dict)
 
 

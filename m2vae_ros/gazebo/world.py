@@ -46,7 +46,8 @@ class GazeboWorld:
     Args:
         master_uri: e.g. `http://127.0.0.1:11345`, Gazebo's usual one.
         on_problem: see `Client`.
-        on_poses: is called, in the client's thread, when Gazebo has told new poses.
+        on_poses: is called, in the client's thread, when Gazebo has told new poses; once if several
+            have waited.
         on_lost: is called, in the client's thread, when Gazebo has gone.
     """
 
@@ -67,7 +68,6 @@ class GazeboWorld:
         self._numbers = itertools.count(random.randrange(2**30))
         self._unanswered: set[int] = set()
         self._asked_at = -math.inf
-        self._tell_poses = on_poses
         self._tell_lost = on_lost
         self.client = Client(master_uri, on_problem, self._on_lost)
         for topic, kind in (
@@ -79,7 +79,7 @@ class GazeboWorld:
             self.client.advertise(topic, kind)
         self.client.subscribe("~/response", "Response", self._on_response)
         self.client.subscribe("~/world_stats", "WorldStatistics", self._on_statistics)
-        self.client.subscribe("~/pose/info", "PosesStamped", self._on_poses)
+        self.client.subscribe("~/pose/info", "PosesStamped", self._on_poses, on_poses)
 
     def __enter__(self) -> GazeboWorld:
         return self
@@ -393,7 +393,6 @@ class GazeboWorld:
                 if "::" not in pose.name:  # a model, not one of its links
                     self._poses[pose.name] = flat(pose)
             self._changed.notify_all()
-        self._tell_poses()
 
     def _on_lost(self) -> None:
         with self._changed:
