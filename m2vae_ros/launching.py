@@ -142,7 +142,7 @@ def gazebo_alone(world: str, gui: bool, port: int) -> list[Action]:
     It draws on a screen of its own. A window is opened where there is somebody to see it.
     """
     server = ExecuteProcess(
-        cmd=[sys.executable, "-m", "m2vae_ros.gazebo", *([world] if world else [])]
+        cmd=[sys.executable, "-m", "m2vae_ros.cli", "gazebo", *([world] if world else [])]
         + ["--port", str(port)],
         name="gazebo",
         output="screen",

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+
+HINT = """Ctrl-C ends it. In another terminal: ros2 run m2vae_ros gazebo_bridge, or without ROS 2
+installed: ./run python -m m2vae_ros.nodes.gazebo_bridge_node"""
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -55,13 +59,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         with GazeboServer(options.world, lockstep=options.lockstep, port=options.port) as server:
             runs = True
-            print(
-                f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}; Ctrl-C ends it.\n"
-                "In another terminal: ros2 run m2vae_ros gazebo_bridge, or without ROS 2 "
-                "installed\n"
-                "  ./run python -m m2vae_ros.nodes.gazebo_bridge_node",
-                flush=True,
-            )
+            print(f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}", flush=True)
+            if sys.stdout.isatty():  # a launch file starts the bridge itself
+                print(HINT)
             while True:
                 server.check()
                 time.sleep(0.2)
