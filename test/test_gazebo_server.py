@@ -78,10 +78,10 @@ def test_in_lockstep_each_step_of_a_camera_is_exact(world: GazeboWorld) -> None:
     before = world.read("amiro1", "camera").time
     times = []
     for _ in range(5):
-        world.step(20)
+        world.step(16)
         before = world.read("amiro1", "camera", before).time
         times.append(before)
-    assert np.diff(times) == pytest.approx(np.full(4, 0.1), abs=1e-6)
+    assert np.diff(times) == pytest.approx(np.full(4, 0.08), abs=1e-6)
 
 
 def test_many_are_placed_at_once_also_static_ones(world: GazeboWorld) -> None:
