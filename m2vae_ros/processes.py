@@ -7,10 +7,8 @@ import ctypes
 import fcntl
 import os
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +20,7 @@ import yaml
 
 from m2vae_ros.bringup import PACKAGE, NodeSpec
 from m2vae_ros.resources import resource
+from m2vae_ros.scratch import Scratch
 from m2vae_ros.signals import postponed
 
 if TYPE_CHECKING:  # this module is read without ROS, too
@@ -55,11 +54,12 @@ class Processes:
     def __init__(self, nodes: Iterable[NodeSpec]) -> None:
         self.nodes = tuple(nodes)
         self.unclean: list[str] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="m2vae-ros-"))
+        self._scratch: Scratch | None = None
         self._running: list[tuple[NodeSpec, subprocess.Popen]] = []
 
     def __enter__(self) -> Processes:
         try:
+            self._scratch = Scratch("m2vae-ros-")
             for node in self.nodes:
                 self._start(node)
         except BaseException:
@@ -87,7 +87,9 @@ class Processes:
 
     def last_words(self, node: NodeSpec, lines: int = 12) -> str:
         """The end of a node's log, indented, on lines of its own; empty if it logged nothing."""
-        log = self._log(node)
+        if self._scratch is None:  # the logs go with the nodes
+            return ""
+        log = self._file(node, "log")
         text = log.read_text(errors="replace") if log.exists() else ""
         return "".join(f"\n    {line}" for line in text.splitlines()[-lines:])
 
@@ -114,14 +116,16 @@ class Processes:
             remove_abandoned_memory()
         self.unclean = [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
         self._running.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
 
     def _end_of(self, node: NodeSpec, process: subprocess.Popen) -> str:
         return f"{node.full_name} ended with {_told(process.returncode)}{self.last_words(node)}"
 
     def _start(self, node: NodeSpec) -> None:
         # Whatever has been started is known, and will be stopped.
-        with self._log(node).open("wb") as log, postponed():
+        with self._file(node, "log").open("wb") as log, postponed():
             process = subprocess.Popen(
                 [executable(node), *self._ros_arguments(node)],
                 stdin=subprocess.DEVNULL,
@@ -135,7 +139,7 @@ class Processes:
             self._running.append((node, process))
 
     def _ros_arguments(self, node: NodeSpec) -> list[str]:
-        parameters = self._folder / f"{_file_name(node)}.yaml"
+        parameters = self._file(node, "yaml")
         document = {node.full_name: {"ros__parameters": dict(node.parameters)}}
         parameters.write_text(yaml.safe_dump(document))
         arguments = ["--ros-args", "-r", f"__ns:={node.namespace}", "-r", f"__node:={node.name}"]
@@ -145,8 +149,9 @@ class Processes:
             arguments += ["--params-file", str(file)]
         return arguments
 
-    def _log(self, node: NodeSpec) -> Path:
-        return self._folder / f"{_file_name(node)}.log"
+    def _file(self, node: NodeSpec, suffix: str) -> Path:
+        name = node.full_name.strip("/").replace("/", "-")
+        return self._scratch.path / f"{name}.{suffix}"
 
 
 def executable(node: NodeSpec) -> str:
@@ -271,7 +276,3 @@ def _told(status: int) -> str:
     if status < 0:
         return f"signal {signal.Signals(-status).name}"
     return f"status {status}"
-
-
-def _file_name(node: NodeSpec) -> str:
-    return node.full_name.strip("/").replace("/", "-")

@@ -69,15 +69,14 @@ def test_in_another_thread_nothing_happens() -> None:
 
 
 def test_impatience_does_not_keep_processes_from_being_stopped(second_thread) -> None:
-    processes = Processes([])
-    child = subprocess.Popen(["sh", "-c", SLOW_TO_END], stdout=subprocess.PIPE)
-    processes._running.append((simulator({"amiro1": ("lidar",)}), child))
-    assert child.stdout.readline() == b"up\n"
-    impatient = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    impatient.start()
-    with child.stdout, pytest.raises(KeyboardInterrupt):
-        processes.stop()
-    impatient.join()
+    with Processes([]) as processes:
+        child = subprocess.Popen(["sh", "-c", SLOW_TO_END], stdout=subprocess.PIPE)
+        processes._running.append((simulator({"amiro1": ("lidar",)}), child))
+        assert child.stdout.readline() == b"up\n"
+        impatient = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        impatient.start()
+        with child.stdout, pytest.raises(KeyboardInterrupt):
+            processes.stop()
+        impatient.join()
     assert child.returncode == 0
     assert processes.unclean == []
-    assert not processes._folder.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.gazebo.world import GazeboWorld
 from m2vae_ros.resources import resource
+from m2vae_ros.scratch import Scratch
 from m2vae_ros.signals import postponed
 from m2vae_ros.sim.world import read_world
 
@@ -67,7 +67,7 @@ class GazeboServer:
         self._installation = installation()
         self._processes: list[subprocess.Popen] = []
         self._log: IO[bytes] | None = None
-        self._folder: Path | None = None
+        self._scratch: Scratch | None = None
         self.master_uri = ""
 
     def __enter__(self) -> GazeboServer:
@@ -118,18 +118,16 @@ class GazeboServer:
             for process in reversed(self._processes):
                 _end(process)
             self._processes.clear()
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._scratch is not None:
+                self._scratch.remove()
             if self._log is not None:
                 self._log.close()
-            self._folder = self._log = None
+            self._scratch = self._log = None
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the processes
-        temporary = self._installation.temporary
-        _sweep(temporary)
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-", dir=temporary))
-        world = self._copy(self._folder)
+        self._scratch = Scratch(FOLDER, self._installation.temporary)
+        world = self._copy(self._scratch.path)
         display = self._start_screen()
         port = _free_port(self._port)
         self.master_uri = f"http://127.0.0.1:{port}"
@@ -151,7 +149,7 @@ class GazeboServer:
     @property
     def _inside(self) -> str:
         """The temporary folder as Gazebo sees it, for which the installation's root is "/"."""
-        return f"/tmp/{self._folder.name}" if self._folder else "/tmp"
+        return f"/tmp/{self._scratch.path.name}" if self._scratch else "/tmp"
 
     def _copy(self, folder: Path) -> Path:
         """The world where Gazebo can read it.
@@ -240,14 +238,6 @@ def _hurry(physics: ElementTree.Element) -> None:
     for rate in physics.findall("real_time_update_rate"):
         physics.remove(rate)
     ElementTree.SubElement(physics, "real_time_update_rate").text = f"{FASTEST / step:g}"
-
-
-def _sweep(temporary: Path) -> None:
-    """Remove the folders of those who were killed and could not do so themselves."""
-    for folder in temporary.glob(f"{FOLDER}*-*"):
-        owner = folder.name.removeprefix(FOLDER).partition("-")[0]
-        if not Path("/proc", owner).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port(wanted: int | None) -> int:
