@@ -114,7 +114,7 @@ class Processes:
             running = [process for process in running if process.poll() is None]
         if any(process.returncode == -signal.SIGKILL for _, process in self._running):
             remove_abandoned_memory()
-        self.unclean = [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
+        self.unclean += [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
         self._running.clear()
         if self._scratch is not None:
             self._scratch.remove()

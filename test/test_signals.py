@@ -70,6 +70,7 @@ def test_in_another_thread_nothing_happens() -> None:
 
 def test_impatience_does_not_keep_processes_from_being_stopped(second_thread) -> None:
     with Processes([]) as processes:
+        folder = processes._scratch.path
         child = subprocess.Popen(["sh", "-c", SLOW_TO_END], stdout=subprocess.PIPE)
         processes._running.append((simulator({"amiro1": ("lidar",)}), child))
         assert child.stdout.readline() == b"up\n"
@@ -80,3 +81,4 @@ def test_impatience_does_not_keep_processes_from_being_stopped(second_thread) ->
         impatient.join()
     assert child.returncode == 0
     assert processes.unclean == []
+    assert not folder.exists()
