@@ -66,7 +66,7 @@ apt_mirror() {
     apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
         awk '$1 == "Debian" && $2 == "Debian" { print $3; exit }'
 }
-mirror=${GAZEBO_MIRROR:-$(apt_mirror)}
+mirror=${GAZEBO_MIRROR:-$(apt_mirror || true)} # there may be no apt
 mirror=${mirror:-http://deb.debian.org/debian}
 if have apt-config && [ -z "${http_proxy:-}" ]; then
     eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
