@@ -430,7 +430,9 @@ def test_gazebo_and_its_bridge_come_up_and_end_clean(
             clock: list[Clock] = []
             node.create_subscription(Clock, "/clock", clock.append, 1)
             until(lambda: bool(clock), executor)
-        port = int(re.search(r"GAZEBO_MASTER_URI=http://127.0.0.1:(\d+)", running.said)[1])
+        told = re.compile(r"GAZEBO_MASTER_URI=http://127.0.0.1:(\d+)\n")
+        until(lambda: told.search(running.said))
+        port = int(told.search(running.said)[1])
         with socket.create_connection(("127.0.0.1", port)):
             pass
         assert running.end(end) == 0
