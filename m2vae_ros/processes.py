@@ -59,7 +59,7 @@ class Processes:
 
     def __enter__(self) -> Processes:
         try:
-            self._scratch = Scratch("m2vae-ros-")
+            self._scratch = Scratch("m2vae-nodes-")
             for node in self.nodes:
                 self._start(node)
         except BaseException:
