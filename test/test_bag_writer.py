@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -148,6 +149,34 @@ def test_a_folder_that_appears_meanwhile_is_not_changed_either(tmp_path: Path) -
     with pytest.raises(DataError, match=r"bag\.recording"):
         writer.close()
     assert not list((tmp_path / "bag").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("run#3", "'#'"), ("run?", r"'\?'"), ("run%41", "'%41'"), ("%2f/run", "'%2f'")],
+)
+def test_what_sqlite_would_write_elsewhere_is_refused_before_anything_is_made(
+    name: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match=rf"{re.escape(name)}: .*{found}.*mcap"):
+        BagWriter(tmp_path / name, MessageTypes(definition), storage="sqlite3")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / name)  # the whole path counts, not only what was said of it
+    with pytest.raises(DataError, match=found):
+        BagWriter(Path("bag"), MessageTypes(definition), storage="sqlite3")
+    assert list((tmp_path / name).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("storage", "name"),
+    [("mcap", "run#3? %41"), ("sqlite3", "50% täg & more;x=1"), ("sqlite3", "50%")],
+)
+def test_other_names_of_bags_may_be_anything(storage: str, name: str, tmp_path: Path) -> None:
+    sent = write(tmp_path / name, storage=storage)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+    with Reader(tmp_path / name) as bag:
+        assert [(c.topic, t, bytes(d)) for c, t, d in bag.messages()] == sent
 
 
 def test_an_empty_recording_is_a_bag_without_messages(tmp_path: Path) -> None:

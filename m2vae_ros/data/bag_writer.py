@@ -18,6 +18,7 @@ other, whose files are then put into one folder, with their metadata added up.
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections import Counter, deque
@@ -53,6 +54,9 @@ COMPRESSIONS: Mapping[tuple[str, str], CompressionMode] = {
     # the storage cannot: each message by itself, which readers of rosbag2 undo
     ("sqlite3", "zstd"): CompressionMode.MESSAGE,
 }
+
+_NOT_IN_URIS = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
+"""What a path may not hold: rosbags has SQLite open the URI `file:PATH`, with nothing escaped."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -139,13 +143,19 @@ class BagWriter:
             enclosed: name -> file to be copied into the folder.
 
         Raises:
-            DataError: the folder is there already, storage or compression are none of the known.
+            DataError: the folder is there already, storage or compression are none of the known,
+                or sqlite3 would write to another file, because of what is in the folder's path.
             OSError: the folder cannot be made, or a file to be enclosed cannot be read.
         """
         if (storage, compression) not in COMPRESSIONS:
             known = ", ".join(f"{s} with {c}" for s, c in COMPRESSIONS)
             raise DataError(f"{storage} with {compression}: is none of {known}")
         self.folder = Path(folder).absolute()
+        if storage == "sqlite3" and (found := _NOT_IN_URIS.search(str(self.folder))):
+            raise DataError(
+                f"{self.folder}: has {found.group()!r} in it, but sqlite3 can only be written to a "
+                "path without '#', '?' and '%' before two hexadecimal digits; mcap can to any"
+            )
         self._temporary = self.folder.with_name(self.folder.name + RECORDING)
         for path in (self.folder, self._temporary):
             if path.exists():
