@@ -8,10 +8,13 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 VARIABLE = "ROS_DOMAIN_ID"
+
+HIGHEST = 232
+"""The last domain whose ports exist."""
 
 
 @contextmanager
@@ -19,10 +22,10 @@ def own_domain() -> Iterator[int]:
     """A ROS domain that no other holder of one uses, set in the environment; the user's, if set.
 
     Raises:
-        RuntimeError: all of them are taken.
+        RuntimeError: all of them are taken, or the user's is none.
     """
-    if VARIABLE in os.environ:
-        yield int(os.environ[VARIABLE])
+    if chosen := os.environ.get(VARIABLE):  # for ROS, too, an empty one is none
+        yield _number(chosen)
         return
     folder = Path(tempfile.gettempdir()) / f"m2vae-ros-domains-{os.getuid()}"
     folder.mkdir(exist_ok=True)
@@ -40,3 +43,10 @@ def own_domain() -> Iterator[int]:
                 del os.environ[VARIABLE]
             return
     raise RuntimeError("all ROS domains from 1 to 100 are in use; set ROS_DOMAIN_ID")
+
+
+def _number(chosen: str) -> int:
+    with suppress(ValueError):
+        if 0 <= int(chosen) <= HIGHEST:
+            return int(chosen)
+    raise RuntimeError(f"{VARIABLE}={chosen} is no ROS domain, a number from 0 to {HIGHEST}")
