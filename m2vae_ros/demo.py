@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         help="give up after this long, start-up included (default: 120, with --gazebo 240)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the sensors' noise (default: %(default)s)"
+        "--seed", type=_seed, default=0, help="of the sensors' noise (default: %(default)s)"
     )
     parser.add_argument(
         "--weights",
@@ -297,6 +297,13 @@ def _positive(text: str) -> float:
         if 0.0 < float(text) < float("inf"):
             return float(text)
     raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:  # numpy takes none
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
 
 
 def _interrupt(signals: list[int]) -> None:

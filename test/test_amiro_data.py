@@ -44,6 +44,13 @@ def test_saving_replaces_a_file_and_leaves_nothing_else(saved):
     assert list(saved.parent.iterdir()) == [saved]
 
 
+@pytest.mark.parametrize("name", ["samples", "samples.data", ".npz"])
+def test_the_file_has_the_name_it_was_given_whatever_that_ends_on(name, tmp_path):
+    samples().save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+    assert AmiroSamples.load(tmp_path / name).digest() == samples().digest()
+
+
 def test_labels_name_the_classes():
     some = samples(64)
     words = [

@@ -44,6 +44,27 @@ def test_arguments_that_make_no_sense_are_refused_with_the_usage(arguments, caps
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        ["collect", "x.npz"],
+        ["collect", "x.npz", "--bags", "runs"],
+        ["train", "amiro"],
+        ["train", "amiro", "--bags", "runs", "--out", "x"],
+        ["evaluate", "amiro"],
+        ["survey", "bags"],
+        ["demo"],
+    ],
+)
+def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--seed", "-1"])
+    assert end.value.code == 2
+    assert "argument --seed: -1 is negative" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["evaluate", "amiro", "--weights", "{tmp}/nowhere"], "nowhere/card.json: no such file"),

@@ -58,15 +58,23 @@ def briefly(recipe: AmiroRecipe, epochs: int = 1) -> AmiroRecipe:
     )
 
 
+@pytest.mark.parametrize("name", ["samples.npz", "samples"])
 def test_samples_of_bags_are_kept_and_their_report_is_shown(
-    bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    name: str, bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    out = tmp_path / "samples.npz"
+    out = tmp_path / name
     assert main(["collect", str(out), "--bags", str(bags)]) == 0
     assert len(AmiroSamples.load(out)) == 2 * 8 * 6
     printed = capsys.readouterr().out
     assert "96 samples of 2 bags" in printed
     assert "red cylinder shiny" in printed
+
+
+def test_a_folder_is_no_file_to_write_before_any_bag_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["collect", str(tmp_path), "--bags", str(tmp_path / "nowhere")]) == 1
+    assert f"{tmp_path}: is a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -14,6 +14,14 @@ def positive(text: str) -> int:
     return number
 
 
+def non_negative(text: str) -> int:
+    """A whole number that is 0 or above, such as numpy's seeds."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
+
+
 def positive_number(text: str) -> float:
     """A number above 0, seconds for instance."""
     number = float(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, samples
-from m2vae_ros.cli.arguments import positive
+from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
     from m2vae_ros.experiments.amiro import Evaluation
@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "product of single posteriors, single sensors.",
     )
     evaluate.add_argument("system", choices=["amiro"], help="what to evaluate")
-    evaluate.add_argument("--seed", type=int, default=1000, help="default: %(default)s")
+    evaluate.add_argument("--seed", type=non_negative, default=1000, help="default: %(default)s")
     evaluate.add_argument("--count", type=positive, default=4000, help="default: %(default)s")
     evaluate.add_argument("--weights", type=Path, help="default: the package's models/amiro")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")

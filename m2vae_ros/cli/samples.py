@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples
-from m2vae_ros.cli.arguments import positive
+from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
     from m2vae_ros.data.amiro import AmiroSamples
@@ -27,12 +27,14 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     collect.add_argument("file", type=Path, help="the .npz file to write")
     collect.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
-    collect.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    collect.add_argument("--seed", type=non_negative, default=1, help="default: %(default)s")
     bag_samples.add_options(collect)
     collect.set_defaults(run=_collect)
 
 
 def _collect(options: argparse.Namespace) -> int:
+    if options.file.is_dir():  # told now, not when all samples are there
+        raise ValueError(f"{options.file}: is a folder, not a file to write")
     samples = bag_samples.read(options) if options.bags else draw(options.count, options.seed)
     samples.save(options.file)
     print(f"{options.file}: {len(samples)} samples, sha256 {samples.digest()[:16]}…")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m2vae_ros.cli.arguments import positive
+from m2vae_ros.cli.arguments import non_negative, positive
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -34,7 +34,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         default=12,
         help="of each object by each sensor in each world; default: %(default)s",
     )
-    survey.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    survey.add_argument("--seed", type=non_negative, default=1, help="default: %(default)s")
     survey.add_argument(
         "--world", default="", metavar="FILE", help="to draw from; default: worlds/amiro.world"
     )

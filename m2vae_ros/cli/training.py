@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, evaluation, samples
-from m2vae_ros.cli.arguments import positive, positive_number
+from m2vae_ros.cli.arguments import non_negative, positive, positive_number
 
 if TYPE_CHECKING:
     from m2vae_ros.data.amiro import AmiroSamples
@@ -35,7 +35,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         help="samples from `m2vae collect`, which may be of bags; default: collect them first",
     )
     train.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
-    train.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    train.add_argument("--seed", type=non_negative, default=1, help="default: %(default)s")
     train.add_argument(
         "--out",
         type=Path,

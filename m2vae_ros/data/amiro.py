@@ -116,9 +116,10 @@ class AmiroSamples:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the samples as one .npz file; a file of that name is replaced in one step."""
-        with replacing(path) as temporary:
+        # an open file: to names that do not end on .npz, numpy appends it
+        with replacing(path) as temporary, temporary.open("wb") as file:
             arrays = {name: getattr(self, name) for name in _LAYOUT}
-            np.savez_compressed(temporary, format=np.array(_FORMAT), **arrays)
+            np.savez_compressed(file, format=np.array(_FORMAT), **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "AmiroSamples":
