@@ -204,6 +204,19 @@ def test_a_robot_drives_as_commanded_and_stops_without_a_command(server) -> None
         assert s.motion("amiro1").speed < MAX_LINEAR + 0.02
 
 
+def test_after_a_reset_of_the_world_no_command_of_the_time_before_holds(server) -> None:
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        world.wait()
+        s.until(lambda: world.time > 5.0)
+        s.listen("/amiro1/odom")
+        s.until(lambda: s.heard["/amiro1/odom"])
+        s.drive("amiro1", 0.0, 1.0, lambda: s.motion("amiro1").turn > 0.9)
+        world._control(reset={"all": True})
+        s.until(lambda: world.time < 4.0)
+        s.until(lambda: 2.0e9 < s.motion("amiro1").stamp < 4.0e9)
+        assert abs(s.motion("amiro1").turn) < 0.01
+
+
 def test_a_pillar_stops_a_robot_and_lets_it_go(server) -> None:
     with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
         world.wait()

@@ -89,6 +89,8 @@ class Drive:
             time: simulated seconds.
             pose: where it is then.
         """
+        if self._before is not None and time < self._before[0]:  # the world was reset
+            self.forget()
         before, self._before = self._before, (time, pose)
         if before is None or not before[0] < time:
             return

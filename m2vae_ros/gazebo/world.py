@@ -378,21 +378,23 @@ class GazeboWorld:
                 self._changed.notify_all()
 
     def _on_statistics(self, content: Any) -> None:
-        now = seconds(content.sim_time)
         with self._changed:
-            if now < self._time - BACK:  # the world was reset
-                self._time = now
             self._statistics = content
-            self._time = max(self._time, now)
+            self._on_time(seconds(content.sim_time))
             self._changed.notify_all()
 
     def _on_poses(self, content: Any) -> None:
         with self._changed:
-            self._time = max(self._time, seconds(content.time))
+            self._on_time(seconds(content.time))
             for pose in content.pose:
                 if "::" not in pose.name:  # a model, not one of its links
                     self._poses[pose.name] = flat(pose)
             self._changed.notify_all()
+
+    def _on_time(self, now: float) -> None:
+        # Poses are told more often than statistics, and either may come late.
+        if now > self._time or now < self._time - BACK:
+            self._time = now
 
     def _on_lost(self) -> None:
         with self._changed:

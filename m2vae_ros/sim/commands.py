@@ -46,8 +46,14 @@ class Command:
         )
 
     def at(self, time: float) -> tuple[float, float]:
-        """What holds at a simulated time: m/s forwards and rad/s counter-clockwise."""
+        """What holds at a simulated time: m/s forwards and rad/s counter-clockwise.
+
+        If time has gone back, what was told before holds neither now nor when its time comes round.
+        """
         linear, angular, since = self._given
+        if time < since:
+            self.forget()
+            return 0.0, 0.0
         # Simulated time is a sum of many steps, so not exactly what it should be.
         if time - since > COMMAND_TIMEOUT - 1e-9:
             return 0.0, 0.0
