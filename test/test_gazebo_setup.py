@@ -17,7 +17,9 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TOOLS = [
     "awk",
     "bash",
+    "chown",
     "df",
+    "dirname",
     "flock",
     "grep",
     "id",
@@ -55,17 +57,17 @@ class Machine:
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def start(self) -> subprocess.Popen:
+    def start(self, **environment: str) -> subprocess.Popen:
         return subprocess.Popen(
             [self.commands / "bash", SCRIPT],
-            env={"PATH": str(self.commands), "M2VAE_CACHE": str(self.cache)},
+            env={"PATH": str(self.commands), "M2VAE_CACHE": str(self.cache), **environment},
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self) -> tuple[int, str]:
+    def run(self, **environment: str) -> tuple[int, str]:
         """Its exit status, and what it said."""
-        process = self.start()
+        process = self.start(**environment)
         _, said = process.communicate(timeout=60)
         return process.returncode, said
 
@@ -132,3 +134,22 @@ def test_when_it_is_interrupted_nothing_stays(machine: Machine, end, status) -> 
         process.kill()
     assert process.returncode == status, said
     assert not list(machine.cache.glob("gazebo-11*/"))
+
+
+@builds
+def test_the_cache_it_makes_belongs_to_who_called_sudo(machine: Machine) -> None:
+    above = machine.cache.parent
+    machine.cache = above / "home/.cache/m2vae_ros"
+    machine.command("debootstrap", "exit 1")
+    machine.run(SUDO_UID="1234", SUDO_GID="2345")
+    made = [machine.cache, *machine.cache.parents[:2]]
+    assert {(folder.stat().st_uid, folder.stat().st_gid) for folder in made} == {(1234, 2345)}
+    assert above.stat().st_uid == os.getuid()
+
+
+@builds
+def test_a_cache_that_is_there_keeps_its_owner(machine: Machine) -> None:
+    machine.cache.mkdir()
+    machine.command("debootstrap", "exit 1")
+    machine.run(SUDO_UID="1234", SUDO_GID="2345")
+    assert machine.cache.stat().st_uid == os.getuid()

@@ -25,6 +25,14 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# A folder, and the missing ones above it. They belong to who called sudo, who keeps more there.
+make_folder() {
+    [ ! -d "$1" ] || return 0
+    make_folder "$(dirname "$1")"
+    mkdir -p "$1" # another call may make it, too
+    [ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$1"
+}
+
 # A complete installation has its last part, the messages.
 is_complete() { [ -x "$1/usr/bin/gzserver" ] && [ -f "$1/$protos/world_stats.proto" ]; }
 
@@ -41,7 +49,7 @@ is_complete "$root" && exit 0
 [ "$(id -u)" -eq 0 ] || fail "Gazebo is not installed, and making $root takes root, once:" \
     "sudo M2VAE_CACHE=$cache tools/gazebo.sh"
 [ "$(uname -m)" = x86_64 ] || fail "bullseye's Gazebo is taken for x86-64 only, this is $(uname -m)"
-mkdir -p "$cache"
+make_folder "$cache"
 exec 9>"$root.lock"
 if ! flock -n 9; then
     say "gazebo: waiting for another that makes $root"

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
@@ -32,25 +34,35 @@ def message(name: str) -> type[Message]:
 
 @lru_cache(maxsize=4)
 def _pool(protos: Path) -> descriptor_pool.DescriptorPool:
-    files = sorted(protos.glob("*.proto"))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    compiled = cache() / f"gazebo-messages-{digest.hexdigest()[:16]}.binpb"
-    if not compiled.exists():
-        _compile(protos, files, compiled)
     pool = descriptor_pool.DescriptorPool()
     # The compiler writes a file after those it needs.
-    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes()).file:
+    for file in descriptor_pb2.FileDescriptorSet.FromString(_compiled(protos)).file:
         pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
-def _compile(protos: Path, files: list[Path], compiled: Path) -> None:
+def _compiled(protos: Path) -> bytes:
+    """The definitions as the compiler writes them; from the cache, if it has been done before."""
+    files = sorted(protos.glob("*.proto"))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    stored = cache() / f"gazebo-messages-{digest.hexdigest()[:16]}.binpb"
+    with suppress(OSError):
+        return stored.read_bytes()
+    compiled = _compile(protos, [file.name for file in files])
+    # Storing only saves the next one the time: the cache may be another's, or not to be written.
+    with suppress(OSError), replacing(stored) as temporary:
+        temporary.write_bytes(compiled)
+    return compiled
+
+
+def _compile(protos: Path, names: list[str]) -> bytes:
     from grpc_tools import protoc  # slow to import, and needed once
 
-    with replacing(compiled) as temporary:
-        names = [file.name for file in files]
-        arguments = ["protoc", f"--proto_path={protos}", f"--descriptor_set_out={temporary}"]
+    with TemporaryDirectory() as folder:
+        compiled = Path(folder) / "messages.binpb"
+        arguments = ["protoc", f"--proto_path={protos}", f"--descriptor_set_out={compiled}"]
         if protoc.main([*arguments, *names]) != 0:
             raise GazeboError(f"{protos}: these message definitions do not compile")
+        return compiled.read_bytes()
