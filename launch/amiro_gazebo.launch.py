@@ -50,7 +50,7 @@ ARGUMENTS = (
     ),
     WEIGHTS,
     DeclareLaunchArgument(
-        "seed", default_value="0", description="Of the sensors' noise, a whole number."
+        "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
     RESPAWN,
 )
@@ -72,13 +72,13 @@ def _gazebo_and_team(context):
         master = f"http://127.0.0.1:{port}"
         gazebo = gazebo_alone(world, gui, port)
     else:
-        gazebo = gazebo_with_ros(world, gui, given.whole("seed"))
+        gazebo = gazebo_with_ros(world, gui, given.whole("seed", 0))
     nodes = gazebo_team(
         team_of(given.words("robots")),
         world=world,
         weights=given.text("weights"),
         master=master,
-        seed=given.whole("seed"),
+        seed=given.whole("seed", 0),
         bridge=bridge,
     )
     return [*one_machine(), *gazebo, *actions(nodes, respawn=given.flag("respawn"))]

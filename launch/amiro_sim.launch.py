@@ -24,7 +24,7 @@ ARGUMENTS = (
         description="Simulated seconds for each second, at most.",
     ),
     DeclareLaunchArgument(
-        "seed", default_value="0", description="Of the sensors' noise, a whole number."
+        "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
     RESPAWN,
 )
@@ -42,6 +42,6 @@ def _world_and_team(context):
         world=given.path("world"),
         weights=given.text("weights"),
         real_time_factor=given.positive("real_time_factor"),
-        seed=given.whole("seed"),
+        seed=given.whole("seed", 0),
     )
     return [*one_machine(), *actions(nodes, respawn=given.flag("respawn"))]

@@ -75,13 +75,20 @@ class Given:
         """
         return self._read(name, lambda text: _TRUTH[text.lower()], "true or false")
 
-    def whole(self, name: str) -> int:
-        """A whole number.
+    def whole(self, name: str, minimum: int) -> int:
+        """A whole number, `minimum` or above.
 
         Raises:
             ValueError: it is none.
         """
-        return self._read(name, int, "a whole number")
+
+        def read(text: str) -> int:
+            number = int(text)
+            if number < minimum:
+                raise ValueError
+            return number
+
+        return self._read(name, read, f"a whole number from {minimum} up")
 
     def positive(self, name: str) -> float:
         """A finite number above zero.

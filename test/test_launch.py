@@ -110,7 +110,7 @@ def test_arguments_are_read() -> None:
     assert given.words("a") == ["x", "y"]
     assert given.words("e") == []
     assert given.flag("b") is True
-    assert given.whole("c") == -3
+    assert given.whole("c", -3) == -3
     assert given.positive("d") == 0.5
     assert given.text("e") == ""
     assert Given({"f": "config/fusion.yaml"}).packaged("f") == str(resource("config/fusion.yaml"))
@@ -122,7 +122,8 @@ def test_arguments_are_read() -> None:
     ("read", "text"),
     [
         (lambda given: given.flag("it"), "yes?"),
-        (lambda given: given.whole("it"), "1.5"),
+        (lambda given: given.whole("it", 0), "1.5"),
+        (lambda given: given.whole("it", 0), "-1"),
         (lambda given: given.positive("it"), "0"),
         (lambda given: given.positive("it"), "nan"),
         (lambda given: given.positive("it"), "quick"),
@@ -528,6 +529,7 @@ def test_weights_that_are_missing_are_named_and_may_come_later(tmp_path) -> None
         ("amiro_gazebo", {"world": "/no/such"}, "world: '/no/such' is not there"),
         ("amiro_gazebo", {"gui": "2"}, "gui: '2' is not true or false"),
         ("amiro_gazebo", {"seed": "x"}, "seed: 'x' is not a whole number"),
+        ("amiro_sim", {"seed": "-1"}, "seed: '-1' is not a whole number from 0 up"),
         ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
         ("team", {"config": "/no/such.yaml"}, "config: /no/such.yaml"),

@@ -263,7 +263,7 @@ def test_what_gazebo_lacks_is_said(server) -> None:
 
 
 def test_robots_and_masters_that_make_no_sense_are_named() -> None:
-    with pytest.raises(ParameterError, match="'sonar' is not one of"), stage(robots=["a/sonar"]):
+    with pytest.raises(ValueError, match="'sonar' of a is not one of"), stage(robots=["a/sonar"]):
         pass
     with pytest.raises(ParameterError, match="'gazebo' is not of the form"), stage(master="gazebo"):
         pass

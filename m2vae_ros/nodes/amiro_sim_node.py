@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -73,6 +74,7 @@ class AmiroSimNode(Node):
     """Steps the world and publishes what is due; time stands still while nobody steps it."""
 
     def __init__(self, **options: Any) -> None:
+        self._resources = ExitStack()  # rclpy destroys nodes that could not be made, too
         super().__init__("amiro_sim", **options)
         declare(self, SimulatorParameters)
         settings = read(self, SimulatorParameters)
@@ -80,6 +82,7 @@ class AmiroSimNode(Node):
         self._ledger = Ledger(self.get_logger())
         world = settings.world or resource("worlds/amiro.world")
         self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
+        self._resources.callback(self._simulation.close)
         # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
         self._outputs: list[Output] = []
@@ -94,7 +97,7 @@ class AmiroSimNode(Node):
 
     def destroy_node(self) -> None:
         """Give back the drawing context, too."""
-        self._simulation.close()
+        self._resources.close()
         super().destroy_node()
 
     def _add_robot(self, robot: str) -> None:

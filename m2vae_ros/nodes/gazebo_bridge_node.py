@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 
-from m2vae_ros.bringup import check_robot, robots_of
+from m2vae_ros.bringup import check_robot, team_of
 from m2vae_ros.gazebo.drive import Drive
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
@@ -115,15 +116,12 @@ class GazeboBridgeNode(Node):
     """
 
     def __init__(self, **options: Any) -> None:
+        self._resources = ExitStack()  # rclpy destroys nodes that could not be made, too
         super().__init__("gazebo_bridge", **options)
         declare(self, BridgeParameters)
         settings = read(self, BridgeParameters)
         self._seed, self._frame = settings.seed, settings.frame
-        self._wanted = robots_of(settings.robots)
-        for sensor in (sensor for sensors in (self._wanted or {}).values() for sensor in sensors):
-            if sensor not in SENSORS:
-                known = ", ".join(SENSORS)
-                raise ParameterError(f"parameter robots: {sensor!r} is not one of {known}")
+        self._wanted = team_of(settings.robots) if settings.robots else None
         self._ledger = Ledger(self.get_logger())
         self._noise = SensorNoise()
         self._robots: dict[str, BridgedRobot] = {}
@@ -144,6 +142,8 @@ class GazeboBridgeNode(Node):
             )
         except GazeboError as error:
             raise ParameterError(f"cannot talk to Gazebo: {error}") from error
+        self._resources.callback(self._gazebo.close)
+        self._resources.callback(self._stop)
         for robot, sensors in (self._wanted or {}).items():
             self._add_robot(robot, sensors)
         # Simulated time cannot drive itself.
@@ -154,13 +154,15 @@ class GazeboBridgeNode(Node):
 
     def destroy_node(self) -> None:
         """Stop the robots, which nothing would stop any more, and let go of Gazebo, too."""
+        self._resources.close()
+        super().destroy_node()
+
+    def _stop(self) -> None:
         deadline = time.monotonic() + STOPPING
         for robot in self._robots.values():
             robot.drive.command(0.0, 0.0)
         while time.monotonic() < deadline and any(r.drive.moves for r in self._robots.values()):
             time.sleep(0.01)
-        self._gazebo.close()
-        super().destroy_node()
 
     # --- in Gazebo's thread -----------------------------------------------------------------------
 

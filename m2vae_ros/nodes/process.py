@@ -11,14 +11,13 @@ import threading
 from collections.abc import Callable
 
 import rclpy
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from m2vae_ros.bringup import PACKAGE
-from m2vae_ros.nodes.parameters import ParameterError
 from m2vae_ros.resources import resource
 
 _LOOK_FOR_SIGNALS = 0.1
@@ -53,7 +52,7 @@ def run(
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
-    except (ParameterError, ParameterException, OSError, ValueError) as error:
+    except (ParameterException, NameValidationException, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes that cannot start say so in a line and end with status 2, as those who respawn them see."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.mark.parametrize(
+    ("node", "parameter", "reason"),
+    [
+        ("amiro_sim", "seed:=-1", "parameter seed: "),
+        ("amiro_sim", "world:=/no/such", "/no/such: "),
+        ("amiro_sim", "robots:=['amiro1/sonar']", "amiro1 has no sensor sonar"),
+        ("gazebo_bridge", "seed:=-1", "parameter seed: "),
+        ("gazebo_bridge", "master:=gazebo", "cannot talk to Gazebo: 'gazebo' is not of the form"),
+        ("gazebo_bridge", "robots:=['a/sonar']", "robots: 'sonar' of a is not one of"),
+        ("gazebo_bridge", "robots:=['1st/camera']", "robots: '1st' cannot be a robot's name"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_named(node: str, parameter: str, reason: str) -> None:
+    command = [sys.executable, "-m", f"m2vae_ros.nodes.{node}_node", "--ros-args", "-p", parameter]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith(f"cannot start: {reason}")
+    assert len(ended.stderr.splitlines()) == 1
