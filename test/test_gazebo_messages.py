@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ DEFINITION = """syntax = "proto2";
 package gazebo.msgs;
 message WorldStatistics { optional bool paused = 1; }
 """
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[Callable[[], None]]:
+    """Has the next message made as in another process."""
+    messages._pool.cache_clear()
+    yield messages._pool.cache_clear
+    messages._pool.cache_clear()
 
 
 @pytest.fixture
@@ -33,11 +43,6 @@ def definition(cache: Path) -> Path:
     return cache / "gazebo-11/protos/world_stats.proto"
 
 
-def forget() -> None:
-    """As in another process."""
-    messages._pool.cache_clear()
-
-
 def test_a_message_is_read_as_it_was_written(cache: Path) -> None:
     kind = message("WorldStatistics")
     assert kind.FromString(kind(paused=True).SerializeToString()).paused
@@ -48,7 +53,9 @@ def test_a_message_that_gazebo_does_not_have_is_named(cache: Path) -> None:
         message("Sonar")
 
 
-def test_what_has_been_compiled_is_remembered_until_it_changes(cache: Path, monkeypatch) -> None:
+def test_what_has_been_compiled_is_remembered_until_it_changes(
+    cache: Path, forget, monkeypatch
+) -> None:
     compiled = []
     compile_it = protoc.main
     monkeypatch.setattr(protoc, "main", lambda what: compiled.append(what) or compile_it(what))
@@ -73,3 +80,33 @@ def test_definitions_that_do_not_compile_are_named(cache: Path, capfd) -> None:
         message("WorldStatistics")
     assert "world_stats.proto" in capfd.readouterr().err  # the compiler says where
     assert not list(cache.glob("gazebo-messages-*"))
+
+
+@pytest.mark.parametrize(
+    ("programs", "lacking"),
+    [
+        ({}, "gzserver is not installed"),
+        ({"gzserver": "/usr/bin/gzserver"}, "gzserver is installed, but no Xvfb"),
+    ],
+)
+def test_definitions_are_enough_where_gazebo_cannot_run(
+    programs: dict[str, str], lacking: str, cache: Path, monkeypatch
+) -> None:
+    installed = definition(cache).parent.rename(cache / "installed")
+    monkeypatch.setattr(installation, "PROTOS", str(installed.relative_to("/")))
+    monkeypatch.setattr(shutil, "which", programs.get)
+    with pytest.raises(GazeboError, match=f"^{lacking}"):
+        installation.installation()
+    assert message("WorldStatistics")
+
+
+def test_without_definitions_it_is_said_how_to_get_them(cache: Path) -> None:
+    definition(cache).unlink()
+    with pytest.raises(GazeboError, match=r"libgazebo-dev: /protos.*`make gazebo` makes it"):
+        message("WorldStatistics")
+
+
+def test_definitions_that_go_away_are_not_missed(cache: Path) -> None:
+    message("WorldStatistics")
+    shutil.rmtree(cache)
+    assert message("WorldStatistics")

@@ -32,6 +32,11 @@ class Installation:
         return self.root / PROTOS
 
     @property
+    def has_protos(self) -> bool:
+        """Whether they are there; in what `make gazebo` makes they come last."""
+        return (self.protos / "world_stats.proto").is_file()
+
+    @property
     def temporary(self) -> Path:
         """A folder for short-lived files that its programs see as /tmp."""
         return self.root / "tmp"
@@ -55,20 +60,41 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m2vae_ros"
 
 
+def definitions() -> Path:
+    """The folder of Gazebo's message definitions, which are of use without a server, too.
+
+    Raises:
+        GazeboError: there are none.
+    """
+    system, made = _places()
+    for place in (system, made):
+        if place.has_protos:
+            return place.protos
+    raise GazeboError(
+        f"Gazebo's message definitions are not installed (libgazebo-dev: {system.protos}), and "
+        f"{made.root} is not made yet; `make gazebo` makes it"
+    )
+
+
 def installation() -> Installation:
-    """The Gazebo to use: the machine's own before that of `make gazebo`.
+    """The Gazebo to run: the machine's own before that of `make gazebo`.
 
     Raises:
         GazeboError: there is none, or it lacks something.
     """
-    system, made = Installation(Path("/")), Installation(cache() / "gazebo-11")
-    if shutil.which("gzserver") and system.protos.is_dir():
+    system, made = _places()
+    if shutil.which("gzserver") and system.has_protos:
         if not shutil.which("Xvfb"):
             raise GazeboError("gzserver is installed, but no Xvfb to draw on: apt-get install xvfb")
         return system
-    if (made.protos / "world_stats.proto").is_file():
+    if made.has_protos:
         return made
     lacking = "gzserver is not installed"
     if shutil.which("gzserver"):
         lacking = f"gzserver is installed, but not its messages (libgazebo-dev: {system.protos})"
     raise GazeboError(f"{lacking}, and {made.root} is not made yet; `make gazebo` makes it")
+
+
+def _places() -> tuple[Installation, Installation]:
+    """The machine's own, and that of `make gazebo`, whether they are there or not."""
+    return Installation(Path("/")), Installation(cache() / "gazebo-11")

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from m2vae_ros.files import replacing
 from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.gazebo.installation import cache, installation
+from m2vae_ros.gazebo.installation import cache, definitions
 
 PACKAGE = "gazebo.msgs"
 
@@ -23,20 +23,20 @@ def message(name: str) -> type[Message]:
     """The class of a message, e.g. of "ImageStamped".
 
     Raises:
-        GazeboError: Gazebo is not installed, or has no such message.
+        GazeboError: Gazebo's definitions are not there, or it has no such message.
     """
-    pool = _pool(installation().protos)
     try:
-        return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{PACKAGE}.{name}"))
     except KeyError:
         raise GazeboError(f"Gazebo has no message {PACKAGE}.{name}") from None
 
 
-@lru_cache(maxsize=4)
-def _pool(protos: Path) -> descriptor_pool.DescriptorPool:
+@lru_cache(maxsize=1)
+def _pool() -> descriptor_pool.DescriptorPool:
+    """Made once: whoever speaks with a Gazebo goes on if the definitions go away."""
     pool = descriptor_pool.DescriptorPool()
     # The compiler writes a file after those it needs.
-    for file in descriptor_pb2.FileDescriptorSet.FromString(_compiled(protos)).file:
+    for file in descriptor_pb2.FileDescriptorSet.FromString(_compiled(definitions())).file:
         pool.AddSerializedFile(file.SerializeToString())
     return pool
 
