@@ -27,6 +27,7 @@ from m2vae_ros.data.bags import (
     BagTopic,
     Decoder,
     find_bags,
+    in_order,
     messages_of,
     topics_of,
 )
@@ -185,7 +186,7 @@ def read_bags(
     meter = _Meter(_LOOKS * sum(file.size for file in files), progress)
     for bag, parts in bags.items():
         reader = _BagReader(bag, objects, label_topic, standing or Standing(), report, shelf)
-        reader.read(parts, meter)
+        reader.read(in_order(parts), meter)
     samples = _paired(shelf, report, most, np.random.default_rng(seed))
     lacking = report.lacking(enough)
     if lacking:
@@ -243,7 +244,8 @@ class _BagReader:
         self._restarted: set[str] = set()
         self._labels: dict[str, tuple[list[int], list[str]]] = {}
         self._tracks: dict[str, Track] = {}
-        self._seen: set[str] = set()
+        self._readable: dict[str, bool] = {}
+        self._heard: Counter[str] = Counter()
         self._damaged: list[BagFile] = []
         self._objects: Sequence[KnownObject] = ()
         if label_topic is None:
@@ -265,8 +267,7 @@ class _BagReader:
             with self._problems(file):
                 self._take(file, lambda t: _modality(t) is not None, self._take_reading, meter)
             meter.passed(file.size)
-        for modality in sorted(set(SOURCES) - self._seen):
-            self._report.note(self._bag, SOURCES[modality].topic, "no robot has this topic")
+        self._tell_what_is_missing()
 
     def _take(
         self,
@@ -279,6 +280,7 @@ class _BagReader:
             return wanted(topic) and not self._decode.differs(topic)
 
         for message in messages_of(file, readable, meter.share(file.size)):
+            self._heard[message.topic.name] += 1
             try:
                 take(message)
             except _NotLooking as error:
@@ -288,19 +290,30 @@ class _BagReader:
 
     def _order(self) -> None:
         """Put in order what says when which object was sensed."""
-        if self._label_topic is not None:
-            if not self._labels:
-                self._report.note(self._bag, self._label_topic, f"no {STRING} by this name")
-            return
         for robot, (stamps, poses) in self._odometry.items():
             if robot not in self._restarted:
                 self._tracks[robot] = Track(stamps, poses)
-        if not self._odometry:
-            self._report.note(self._bag, ODOMETRY.topic, "no robot has this topic")
+
+    def _tell_what_is_missing(self) -> None:
+        """Tell which topics are not there, and which have nothing in them."""
+        if self._damaged:  # it may be in what cannot be read
+            return
+        expected = [source.topic for source in SOURCES.values()]
+        if self._label_topic is None:
+            expected.append(ODOMETRY.topic)
+        elif not any(map(self._is_label, self._readable)):
+            self._report.note(self._bag, self._label_topic, f"no {STRING} by this name")
+        for topic in expected:
+            if not any(_robot(listed, topic) is not None for listed in self._readable):
+                self._report.note(self._bag, topic, "no robot has this topic")
+        for topic, readable in sorted(self._readable.items()):
+            if readable and not self._heard[topic]:
+                self._report.note(self._bag, topic, "has no messages")
 
     @contextmanager
     def _problems(self, file: BagFile) -> Iterator[None]:
         """What makes a file unreadable from some point on."""
+        before = self._heard.total()
         try:
             yield
         except DataError as error:
@@ -308,7 +321,9 @@ class _BagReader:
                 return
             self._damaged.append(file)
             reason = str(error).removeprefix(f"{file.path}: ")
-            self._report.note(file.path, "", f"{reason}; what comes before that is used")
+            if self._heard.total() > before:
+                reason += "; what comes before that is used"
+            self._report.note(file.path, "", reason)
 
     def _check(self, file: BagFile, topic: BagTopic) -> None:
         """Tell of a topic that ought to be read, but has another type."""
@@ -317,10 +332,10 @@ class _BagReader:
                 self._report.note(
                     file.path, topic.name, f"is a {topic.type}, expected {source.type}"
                 )
-        if (modality := _modality(topic)) is not None:
-            self._seen.add(modality)
-        wanted = modality is not None or self._says_what_is_sensed(topic)
-        if wanted and self._decode.differs(topic):
+        if _modality(topic) is None and not self._says_what_is_sensed(topic):
+            return
+        self._readable[topic.name] = not self._decode.differs(topic)
+        if not self._readable[topic.name]:
             self._report.note(
                 file.path, topic.name, f"was recorded with another definition of {topic.type}"
             )
@@ -328,9 +343,12 @@ class _BagReader:
     def _says_what_is_sensed(self, topic: BagTopic) -> bool:
         if self._label_topic is None:
             return topic.type == ODOMETRY.type and _robot(topic.name, ODOMETRY.topic) is not None
+        return topic.type == STRING and self._is_label(topic.name)
+
+    def _is_label(self, topic: str) -> bool:
         if self._label_topic.startswith("/"):
-            return topic.type == STRING and topic.name == self._label_topic
-        return topic.type == STRING and _robot(topic.name, self._label_topic) is not None
+            return topic == self._label_topic
+        return _robot(topic, self._label_topic) is not None
 
     def _take_what_is_sensed(self, message: BagMessage) -> None:
         if self._label_topic is None:
@@ -354,11 +372,13 @@ class _BagReader:
     def _take_label(self, message: BagMessage) -> None:
         text = self._decode(message).data.strip()
         stamps, texts = self._labels.setdefault(message.topic.name, ([], []))
-        stamps.append(message.stamp)
-        texts.append("")
+        # where files overlap it may have been recorded before the last one
+        place = bisect_right(stamps, message.stamp)
+        stamps.insert(place, message.stamp)
+        texts.insert(place, "")
         if text and class_named(text) is None:
             raise DataError(f"label {text!r}: is neither a class nor the name of an object")
-        texts[-1] = text
+        texts[place] = text
 
     def _take_reading(self, message: BagMessage) -> None:
         modality = _modality(message.topic)
@@ -376,7 +396,7 @@ class _BagReader:
 
     def _looked_at(self, robot: str, modality: str, stamp: int) -> _Object:
         if robot not in self._tracks:
-            raise Unplaced(f"no odometry of {robot}")
+            raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
         try:
             pose = self._tracks[robot].pose(stamp, self._standing)
         except Moving as error:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from typing import Any, NamedTuple
 import yaml
 from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from m2vae_ros.data.bag_types import MessageTypes
 from m2vae_ros.data.errors import DataError
@@ -57,6 +59,10 @@ COMPRESSIONS: Mapping[tuple[str, str], CompressionMode] = {
 
 _NOT_IN_URIS = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
 """What a path may not hold: rosbags has SQLite open the URI `file:PATH`, with nothing escaped."""
+
+KEPT_AFTER = 1.0
+"""Seconds from one time to the next when all that was written is put into the file: rosbags keeps a
+megabyte of an mcap file, and all of an sqlite3 file, to itself."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -115,6 +121,15 @@ class _Part:
     connections: dict[str, Connection] = field(default_factory=dict)
     size: int = 0
     first: int | None = None
+
+    def keep(self) -> None:
+        """Have in the file what has been written so far."""
+        storage = self.writer.storage
+        if isinstance(storage, Sqlite3Writer):
+            storage.conn.commit()
+        elif storage.chunk.msgs:
+            storage.close_chunk()
+            storage.bio.flush()
 
 
 class BagWriter:
@@ -254,6 +269,7 @@ class BagWriter:
     def _run(self) -> None:
         """The thread: write whatever comes until it is closed and nothing waits."""
         part = None
+        kept_at = time.monotonic()
         try:
             part = self._open()
             while (item := self._next()) is not None:
@@ -265,6 +281,9 @@ class BagWriter:
                     self._finish(part)
                     part = self._open()
                 self._write(part, item)
+                if time.monotonic() > kept_at + KEPT_AFTER:
+                    part.keep()
+                    kept_at = time.monotonic()
             self._finish(part)
         except BaseException as error:  # it reaches the caller with `close`
             with self._wake:

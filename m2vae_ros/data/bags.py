@@ -7,6 +7,7 @@ along, and a compressed one is unpacked alone.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -20,6 +21,7 @@ from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
+from m2vae_ros.data.bag_mending import is_unfinished, mended
 from m2vae_ros.data.bag_writer import INFORMATION, METADATA, RECORDING
 from m2vae_ros.data.errors import DataError
 
@@ -61,16 +63,20 @@ class BagFile:
                 reader = stack.enter_context(Reader(self._presented(stack)))
             except Exception as error:  # each layer of rosbags has its own
                 raise DataError(f"{self.path}: {reason(error)}") from error
+            _believe_metadata(reader)
             yield reader
 
     def _presented(self, stack: ExitStack) -> Path:
         """What rosbags has to open: the file, or a folder that says how it is compressed."""
-        if self.information is None:
-            return self.path
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m2vae-bag-")))
-        (folder / METADATA).write_text(yaml.safe_dump({INFORMATION: self.information}))
-        (folder / self.path.name).symlink_to(self.path.absolute())
-        return folder
+        path = mended(self.path, folder) if is_unfinished(self.path) else self.path.absolute()
+        # Not by its own name: rosbags takes that of an sqlite3 file for a URI.
+        name = f"bag{''.join(s for s in path.suffixes if s in (*STORAGE_SUFFIXES, _COMPRESSED))}"
+        if self.information is not None:
+            own = {**self.information, "relative_file_paths": [name]}
+            (folder / METADATA).write_text(yaml.safe_dump({INFORMATION: own}))
+        (folder / name).symlink_to(path)
+        return folder / name if self.information is None else folder
 
 
 class BagTopic(NamedTuple):
@@ -110,6 +116,14 @@ def find_bags(
         DataError: a path is not there, or there is no bag in it.
     """
     found: dict[Path, BagFile] = {}
+
+    def find(file: BagFile) -> None:
+        if file.path.resolve() in found:
+            return
+        found[file.path.resolve()] = file
+        if is_unfinished(file.path):
+            problem(file.path, "was not finished; what is whole of it is read")
+
     for path in map(Path, paths):
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
@@ -120,19 +134,23 @@ def find_bags(
         else:
             raise DataError(f"{path}: no rosbag2 in it ({METADATA}, *.mcap or *.db3)")
         for file in files:
-            found.setdefault(file.path.resolve(), file)
+            find(file)
     return list(found.values())
 
 
 def _folders(path: Path) -> list[Path]:
     """The folder itself and those below it that hold storage files or metadata."""
-    return sorted(
-        {
-            file.parent
-            for file in path.rglob("*")
-            if (file.name == METADATA or _is_storage(file)) and file.is_file()
-        }
-    )
+    found = set()
+    entered = set()
+    for name, below, files in os.walk(path, followlinks=True):
+        folder = Path(name)
+        if folder.resolve() in entered:  # links may lead round and round
+            below.clear()
+            continue
+        entered.add(folder.resolve())
+        if any(file == METADATA or _is_storage(Path(file)) for file in files):
+            found.add(folder)
+    return sorted(found)
 
 
 def _is_storage(file: Path) -> bool:
@@ -160,7 +178,11 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         information = yaml.safe_load(metadata.read_text())[INFORMATION]
         names = [Path(name).name for name in information["relative_file_paths"]]
         parts = {Path(file["path"]).name: file for file in information.get("files") or ()}
-        whole = [_cut(information, name, parts.get(name)) for name in names]
+        # rosbag2 calls a file that it compressed by its new name in the first place only
+        whole = [
+            _cut(information, name, parts.get(name) or parts.get(name.removesuffix(_COMPRESSED)))
+            for name in names
+        ]
     except Exception as error:  # anything can stand in a file that is no metadata
         missing = not metadata.exists()
         what = "missing" if missing else reason(error)
@@ -168,12 +190,17 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         for path in sorted(folder.iterdir(), key=_numbered):
             if path.suffix in STORAGE_SUFFIXES:
                 yield BagFile(bag, path)
+            elif _is_storage(path):
+                problem(path, f"is compressed as a whole, and without {METADATA} is not read")
         return
     for name, part in zip(names, whole, strict=True):
         if (folder / name).is_file():
             yield BagFile(bag, folder / name, part)
         else:
             problem(folder / name, f"{METADATA} names it, but it is missing")
+    for path in sorted(folder.iterdir()):
+        if _is_storage(path) and path.name not in map(str, names):
+            problem(path, f"{METADATA} does not name it, so it is not read")
 
 
 def _numbered(path: Path) -> list[str | int]:
@@ -211,6 +238,21 @@ def start_of(file: BagFile) -> int | None:
     """
     with file.opened() as reader:
         return reader.start_time if reader.message_count else None
+
+
+def in_order(files: Iterable[BagFile]) -> list[BagFile]:
+    """Files of one bag, those that begin earlier first; others stay in the order given.
+
+    What cannot be opened comes first, and what is empty.
+    """
+
+    def begins(file: BagFile) -> int:
+        try:
+            return start_of(file) or 0
+        except DataError:  # whoever reads it will be told
+            return 0
+
+    return sorted(files, key=begins)
 
 
 def messages_of(
@@ -256,6 +298,21 @@ def _whole(
         if message is None:
             return
         yield message
+
+
+def _believe_metadata(reader: Reader) -> None:
+    """Let a bag's metadata say what its publishers offered, as it does for ROS.
+
+    rosbags takes topics by the names, types and offers of its metadata, and finds none of their
+    messages where somebody has edited the offers.
+    """
+    known = {(c.topic, c.msgtype): c.ext for c in reader.connections}
+    for storage in getattr(reader.storage, "storages", ()):
+        offers = [c.ext for c in reader.connections]
+        storage.connections = [
+            c if c.ext in offers else c._replace(ext=known.get((c.topic, c.msgtype), c.ext))
+            for c in storage.connections
+        ]
 
 
 def reason(error: BaseException) -> str:

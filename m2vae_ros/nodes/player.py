@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from operator import itemgetter
 
 import rclpy
 from rclpy.duration import Duration
@@ -77,14 +78,15 @@ class Player:
         for file in files:
             with self._damage():
                 if (start := start_of(file)) is not None:
-                    starts.append((start, str(file.path), file))
+                    starts.append((start, file))
                 for topic in topics_of(file):
                     self._offer(topic)
-        self._files = [file for *_, file in sorted(starts)]
+        starts.sort(key=itemgetter(0))
+        self._files = [file for _, file in starts]
         if not self._files or not self._publishers:
             reasons = self._reasons() or ["no messages, or none of these topics"]
             raise DataError(f"nothing to play: {'; '.join(reasons)}")
-        self._start = min(starts)[0]
+        self._start = starts[0][0]
 
     def run(self, told: threading.Event, note: Callable[[float], None] = lambda at: None) -> None:
         """Publish the bag once.

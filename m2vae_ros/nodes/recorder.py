@@ -31,15 +31,15 @@ from m2vae_ros.nodes.message_types import UnknownType, message_class, message_de
 from m2vae_ros.sensors.messages import ODOMETRY, SOURCES
 
 TOPICS = (
-    *(f"/*/{source.topic}" for source in (*SOURCES.values(), ODOMETRY)),
-    "/*/front_camera/camera_info",
-    "/*/cmd_vel",
-    "/*/classification",
+    *(f"*/{source.topic}" for source in (*SOURCES.values(), ODOMETRY)),
+    "*/front_camera/camera_info",
+    "*/cmd_vel",
+    "*/classification",
     "/clock",
     "/diagnostics",
     "/embeddings",
 )
-"""What a team publishes; * stands for any robot."""
+"""What a team publishes; * stands for any robot, also for one without a namespace."""
 
 LOOK_AROUND = 0.1
 """Seconds between two looks for topics that are new."""
