@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from untrained import untrained_weights
 from m2vae_ros.cli import main
 from m2vae_ros.data.amiro import AmiroSamples
 from m2vae_ros.resources import resource
-from m2vae_ros.training import time_limit
+from m2vae_ros.training import amiro, time_limit
 from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, codes, train
 from m2vae_ros.training.fine_tuning import LEARNING_RATE, Pretrained, fine_tuning
 from m2vae_ros.training.loop import Schedule
@@ -94,6 +96,51 @@ def test_bags_that_do_not_suffice_change_nothing(
     assert "no robot has this topic" in printed.out
     assert "lidar" in printed.err or "no object was sensed by every sensor" in printed.err
     assert not (tmp_path / "weights").exists()
+
+
+@pytest.mark.parametrize("where", ["--world", "beside the file", "in the package"])
+def test_a_training_that_goes_on_knows_if_the_world_file_has_changed(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = write(tmp_path / "bag", tour(readings=1))
+    world = tmp_path / "my.world" if where != "beside the file" else bag / "world.sdf"
+    shutil.copy(resource("worlds/amiro.world"), world)
+    monkeypatch.setattr(
+        "m2vae_ros.sim.bags.resource", lambda name: world if "package" in where else resource(name)
+    )
+    trained_on: list[AmiroSamples] = []
+
+    def interrupted(data: AmiroSamples, *_: object) -> None:
+        trained_on.append(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(amiro, "train", interrupted)
+    (file,) = bag.glob("*.mcap")
+    how = ["--bags", str(file), "--enough", "1", *(["--world", str(world)] * (where == "--world"))]
+
+    def begin() -> str:
+        assert main(["train", "amiro", *how, "--out", str(tmp_path / "mine")]) == 130
+        return trained_on[-1].digest()
+
+    def collect() -> str:
+        assert main(["collect", str(tmp_path / "now.npz"), *how]) == 0
+        return AmiroSamples.load(tmp_path / "now.npz").digest()
+
+    first = begin()
+    assert first == begin() == collect()
+    times = world.stat()
+    changed = world.read_text().replace("_mat", "_gloss").replace("_shiny", "_mat")
+    world.write_text(changed.replace("_gloss", "_shiny"))
+    os.utime(world, ns=(times.st_atime_ns, times.st_mtime_ns))  # as tools leave it that copy
+    assert first != begin() == collect()
+
+
+def test_a_world_file_that_is_not_there_is_named(
+    bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    given = ["--bags", str(bags), "--world", str(tmp_path / "no.world")]
+    assert main(["train", "amiro", *given, "--out", str(tmp_path / "mine")]) == 1
+    assert f"{tmp_path}/no.world: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--from", "--data", "--bags"])
@@ -186,8 +233,6 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
     recipe = briefly(fine_tuning(AmiroRecipe()), epochs=2)
     whole, _ = train(samples, tmp_path / "whole", recipe, {}, start)
-
-    from m2vae_ros.training import amiro
 
     really = amiro.train_m2vae
 

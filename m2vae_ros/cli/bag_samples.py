@@ -98,11 +98,35 @@ def read(options: argparse.Namespace) -> AmiroSamples:
 
 
 def key(options: argparse.Namespace) -> str:
-    """Digits that name the files of --bags, as they are now, and how they are read."""
+    """Digits that name --bags and their world files, as they are now, and how they are read.
+
+    Raises:
+        DataError: see `data.bags.find_bags`.
+    """
+    from m2vae_ros.data.bags import find_bags
+    from m2vae_ros.sim.bags import world_of_bag
+
     how = [options.world, options.label_topic, options.enough, options.most, options.seed]
-    files = sorted({f for bag in options.bags for f in (bag, *bag.rglob("*")) if f.is_file()})
-    state = [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((how, state)).encode()).hexdigest()[:16]
+    found = find_bags(options.bags)
+    paths = {path for bag in options.bags for path in (bag, *bag.rglob("*"))}
+    paths |= {file.path for file in found}  # also where links lead
+    state = [
+        (str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(paths)
+        if path.is_file()
+    ]
+    # by what they say, for a world file decides on every label, and need not look changed
+    worlds = {world_of_bag(file.bag, options.world) for file in found}
+    said = sorted((str(world.absolute()), _digest(world)) for world in worlds)
+    return hashlib.sha256(repr((how, state, said)).encode()).hexdigest()[:16]
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file; nothing, if it cannot be read, of which its reader will tell."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def check_views(weights: Weights) -> None:

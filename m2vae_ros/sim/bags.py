@@ -39,17 +39,18 @@ def read_bags(
     return bag_samples.read_bags(list(map(Path, paths)), objects_of_bag(world), **options)
 
 
+def world_of_bag(bag: Path, world: Path | None = None) -> Path:
+    """The world file that tells where a bag's objects stood, which is always `world` if given."""
+    beside = bag / WORLD
+    return world or (beside if beside.exists() else resource("worlds/amiro.world"))
+
+
 def objects_of_bag(world: Path | None = None) -> Callable[[Path], list[WorldObject]]:
-    """Bag -> the objects of its world, which is always `world` if that is given."""
-
-    def objects(bag: Path) -> list[WorldObject]:
-        beside = bag / WORLD
-        return _objects(world or (beside if beside.exists() else resource("worlds/amiro.world")))
-
-    return objects
+    """Bag -> the objects of its world, see `world_of_bag`; a file is read once."""
+    objects = lru_cache(maxsize=8)(_objects)  # its own: next time, files may have changed
+    return lambda bag: objects(world_of_bag(bag, world))
 
 
-@lru_cache(maxsize=8)
 def _objects(path: Path) -> list[WorldObject]:
     found = objects_of(read_world(path))
     if not found:
