@@ -9,7 +9,9 @@ import pytest
 from gazebo_master import needs_gazebo
 
 from m2vae_ros.gazebo import drive as module
-from m2vae_ros.gazebo.drive import Drive
+from m2vae_ros.gazebo.drive import Drive, body
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.messages import message
 from m2vae_ros.sim.commands import Command
 
 pytestmark = needs_gazebo()
@@ -59,3 +61,8 @@ def test_a_command_of_the_future_does_not_hold_now_nor_when_its_time_comes() -> 
     assert command.at(10.0) == (0.3, 0.1)
     assert command.at(9.9) == (0.0, 0.0)
     assert command.at(10.0) == (0.0, 0.0)
+
+
+def test_a_robot_that_has_no_body_is_named() -> None:
+    with pytest.raises(GazeboError, match="rig has no link of its own"):
+        body(message("Model")(name="rig", id=1))

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,22 @@ TOPICS = {
     "/clock": Clock,
 }
 
+
+STRANGERS = (
+    """<sdf version="1.6"><model name="stranger"><pose>0.0 1.0 0.1 0 0 0</pose>
+<link name="body">
+<sensor name="lidar" type="ray"><ray><scan><horizontal><samples>20</samples>
+<resolution>0.5</resolution><min_angle>-0.9</min_angle><max_angle>0.9</max_angle></horizontal>
+</scan><range><min>0.15</min><max>4</max></range></ray></sensor>
+<sensor name="reflectance" type="ray"><ray><scan><horizontal><samples>8</samples>
+<min_angle>-1</min_angle><max_angle>1</max_angle></horizontal><vertical><samples>3</samples>
+<min_angle>-1</min_angle><max_angle>1</max_angle></vertical></scan>
+<range><min>0.15</min><max>4</max></range></ray></sensor>
+</link></model></sdf>""",
+    """<sdf version="1.6"><model name="a_rig"><pose>0.0 -1.0 0.1 0 0 0</pose>
+<model name="inner"><link name="body"/></model></model></sdf>""",
+)
+"""Sensors without an update rate, with a resolution and with three rows; a robot without a link."""
 
 COMMAND_PERIOD = 0.05
 """Seconds."""
@@ -255,6 +272,35 @@ def test_robots_that_come_and_go_are_noticed(server) -> None:
         assert s.heard["/amiro4/odom"] == []
 
 
+def test_robots_unlike_the_packages_own_are_bridged_as_far_as_they_can_be(server, capfd) -> None:
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        world.wait()
+        world.spawn(*STRANGERS)
+        s.listen("/stranger/laser_scan", LaserScan)
+        s.listen("/stranger/reflectance", LaserScan)
+        said = []
+
+        def is_said(what: str) -> bool:
+            said.append(capfd.readouterr().err)
+            return what in "".join(said)
+
+        s.until(lambda: s.heard["/stranger/laser_scan"])
+        scan = s.heard["/stranger/laser_scan"][0]
+        assert (len(scan.ranges), scan.scan_time) == (10, 0.0)
+        assert scan.angle_min == pytest.approx(-0.9)
+        assert scan.angle_increment == pytest.approx(0.2)
+        assert (scan.range_min, scan.range_max) == pytest.approx((0.15, 4.0))
+        s.until(lambda: is_said("24 ranges and 24 intensities for 8 rays"))
+        assert s.heard["/stranger/reflectance"] == []
+
+        s.drive("a_rig", 0.3, 0.0, lambda: is_said("a_rig has no link of its own"))
+        s.listen("/amiro1/odom")
+        s.listen("/stranger/odom", Odometry)
+        told = (s.heard["/amiro1/odom"], s.heard["/stranger/odom"])
+        s.drive("a_rig", 0.3, 0.0, lambda: all(len(heard) > 10 for heard in told))
+        world.remove("stranger", "a_rig")
+
+
 def test_what_gazebo_lacks_is_said(server) -> None:
     robots = ["amiro1/lidar", "amiro9/camera"]
     with stage(master=server.master_uri, robots=robots) as s:
@@ -269,7 +315,19 @@ def test_robots_and_masters_that_make_no_sense_are_named() -> None:
         pass
 
 
-def test_it_waits_for_gazebo_and_goes_on_when_gazebo_starts_again() -> None:
+def with_other_sensors(path: Path) -> Path:
+    """The package's world with smaller images of amiro1 and fewer rays of amiro2."""
+    tree = ElementTree.parse(resource("worlds/amiro.world"))
+    image = tree.find(".//model[@name='amiro1']//sensor[@name='camera']/camera/image")
+    image.find("width").text, image.find("height").text = "320", "240"
+    scan = tree.find(".//model[@name='amiro2']//sensor[@name='lidar']/ray/scan/horizontal")
+    scan.find("samples").text = "181"
+    scan.find("min_angle").text, scan.find("max_angle").text = "-1.57", "1.57"
+    tree.write(path)
+    return path
+
+
+def test_it_waits_for_gazebo_and_goes_on_when_gazebo_starts_again(tmp_path: Path) -> None:
     with GazeboServer() as first:
         uri = first.master_uri
     with stage(master=uri) as s:
@@ -277,9 +335,14 @@ def test_it_waits_for_gazebo_and_goes_on_when_gazebo_starts_again() -> None:
         s.until(lambda: f"waits for Gazebo with robots at {uri}" in s.report)
         for topic in TOPICS:
             s.listen(topic)
-        for _ in range(2):
-            with GazeboServer(port=int(uri.rpartition(":")[2])):
+        for world in ("", with_other_sensors(tmp_path / "other.world")):
+            with GazeboServer(world, port=int(uri.rpartition(":")[2])):
                 for topic in TOPICS:
                     s.heard[topic].clear()
                 s.until(lambda: all(s.heard[topic] for topic in TOPICS))
+                if world:  # what is told of the sensors is new, too
+                    infos = s.heard["/amiro1/front_camera/camera_info"]
+                    s.until(lambda infos=infos: infos[-1].width == 320)
+                    for scan in s.heard["/amiro2/laser_scan"]:
+                        assert (len(scan.ranges), scan.angle_max) == (181, pytest.approx(1.57))
             s.until(lambda: "waits for Gazebo" in s.report)

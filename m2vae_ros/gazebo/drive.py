@@ -88,6 +88,9 @@ class Drive:
         Args:
             time: simulated seconds.
             pose: where it is then.
+
+        Raises:
+            GazeboError: it has no body that could be pushed.
         """
         if self._before is not None and time < self._before[0]:  # the world was reset
             self.forget()
@@ -118,11 +121,12 @@ class Drive:
         """
         step = self._world.step_size
         try:
-            link, mass, inertia = body(self._world.model(self.robot))
+            model = self._world.model(self.robot)
         except GazeboError:  # it is being removed, or Gazebo ends
             return
         if not step:
             return
+        link, mass, inertia = body(model)
         # What is to last for a while is given in one step of the physics.
         share = elapsed / step
         push = [GAIN * mass * speed / elapsed for speed in lacking[:2]]
@@ -149,7 +153,13 @@ def twist(before: Pose, after: Pose, elapsed: float) -> tuple[float, float, floa
 
 
 def body(model: Any) -> tuple[str, float, float]:
-    """The body of a robot, `gazebo.msgs.Model`: path of its link, mass (kg), inertia about z."""
-    (link, *_) = model.link
+    """The body of a robot, `gazebo.msgs.Model`: path of its link, mass (kg), inertia about z.
+
+    Raises:
+        GazeboError: it has none; those of models within it do not count.
+    """
+    if not model.link:
+        raise GazeboError(f"{model.name} has no link of its own")
+    link = model.link[0]
     inertial = link.inertial
     return link.name.replace("::", "/"), inertial.mass, inertial.izz

@@ -46,12 +46,16 @@ class Reading:
         image: of a camera, uint8 (height, width, 3), red, green, blue; otherwise None.
         ranges: of a ray sensor, float32 (rays,), metres, inf where nothing was hit.
         intensities: of a ray sensor, float32 (rays,), the hit surface's `laser_retro`.
+        angles: of a ray sensor, those of its first and its last ray, radians.
+        limits: of a ray sensor, the least and the greatest range it tells, metres.
     """
 
     time: float
     image: np.ndarray | None = None
     ranges: np.ndarray | None = None
     intensities: np.ndarray | None = None
+    angles: tuple[float, float] = (0.0, 0.0)
+    limits: tuple[float, float] = (0.0, 0.0)
 
 
 def sensors_of(model: Any) -> dict[str, GazeboSensor]:
@@ -86,18 +90,21 @@ def camera(sensor: GazeboSensor) -> CameraSensor:
     )
 
 
-def rays(sensor: GazeboSensor) -> RaySensor:
-    """What Gazebo says of a ray sensor."""
-    told = sensor.description
+def rays(sensor: GazeboSensor, reading: Reading) -> RaySensor:
+    """What Gazebo says of a ray sensor, and with a reading of its rays.
+
+    Only the reading knows how many they are: the description says neither the resolution, which
+    multiplies them, nor what has changed since.
+    """
     return RaySensor(
         name=sensor.name,
         pose=Pose(),
-        update_rate=told.update_rate,
-        rays=told.ray.horizontal_samples,
-        angle_min=told.ray.horizontal_min_angle,
-        angle_max=told.ray.horizontal_max_angle,
-        range_min=told.ray.range_min,
-        range_max=told.ray.range_max,
+        update_rate=sensor.description.update_rate,
+        rays=len(reading.ranges),
+        angle_min=reading.angles[0],
+        angle_max=reading.angles[1],
+        range_min=reading.limits[0],
+        range_max=reading.limits[1],
     )
 
 
@@ -105,15 +112,23 @@ def reading(content: Any) -> Reading:
     """The reading in a message, `gazebo.msgs.ImageStamped` or `LaserScanStamped`.
 
     Raises:
-        GazeboError: an image that is not 8-bit colour, or has another size than it says.
+        GazeboError: an image that is not 8-bit colour, or has another size than it says; a scan
+            that is not one row of rays.
     """
     time = content.time.sec + content.time.nsec * 1e-9
     if hasattr(content, "scan"):
         scan = content.scan
+        if not len(scan.ranges) == len(scan.intensities) == scan.count:
+            raise GazeboError(
+                f"scan.ranges: {len(scan.ranges)} ranges and {len(scan.intensities)} intensities "
+                f"for {scan.count} rays side by side, only one row is understood"
+            )
         return Reading(
             time,
             ranges=np.asarray(scan.ranges, dtype=np.float32),
             intensities=np.asarray(scan.intensities, dtype=np.float32),
+            angles=(scan.angle_min, scan.angle_max),
+            limits=(scan.range_min, scan.range_max),
         )
     image = content.image
     if image.pixel_format != RGB_INT8:

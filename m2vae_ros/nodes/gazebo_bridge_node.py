@@ -138,7 +138,7 @@ class GazeboBridgeNode(Node):
         self._master = settings.master or os.environ.get("GAZEBO_MASTER_URI") or USUAL_MASTER
         try:
             self._gazebo = GazeboWorld(
-                self._master, self._problems.append, self._on_poses, self._on_lost
+                self._master, self._on_problem, self._on_poses, self._on_lost
             )
         except GazeboError as error:
             raise ParameterError(f"cannot talk to Gazebo: {error}") from error
@@ -166,11 +166,18 @@ class GazeboBridgeNode(Node):
 
     # --- in Gazebo's thread -----------------------------------------------------------------------
 
+    def _on_problem(self, sentence: str) -> None:
+        if sentence not in self._problems:  # one that comes with every pose leaves room for others
+            self._problems.append(sentence)
+
     def _on_poses(self) -> None:
         now = self._gazebo.time
         for name, robot in list(self._robots.items()):
             if (pose := self._gazebo.poses.get(name)) is not None:
-                robot.drive.update(now, pose)
+                try:
+                    robot.drive.update(now, pose)
+                except Exception as error:  # the others are driven all the same
+                    self._on_problem(f"{name} cannot be driven: {error}")
                 robot.told = (now, pose, robot.drive.twist)
             elif robot.told is not None:  # it was removed
                 robot.drive.forget()
@@ -241,9 +248,10 @@ class GazeboBridgeNode(Node):
         ):
             self._gazebo.unwatch(sensor.watched)
             sensor.watched = None
-        if wanted is not None and sensor.watched is None:
-            self._gazebo.watch(wanted, partial(self._on_reading, key))
-            sensor.watched = wanted
+        if wanted is not None:
+            if sensor.watched is None:
+                self._gazebo.watch(wanted, partial(self._on_reading, key))
+            sensor.watched = wanted  # the same topic may be that of a sensor that was changed
 
     def _say_what_is_missing(self, is_there: bool) -> None:
         state = f"bridges world {self._gazebo.name}: {', '.join(self._robots) or 'no robots'}"
@@ -319,10 +327,10 @@ class GazeboBridgeNode(Node):
             yield sensor.info, camera_info(camera(source))
         elif sensor.modality == "lidar":
             ranges = noise.ranges(reading.ranges, sensor.rng)
-            yield sensor.publisher, scan_message(rays(source), ranges, None)
+            yield sensor.publisher, scan_message(rays(source, reading), ranges, None)
         else:
             intensities = noise.intensities(reading.intensities, sensor.rng)
-            yield sensor.publisher, scan_message(rays(source), None, intensities)
+            yield sensor.publisher, scan_message(rays(source, reading), None, intensities)
 
 
 def main(args: list[str] | None = None) -> int:

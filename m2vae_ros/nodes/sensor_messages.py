@@ -43,7 +43,8 @@ def scan_message(
         angle_min=sensor.angle_min,
         angle_max=sensor.angle_max,
         angle_increment=sensor.angle_increment,
-        scan_time=1.0 / sensor.update_rate,
+        # Without a rate Gazebo reads at every step, or as often as it can.
+        scan_time=1.0 / sensor.update_rate if sensor.update_rate else 0.0,
         range_min=sensor.range_min,
         range_max=sensor.range_max,
         ranges=[] if ranges is None else ranges,
