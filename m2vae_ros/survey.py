@@ -8,6 +8,7 @@ publishes. Each bag holds its world file.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -36,6 +37,9 @@ from m2vae_ros.sim.world import read_world
 if TYPE_CHECKING:
     from m2vae_ros.nodes.recorder import Recorder
 
+LOCK = ".survey.lock"
+"""Beside the bags, locked by the survey that writes them, and removed when that ends."""
+
 STAY = 0.2
 """Simulated seconds at each object: two periods of each sensor."""
 
@@ -44,7 +48,10 @@ PATIENCE = 30.0
 
 
 class SurveyError(RuntimeError):
-    """A sensor was not heard, or could not be recorded; the message names topic or bag."""
+    """A sensor was not heard, or could not be recorded, or the folder is another survey's.
+
+    The message names topic, bag or folder.
+    """
 
 
 def survey(
@@ -76,30 +83,27 @@ def survey(
         WorldError: the world file cannot be read.
         GazeboError: Gazebo is not installed, or does not run.
         BringupError: the bridge does not run.
-        SurveyError: a sensor is not heard, or cannot be recorded.
+        SurveyError: a sensor is not heard, or cannot be recorded; or another survey is writing
+            into the folder.
+        DataError: somebody else has begun to record a bag of that name.
     """
     source = Path(world or resource("worlds/amiro.world"))
-    for number in range(worlds):
-        bag = folder / f"world_{number:03d}"
-        with _drawn(source, (seed, number)) as drawn:
-            objects = objects_of(read_world(drawn))
-            if bag.exists():
-                for _ in range(views * len(objects)):
-                    progress()
-                continue
-            stops = tour(objects, views, np.random.default_rng((seed, number, 1)))
-            unfinished = bag.with_name(bag.name + RECORDING)
-            shutil.rmtree(unfinished, ignore_errors=True)  # of a survey that was killed
-            try:
+    with _alone_in(folder):
+        for number in range(worlds):
+            bag = folder / f"world_{number:03d}"
+            with _drawn(source, (seed, number)) as drawn:
+                objects = objects_of(read_world(drawn))
+                if bag.exists():
+                    for _ in range(views * len(objects)):
+                        progress()
+                    continue
+                stops = tour(objects, views, np.random.default_rng((seed, number, 1)))
+                # of a survey that was killed, for no other is at work here
+                shutil.rmtree(_unfinished(bag), ignore_errors=True)
                 lost = _record(drawn, bag, stops, 1000 * seed + number, progress)
-            except BaseException:
-                # what is there of it would be taken for the whole next time
-                for folder in (bag, unfinished):
-                    shutil.rmtree(folder, ignore_errors=True)
-                raise
-            if lost:
-                losses = ", ".join(f"{count} of {topic}" for topic, count in sorted(lost.items()))
-                warn(f"{bag}: messages were lost: {losses}")
+                if lost:
+                    losses = ", ".join(f"{n} of {topic}" for topic, n in sorted(lost.items()))
+                    warn(f"{bag}: messages were lost: {losses}")
 
 
 def tour(
@@ -130,6 +134,37 @@ def tour(
             yield poses
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """No other survey writes into the folder; it is made if need be.
+
+    Raises:
+        SurveyError: another one does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    while True:
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SurveyError(f"{folder}: another survey is writing into it") from None
+            if not _is_at(path, lock):  # its last owner has removed it: others would make their own
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    """Whether the path is that of the open file still."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    return False
+
+
 def _record(
     world: Path,
     bag: Path,
@@ -137,15 +172,17 @@ def _record(
     seed: int,
     progress: Callable[[], object],
 ) -> Mapping[str, int]:
-    """Record one bag; returns topic -> messages that are not in it."""
+    """Record one bag, or nothing of it; returns topic -> messages that are not in it."""
     from m2vae_ros.nodes.messages import SENSORS
 
     heard = {f"/{robot}/{SENSORS[s].topic}" for robot, sensors in TEAM.items() for s in sensors}
     heard |= {f"/{robot}/odom" for robot in TEAM}
-    with own_domain(), GazeboServer(world) as server:
-        bridge = gazebo_bridge(TEAM, server.master_uri, seed)
+    recorder = None
+    try:
         with (
-            Processes([bridge]) as processes,
+            own_domain(),
+            GazeboServer(world) as server,
+            Processes([gazebo_bridge(TEAM, server.master_uri, seed)]) as processes,
             _recording(bag, [*sorted(heard), "/clock"], world) as recorder,
             GazeboWorld(server.master_uri) as robots,
         ):
@@ -174,7 +211,25 @@ def _record(
                         )
                     time.sleep(0.005)
                 progress()
+    except BaseException:
+        if recorder is not None:  # until then, whatever is there is somebody else's
+            _remove(bag)
+        raise
     return recorder.lost
+
+
+def _unfinished(bag: Path) -> Path:
+    """What a bag is called while it is recorded."""
+    return bag.with_name(bag.name + RECORDING)
+
+
+def _remove(bag: Path) -> None:
+    """Remove what a recorder made of a bag, which would be taken for the whole next time."""
+    unfinished = _unfinished(bag)
+    if not unfinished.exists():  # it was finished; else a bag beside it is somebody else's
+        with suppress(FileNotFoundError):
+            bag.rename(unfinished)  # so that it is no bag, should there be no time to remove it
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _unrecorded(bag: Path, error: BaseException) -> SurveyError:

@@ -21,7 +21,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "or ROS_DOMAIN_ID if that is set.",
         epilog="Interrupted with Ctrl-C or killed, the same command goes on with the world it was "
         "in. Bags that are there already are kept, whatever --seed, --views and --world they were "
-        "recorded with: for others, take another folder. "
+        "recorded with: for others, take another folder, also while another survey is at work. "
         "Example: m2vae survey bags/train --worlds 60; m2vae survey bags/test --worlds 20 --seed "
         "2; m2vae train amiro --bags bags/train --out models/mine; m2vae evaluate amiro --weights "
         "models/mine --bags bags/test.",
