@@ -42,22 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console(highlight=False)
     console.width = min(100, console.width) if console.is_terminal else 100
-    # A KeyboardInterrupt in the middle of rclpy would come out as another error: signals only leave
-    # word, and a timer of the demo's node raises it.
-    signals: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda sent, _: signals.append(sent)) for number in numbers]
     try:
-        _run(options, console, signals)
+        _run(options, console)
     except KeyboardInterrupt:
         console.print("interrupted; all nodes are stopped")
         return 130
     except (BringupError, DemoError, GazeboError) as error:
         console.print(f"the demo failed: {error}", style="red", markup=False)
         return 1
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
     return 0
 
 
@@ -103,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> None:
+def _run(options: argparse.Namespace, console: Console) -> None:
     try:
         import rclpy
         from rclpy.context import Context
@@ -120,7 +112,7 @@ def _run(options: argparse.Namespace, console: Console, signals: list[int]) -> N
     time_out = options.time_out or (240.0 if options.gazebo else 120.0)
     deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
-    with own_domain() as domain, _world(options) as (nodes, gazebo):
+    with own_domain() as domain, _world(options) as (nodes, gazebo), _leaving_word() as signals:
         os.environ.update(environment())
         context = Context()
         rclpy.init(context=context)
@@ -173,6 +165,24 @@ def _world(
             gazebo_team(weights=options.weights, master=gazebo.master_uri, seed=options.seed),
             gazebo,
         )
+
+
+@contextmanager
+def _leaving_word() -> Iterator[list[int]]:
+    """Have SIGINT and SIGTERM only leave word, in the list that is given.
+
+    A KeyboardInterrupt in the middle of rclpy would come out as another error. While the world
+    starts nobody would look at the list, and what starts it copes with a KeyboardInterrupt.
+    """
+    signals: list[int] = []
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda sent, _: signals.append(sent))
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from gazebo_master import needs_gazebo
+from gazebo_master import needs_gazebo, until
 from untrained import untrained_weights
 
 from m2vae_ros.demo import main
+from m2vae_ros.gazebo.installation import installation
 
 DEMO = [sys.executable, "-m", "m2vae_ros.cli", "demo"]
 
@@ -102,6 +104,23 @@ def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings(
     assert of == 8
     assert right >= 7, said
     assert seconds < 150
+
+
+@needs_gazebo()
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_interrupted_while_gazebo_starts(end: signal.Signals) -> None:
+    with demo("--gazebo") as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until(lambda: len(children.read_text().split()) == 2)  # the screen and Gazebo
+        pids = children.read_text().split()
+        process.send_signal(end)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said == "interrupted; all nodes are stopped\n"
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not list(installation().temporary.glob(f"m2vae-gazebo-{process.pid}-*"))
 
 
 @needs_gazebo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -44,7 +45,7 @@ class GazeboServer:
         lockstep: simulate as fast as the sensors can follow, instead of in real time; every image
             comes at its exact time. For collecting data.
         port: of the master; None takes a free one.
-        patience: seconds for each of `TRIES` starts.
+        patience: seconds for each of `TRIES` starts, of the screen and the world together.
 
     Raises:
         GazeboError: Gazebo is not there, or the world did not come up; with gzserver's last words.
@@ -125,10 +126,12 @@ class GazeboServer:
             self._scratch = self._log = None
 
     def _start(self) -> None:
+        deadline = time.monotonic() + self._patience
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the processes
-        self._scratch = Scratch(FOLDER, self._installation.temporary)
+        with postponed():  # what has been made is known, and will be removed
+            self._scratch = Scratch(FOLDER, self._installation.temporary)
         world = self._copy(self._scratch.path)
-        display = self._start_screen()
+        display = self._start_screen(deadline)
         port = _free_port(self._port)
         self.master_uri = f"http://127.0.0.1:{port}"
         options = ["--lockstep"] if self._lockstep else []
@@ -144,7 +147,7 @@ class GazeboServer:
                 "IGN_PARTITION": f"m2vae-{port}",
             },
         )
-        self._wait()
+        self._wait(deadline)
 
     @property
     def _inside(self) -> str:
@@ -168,7 +171,7 @@ class GazeboServer:
         tree.write(folder / self._world.name, encoding="unicode")
         return folder / self._world.name
 
-    def _start_screen(self) -> int:
+    def _start_screen(self, deadline: float) -> int:
         """Xvfb, which chooses a free display itself and tells its number."""
         read, write = os.pipe()
         with os.fdopen(read) as told:
@@ -177,6 +180,8 @@ class GazeboServer:
                 self._run(["Xvfb", *arguments, "-nolisten", "tcp"], pass_fds=(write,))
             finally:
                 os.close(write)
+            if not select.select([told], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise _Silent(f"Xvfb did not start in {self._patience:g} s")
             number = told.readline().strip()
         if not number.isdigit():
             raise GazeboError(f"Xvfb did not start{self.last_words()}")
@@ -211,9 +216,8 @@ class GazeboServer:
                 )
             )
 
-    def _wait(self) -> None:
+    def _wait(self, deadline: float) -> None:
         """Until the world runs with all its models."""
-        deadline = time.monotonic() + self._patience
         with GazeboWorld(self.master_uri) as world:
             while not world.ready:
                 self.check()
