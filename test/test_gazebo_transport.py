@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,6 +80,27 @@ def test_nonsense_from_the_master_is_named_and_survived() -> None:
         m.send(TOPIC, word("still here"))
         until(lambda: heard == ["still here"])
         assert all("cannot be read" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 2**32 - 1), ("gazebo..lan", 11345)])
+def test_a_publisher_that_can_be_nowhere_is_named_and_others_are_heard(host, port) -> None:
+    with master() as m, client(m.uri) as (c, heard, problems):
+        c.wait(5.0)
+        nowhere = {"topic": TOPIC, "msg_type": "gazebo.msgs.GzString", "host": host, "port": port}
+        m.say(packet("publisher_add", message("Publish")(**nowhere)))
+        until(lambda: len(problems) > 1)  # it is tried again
+        assert all(problem.startswith("~/words: ") for problem in problems)
+        m.offer(TOPIC, "GzString")
+        m.send(TOPIC, word("still here"))
+        until(lambda: heard == ["still here"])
+
+
+def test_a_master_whose_machine_is_lost_is_noticed() -> None:
+    with master() as m, Client(m.uri) as c:
+        c.wait(5.0)
+        sock = c._master.socket
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 10
 
 
 def test_who_was_kept_from_listening_is_told_when_it_has_caught_up() -> None:
@@ -205,7 +227,9 @@ def test_without_a_gazebo_waiting_says_where_none_is() -> None:
         c.wait(0.2)
 
 
-@pytest.mark.parametrize("uri", ["", "127.0.0.1:11345", "http://host", "http://host:port", "x"])
+@pytest.mark.parametrize(
+    "uri", ["", "127.0.0.1:11345", "http://host", "http://host:port", "http://a..b:1", "x"]
+)
 def test_a_uri_that_is_none_is_named(uri: str) -> None:
     with pytest.raises(GazeboError, match="http://HOST:PORT"):
         address_of(uri)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
@@ -14,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from gazebo_master import needs_gazebo
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
@@ -26,7 +28,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
 from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.gazebo.world import GazeboWorld
-from m2vae_ros.nodes import messages, qos
+from m2vae_ros.nodes import gazebo_bridge_node, messages, qos
 from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
 from m2vae_ros.nodes.images import rgb
 from m2vae_ros.nodes.parameters import ParameterError
@@ -306,6 +308,28 @@ def test_what_gazebo_lacks_is_said(server) -> None:
     with stage(master=server.master_uri, robots=robots) as s:
         s.listen("/diagnostics", DiagnosticArray)
         s.until(lambda: "lacks amiro9, amiro9/camera" in s.report or "lacks amiro9" in s.report)
+
+
+def test_a_gazebo_that_froze_is_told_from_one_that_was_paused(server, monkeypatch) -> None:
+    monkeypatch.setattr(gazebo_bridge_node, "SILENCE", 1.5)
+    gzserver = server.pids()[1]
+    with stage(master=server.master_uri) as s, GazeboWorld(server.master_uri) as world:
+        s.listen("/diagnostics", DiagnosticArray)
+        s.until(lambda: "bridges world" in s.report)
+        world.wait()
+        world.pause()
+        reports = s.heard["/diagnostics"]
+        reports.clear()
+        s.until(lambda: len(reports) > 3)
+        assert all("bridges world" in report.status[0].message for report in reports)
+        world.pause(False)
+        os.kill(gzserver, signal.SIGSTOP)
+        try:
+            s.until(lambda: "has said nothing for 1.5 s" in s.report)
+            assert reports[-1].status[0].level == DiagnosticStatus.ERROR
+        finally:
+            os.kill(gzserver, signal.SIGCONT)
+        s.until(lambda: "bridges world" in s.report)
 
 
 def test_robots_and_masters_that_make_no_sense_are_named() -> None:

@@ -298,9 +298,12 @@ class Client:
         """A connection to somebody.
 
         Raises:
-            OSError: nobody accepts it.
+            OSError: nobody accepts it, or there can be no such host.
         """
-        sock = socket.create_connection(address, timeout=CONNECT_PATIENCE)
+        try:
+            sock = socket.create_connection(address, timeout=CONNECT_PATIENCE)
+        except UnicodeError as error:  # what no host's name can be: two dots together, say
+            raise OSError(f"{address[0]}:{address[1]}: {error}") from error
         connection = Connection(sock, name, received, closed)
         self._watch(connection)
         return connection
@@ -542,8 +545,9 @@ def address_of(uri: str) -> tuple[str, int]:
     try:
         parts = urlsplit(uri)
         if parts.scheme == "http" and parts.hostname and parts.port:
+            parts.hostname.encode("idna")
             return parts.hostname, parts.port
-    except ValueError:  # a port that is none
+    except ValueError:  # a host or port that is none
         pass
     raise GazeboError(f"{uri!r} is not of the form http://HOST:PORT")
 

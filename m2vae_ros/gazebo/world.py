@@ -60,6 +60,7 @@ class GazeboWorld:
     ) -> None:
         self._changed = threading.Condition()
         self._statistics: Any = None
+        self._told_at = -math.inf
         self._time = 0.0
         self._models: dict[str, Any] = {}
         self._poses: dict[str, Pose] = {}
@@ -152,6 +153,12 @@ class GazeboWorld:
     def time(self) -> float:
         """Simulated seconds, as last told: up to sixty times a second."""
         return self._time
+
+    @property
+    def silence(self) -> float:
+        """Seconds of a clock on the wall since Gazebo, which tells its time even while that stands
+        still, last did so: five times a second."""
+        return time.monotonic() - self._told_at
 
     @property
     def step_size(self) -> float:
@@ -379,7 +386,7 @@ class GazeboWorld:
 
     def _on_statistics(self, content: Any) -> None:
         with self._changed:
-            self._statistics = content
+            self._statistics, self._told_at = content, time.monotonic()
             self._on_time(seconds(content.sim_time))
             self._changed.notify_all()
 

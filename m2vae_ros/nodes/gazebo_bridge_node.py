@@ -58,6 +58,9 @@ SURVEY_PERIOD = 3.0
 
 REPORT_PERIOD = 1.0
 
+SILENCE = 5.0
+"""Seconds without a word after which something is wrong with Gazebo."""
+
 STOPPING = 0.5
 """Seconds in which robots stop."""
 
@@ -126,7 +129,7 @@ class GazeboBridgeNode(Node):
         self._noise = SensorNoise()
         self._robots: dict[str, BridgedRobot] = {}
         self._sensors: dict[tuple[str, str], BridgedSensor] = {}
-        self._state = ""
+        self._state, self._is_well = "", False
         self._missing: list[str] = []
         self._time_told = 0
         self._problems: deque[str] = deque(maxlen=100)
@@ -238,7 +241,7 @@ class GazeboBridgeNode(Node):
             if sensor.source is None and robot in there:
                 self._missing.append(f"{robot}/{modality}")
             self._watch((robot, modality), sensor)
-        self._say_what_is_missing(bool(there))
+        self._say_how_it_is(bool(there))
 
     def _watch(self, key: tuple[str, str], sensor: BridgedSensor) -> None:
         wanted = sensor.source if sensor.is_wanted else None
@@ -253,22 +256,27 @@ class GazeboBridgeNode(Node):
                 self._gazebo.watch(wanted, partial(self._on_reading, key))
             sensor.watched = wanted  # the same topic may be that of a sensor that was changed
 
-    def _say_what_is_missing(self, is_there: bool) -> None:
-        state = f"bridges world {self._gazebo.name}: {', '.join(self._robots) or 'no robots'}"
+    def _say_how_it_is(self, is_there: bool) -> None:
+        before, self._is_well = self._state, False
         if not is_there:
-            state = f"waits for Gazebo with robots at {self._master}"
+            self._state = f"waits for Gazebo with robots at {self._master}"
+        elif self._gazebo.silence > SILENCE:
+            self._state = f"Gazebo at {self._master} has said nothing for {SILENCE:g} s"
         elif self._missing:
-            state = f"Gazebo's world {self._gazebo.name} lacks {', '.join(self._missing)}"
-        if state != self._state:
-            self._state = state
-            if self._missing or not is_there:
-                self.get_logger().warning(state)
-            else:  # rclpy ties a line of code to one severity
-                self.get_logger().info(state)
+            self._state = f"Gazebo's world {self._gazebo.name} lacks {', '.join(self._missing)}"
+        else:
+            robots = ", ".join(self._robots) or "no robots"
+            self._state, self._is_well = f"bridges world {self._gazebo.name}: {robots}", True
+        if self._state == before:
+            return
+        if self._is_well:  # rclpy ties a line of code to one severity
+            self.get_logger().info(self._state)
+        else:
+            self.get_logger().warning(self._state)
 
     def _report(self) -> None:
         level, summary = diagnostics.OK, self._state
-        if self._missing or not self._gazebo.ready:
+        if not self._is_well:
             level = diagnostics.ERROR
         elif self._ledger.dropped:
             level, summary = diagnostics.WARN, self._ledger.last_error
