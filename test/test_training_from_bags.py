@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bag_making import tour, write
+from bag_making import text, tour, write
 from untrained import untrained_weights
 
 from m2vae_ros.cli import main
@@ -77,6 +77,19 @@ def test_a_folder_is_no_file_to_write_before_any_bag_is_read(
 ) -> None:
     assert main(["collect", str(tmp_path), "--bags", str(tmp_path / "nowhere")]) == 1
     assert f"{tmp_path}: is a folder" in capsys.readouterr().err
+
+
+def test_what_is_not_used_is_shown_as_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    made = sorted([*tour(readings=2), text(1.0, "/label", "[/b] teapot")], key=lambda m: m.stamp)
+    bag = write(tmp_path / "run[old]", made)
+    arguments = ["--bags", str(bag), "--label-topic", "/label"]
+    assert main(["collect", str(tmp_path / "samples.npz"), *arguments]) == 1
+    said = "".join(capsys.readouterr().out.split())
+    assert "'[/b]teapot':isneitheraclass" in said
+    assert "run[old]" in said
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

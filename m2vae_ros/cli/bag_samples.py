@@ -149,7 +149,7 @@ def show(report: BagReport) -> None:
     """Print a report."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False)  # names may have brackets in them
     for table in (_unused(report), _used(report)):
         if table.row_count:
             console.print(table)

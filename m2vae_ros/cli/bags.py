@@ -144,7 +144,7 @@ def _record(options: argparse.Namespace) -> int:
     from m2vae_ros.processes import environment
 
     os.environ.update(environment())
-    console = Console()
+    console = Console(markup=False)  # names may have brackets in them
     folder = options.folder or Path(time.strftime("bag-%Y%m%d-%H%M%S"))
     nodes: list[RecorderNode] = []
 
@@ -196,7 +196,7 @@ def _play(options: argparse.Namespace) -> int:
     from m2vae_ros.processes import environment
 
     os.environ.update(environment())
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
 
     def problem(path: Path, reason: str) -> None:
         console.print(f"{path}: {reason}", soft_wrap=True)
