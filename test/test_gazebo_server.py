@@ -78,7 +78,10 @@ def test_in_lockstep_each_step_of_a_camera_is_exact(world: GazeboWorld) -> None:
     before = world.read("amiro1", "camera").time
     times = []
     for _ in range(5):
+        after = world.iterations + 16
         world.step(16)
+        # The next steps would replace those that are still to come.
+        until(lambda after=after: world.iterations >= after)
         before = world.read("amiro1", "camera", before).time
         times.append(before)
     assert np.diff(times) == pytest.approx(np.full(4, 0.08), abs=1e-6)
