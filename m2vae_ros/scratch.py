@@ -14,7 +14,8 @@ from pathlib import Path
 class Scratch:
     """A temporary folder; those of owners who were killed are removed first.
 
-    The owner holds a lock on it, for as long as it lives and no longer.
+    As a context manager it gives the path, and removes the folder in the end. The owner holds a
+    lock on it, for as long as it lives and no longer.
 
     Args:
         prefix: of the folder's name, the same for all that are swept up together.
@@ -32,6 +33,12 @@ class Scratch:
         self._lock = os.open(made, os.O_RDONLY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.path = made.rename(parent / made.name[1:])
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
 
     def remove(self) -> None:
         """Remove it and what is in it; to be called once."""

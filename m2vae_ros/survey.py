@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.processes import Processes, environment
 from m2vae_ros.resources import resource
+from m2vae_ros.scratch import Scratch
 from m2vae_ros.sim.drawn_world import draw_world
 from m2vae_ros.sim.objects import WorldObject, objects_of
 from m2vae_ros.sim.viewpoints import VIEWPOINTS
@@ -281,7 +281,7 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
 @contextmanager
 def _drawn(source: Path, seed: Sequence[int]) -> Iterator[Path]:
     """The file of a drawn world, which goes away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="m2vae-survey-") as folder:
-        path = Path(folder, "drawn.world")
+    with Scratch("m2vae-survey-") as folder:
+        path = folder / "drawn.world"
         path.write_text(draw_world(source, seed))
         yield path

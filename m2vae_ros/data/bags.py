@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rosbags.typesys import Stores, get_typestore
 from m2vae_ros.data.bag_mending import is_unfinished, mended
 from m2vae_ros.data.bag_writer import INFORMATION, METADATA, RECORDING
 from m2vae_ros.data.errors import DataError
+from m2vae_ros.scratch import Scratch
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 
@@ -68,7 +68,7 @@ class BagFile:
 
     def _presented(self, stack: ExitStack) -> Path:
         """What rosbags has to open: the file, or a folder that says how it is compressed."""
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="m2vae-bag-")))
+        folder = stack.enter_context(Scratch("m2vae-bags-"))
         path = mended(self.path, folder) if is_unfinished(self.path) else self.path.absolute()
         # Not by its own name: rosbags takes that of an sqlite3 file for a URI.
         name = f"bag{''.join(s for s in path.suffixes if s in (*STORAGE_SUFFIXES, _COMPRESSED))}"
