@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -319,7 +318,3 @@ def _seed(text: str) -> int:
 def _interrupt(signals: list[int]) -> None:
     if signals:
         raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

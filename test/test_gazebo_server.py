@@ -216,6 +216,6 @@ def test_the_command_can_be_ended_while_it_starts() -> None:
     finally:
         process.kill()
         process.communicate()
-    assert process.returncode == 130
-    assert "Traceback" not in said
+    assert process.returncode == 0, said
+    assert said == ""
     assert not left(pids)

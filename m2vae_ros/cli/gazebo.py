@@ -50,15 +50,12 @@ def run(options: argparse.Namespace) -> int:
     """Run it.
 
     Returns:
-        The exit status, 0 if it ran and was told to end by a KeyboardInterrupt. One that comes
-        while it starts is passed on.
+        The exit status, 0 when a KeyboardInterrupt tells it to end, also while it starts.
     """
     from m2vae_ros.gazebo.server import GazeboServer
 
-    runs = False
     try:
         with GazeboServer(options.world, lockstep=options.lockstep, port=options.port) as server:
-            runs = True
             print(f"Gazebo runs at GAZEBO_MASTER_URI={server.master_uri}", flush=True)
             if sys.stdout.isatty():  # a launch file starts the bridge itself
                 print(HINT)
@@ -66,6 +63,4 @@ def run(options: argparse.Namespace) -> int:
                 server.check()
                 time.sleep(0.2)
     except KeyboardInterrupt:
-        if not runs:
-            raise
         return 0
