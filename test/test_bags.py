@@ -152,10 +152,11 @@ def test_of_a_recording_that_was_killed_all_but_the_last_seconds_are_read(
             assert writer.write(*sent[-1])
             if len(sent) % 100 == 0:
                 shutil.rmtree(tmp_path / "left", ignore_errors=True)
-                shutil.copytree(tmp_path / "bag.recording", tmp_path / "left/bag.recording")
                 told.clear()
-                files = find_bags([tmp_path / "left"], lambda p, r: told.update({p.name: r}))
-                with suppress(DataError):  # at first there is nothing
+                # at first there is nothing; a journal may go while it is copied
+                with suppress(DataError, shutil.Error):
+                    shutil.copytree(tmp_path / "bag.recording", tmp_path / "left/bag.recording")
+                    files = find_bags([tmp_path / "left"], lambda p, r: told.update({p.name: r}))
                     left = read(*files)
             time.sleep(0.001)
     finally:
@@ -163,6 +164,41 @@ def test_of_a_recording_that_was_killed_all_but_the_last_seconds_are_read(
     assert len(left) >= len(WORDS)
     assert left == sent[: len(left)]
     assert told[files[0].path.name] == "was not finished; what is whole of it is read"
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_what_came_before_a_silence_is_in_the_file(storage: str, tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag", MessageTypes(definition), storage=storage)
+    try:
+        writer.add_topic("/words", WORDS[0].type)
+        for word in WORDS:
+            assert writer.write(word.topic, word.stamp, serialised(word))
+        left: list[tuple[str, int, bytes]] = []
+        deadline = time.monotonic() + 20.0
+        while len(left) < len(WORDS) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            with suppress(DataError, shutil.Error):
+                shutil.rmtree(tmp_path / "left", ignore_errors=True)
+                shutil.copytree(tmp_path / "bag.recording", tmp_path / "left/bag.recording")
+                left = read(*find_bags([tmp_path / "left"]))
+    finally:
+        writer.close()
+    assert len(left) == len(WORDS)
+
+
+def test_what_is_no_file_or_cannot_be_opened_does_not_hinder_the_rest(
+    words: Path, tmp_path: Path
+) -> None:
+    shutil.copy(words / "words_0.mcap", tmp_path / "a.mcap")
+    (tmp_path / "b.mcap").mkdir()
+    (tmp_path / "c.mcap").symlink_to(tmp_path / "gone")
+    told: list[str] = []
+    (file,) = find_bags([tmp_path], lambda path, reason: told.append(path.name))
+    assert len(read(file)) == 10
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only/gone.mcap").symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match="no rosbag2 in it"):
+        find_bags([tmp_path / "only"])
 
 
 @settings(max_examples=60, deadline=None)

@@ -64,6 +64,8 @@ KEPT_AFTER = 1.0
 """Seconds from one time to the next when all that was written is put into the file: rosbags keeps a
 megabyte of an mcap file, and all of an sqlite3 file, to itself."""
 
+_SILENCE = object()
+
 _NANOSECONDS = 1_000_000_000
 
 
@@ -273,6 +275,9 @@ class BagWriter:
         try:
             part = self._open()
             while (item := self._next()) is not None:
+                if item is _SILENCE:
+                    part.keep()
+                    continue
                 if isinstance(item, _Topic):
                     self._topics[item.name] = item
                     self._connect(part, item)
@@ -292,13 +297,14 @@ class BagWriter:
             if part is not None:
                 part.writer.abort()
 
-    def _next(self) -> _Topic | _Message | None:
-        """What to write next; None at the end."""
+    def _next(self) -> _Topic | _Message | object | None:
+        """What to write next; `_SILENCE` if nothing comes for a while, None at the end."""
         with self._wake:
             while not self._waiting:
                 if self._closing:
                     return None
-                self._wake.wait()
+                if not self._wake.wait(KEPT_AFTER):
+                    return _SILENCE
             return self._waiting.popleft()
 
     def _count_the_rest_as_lost(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,8 +121,9 @@ def find_bags(
         if file.path.resolve() in found:
             return
         found[file.path.resolve()] = file
-        if is_unfinished(file.path):
-            problem(file.path, "was not finished; what is whole of it is read")
+        with suppress(OSError):  # whoever opens it will be told
+            if is_unfinished(file.path):
+                problem(file.path, "was not finished; what is whole of it is read")
 
     for path in map(Path, paths):
         if not path.exists():
@@ -148,7 +149,10 @@ def _folders(path: Path) -> list[Path]:
             below.clear()
             continue
         entered.add(folder.resolve())
-        if any(file == METADATA or _is_storage(Path(file)) for file in files):
+        if any(
+            (file == METADATA or _is_storage(Path(file))) and (folder / file).is_file()
+            for file in files
+        ):
             found.add(folder)
     return sorted(found)
 
@@ -187,7 +191,7 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         missing = not metadata.exists()
         what = "missing" if missing else reason(error)
         problem(metadata, f"{what}; the files are read as they are")
-        for path in sorted(folder.iterdir(), key=_numbered):
+        for path in sorted(filter(Path.is_file, folder.iterdir()), key=_numbered):
             if path.suffix in STORAGE_SUFFIXES:
                 yield BagFile(bag, path)
             elif _is_storage(path):
@@ -199,7 +203,7 @@ def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFi
         else:
             problem(folder / name, f"{METADATA} names it, but it is missing")
     for path in sorted(folder.iterdir()):
-        if _is_storage(path) and path.name not in map(str, names):
+        if _is_storage(path) and path.is_file() and path.name not in map(str, names):
             problem(path, f"{METADATA} does not name it, so it is not read")
 
 
