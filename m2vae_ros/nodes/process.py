@@ -90,12 +90,20 @@ parameters, each with its default and meaning: {resource("config")}""",
 
 
 def heed_signals() -> threading.Event:
-    """From now on SIGINT and SIGTERM only leave word: they set this.
+    """From now on SIGINT and SIGTERM only leave word: the first sets this, others do nothing.
 
     A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
     another error there.
     """
     told = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def leave_word(*_: object) -> None:
+        # A second one in the middle of `set` would wait for ever for the lock that the first holds.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        told.set()
+
+    for number in numbers:
+        signal.signal(number, leave_word)
     return told
