@@ -201,6 +201,21 @@ def test_what_is_no_file_or_cannot_be_opened_does_not_hinder_the_rest(
         find_bags([tmp_path / "only"])
 
 
+def test_an_unfinished_file_is_mended_once_and_again_when_it_has_grown(
+    tmp_path: Path, monkeypatch
+) -> None:
+    (file,) = find_bags([write(tmp_path / "bag", TOUR)])
+    content = file.path.read_bytes()
+    cut = tmp_path / "cut.mcap"
+    copied = []
+    copy = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", lambda *paths: (copied.append(paths[0]), copy(*paths)))
+    for length in (len(content) * 3 // 4, len(content) - 9):
+        cut.write_bytes(content[:length])
+        read_bags([cut], enough=0)
+    assert copied == [cut, cut]
+
+
 @settings(max_examples=60, deadline=None)
 @given(share=st.floats(0.0, 1.0))
 def test_of_an_mcap_file_that_was_cut_off_anywhere_the_beginning_is_read(

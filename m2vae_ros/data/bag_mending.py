@@ -7,13 +7,17 @@ which readers that change nothing know nothing.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sqlite3
 import struct
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
+
+from m2vae_ros.scratch import Scratch
 
 _MAGIC = b"\x89MCAP0\r\n"
 _DATA_END = struct.pack("<BQI", 0x0F, 4, 0)
@@ -39,13 +43,33 @@ def is_unfinished(path: Path) -> bool:
         return begins_as_one and file.read() != _MAGIC
 
 
-def mended(path: Path, folder: Path) -> Path:
-    """A copy, in `folder`, of an unfinished storage file: whatever of it is whole.
+def mended(path: Path) -> Path:
+    """A temporary copy of an unfinished storage file: whatever of it is whole.
+
+    It is made once, for the file as it is now, and stays until this process ends.
 
     Raises:
         OSError, sqlite3.Error: it cannot be copied, or is damaged.
         ValueError: nothing in it is whole.
     """
+    states = (file.stat() for file in (path, *_journals(path)) if file.exists())
+    return _mended(path.absolute(), tuple((s.st_size, s.st_mtime_ns) for s in states))
+
+
+@cache
+def _mended(path: Path, state: tuple[tuple[int, int], ...]) -> Path:
+    """The copy; `state` is that of the file and its journals."""
+    scratch = Scratch("m2vae-mended-")
+    try:
+        copy = _copy(path, scratch.path)
+    except BaseException:
+        scratch.remove()
+        raise
+    atexit.register(scratch.remove)
+    return copy
+
+
+def _copy(path: Path, folder: Path) -> Path:
     copy = folder / f"mended{path.suffix}"
     shutil.copyfile(path, copy)
     if path.suffix == ".mcap":

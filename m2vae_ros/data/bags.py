@@ -69,7 +69,7 @@ class BagFile:
     def _presented(self, stack: ExitStack) -> Path:
         """What rosbags has to open: the file, or a folder that says how it is compressed."""
         folder = stack.enter_context(Scratch("m2vae-bags-"))
-        path = mended(self.path, folder) if is_unfinished(self.path) else self.path.absolute()
+        path = mended(self.path) if is_unfinished(self.path) else self.path.absolute()
         # Not by its own name: rosbags takes that of an sqlite3 file for a URI.
         name = f"bag{''.join(s for s in path.suffixes if s in (*STORAGE_SUFFIXES, _COMPRESSED))}"
         if self.information is not None:
