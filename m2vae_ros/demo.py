@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
@@ -31,14 +31,16 @@ class DemoError(RuntimeError):
     """The demo did not show what it is there to show; the message says why."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run the demo.
+
+    Args:
+        options: of `m2vae demo`.
 
     Returns:
         The exit status: 0 if every node came up, every object was sensed by all three robots and
         everything went down clean; 1 if not, 130 after Ctrl-C or SIGTERM.
     """
-    options = _parser().parse_args(arguments)
     console = Console(highlight=False)
     console.width = min(100, console.width) if console.is_terminal else 100
     try:
@@ -52,48 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="m2vae demo",
-        description="A simulated arena with eight objects and three robots: one has only a "
-        "camera, one only a LiDAR, one only the reflectance sensors. They visit the objects in "
-        "different orders, send each other embeddings over ROS 2 and classify the objects from "
-        "them. No robot alone can know an object: the camera tells its colour, the LiDAR its "
-        "shape, the reflectance its material. The robots are ordinary ROS 2 nodes in processes of "
-        "their own; while it runs, look at /embeddings from another terminal.",
-        epilog="The demo takes a ROS domain that is free; ROS_DOMAIN_ID chooses one.",
-    )
-    parser.add_argument(
-        "--gazebo",
-        action="store_true",
-        help="in Gazebo classic 11, without a window and without gazebo_ros, instead of MuJoCo; "
-        "takes a Gazebo that is installed or was made by `make gazebo`",
-    )
-    parser.add_argument(
-        "--speed",
-        type=_positive,
-        default=2.0,
-        metavar="FACTOR",
-        help="simulated seconds for each second, at most (default: %(default)s); Gazebo keeps to 1",
-    )
-    parser.add_argument(
-        "--time-out",
-        type=_positive,
-        metavar="SECONDS",
-        help="give up after this long, start-up included (default: 120, with --gazebo 240)",
-    )
-    parser.add_argument(
-        "--seed", type=_seed, default=0, help="of the sensors' noise (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--weights",
-        default="amiro",
-        metavar="FOLDER",
-        help="folder of the weights, or a name in the package's models (default: %(default)s)",
-    )
-    return parser
-
-
 def _run(options: argparse.Namespace, console: Console) -> None:
     try:
         import rclpy
@@ -101,6 +61,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         from rclpy.executors import SingleThreadedExecutor
 
         from m2vae_ros.nodes.observer import Observer
+        from m2vae_ros.nodes.process import heed_signals
     except ImportError as error:
         raise DemoError(
             f"{error}; it needs ROS 2 and this package built: run ./run m2vae demo in the "
@@ -111,12 +72,13 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     time_out = options.time_out or (240.0 if options.gazebo else 120.0)
     deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
-    with own_domain() as domain, _world(options) as (nodes, gazebo), _leaving_word() as signals:
+    with own_domain() as domain, _world(options) as (nodes, gazebo):
+        told = heed_signals()  # not before: while Gazebo starts, nobody would look
         os.environ.update(environment())
         context = Context()
         rclpy.init(context=context)
         node = rclpy.create_node("demo", context=context)
-        node.create_timer(0.1, lambda: _interrupt(signals))
+        node.create_timer(0.1, lambda: _interrupt(told))
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
@@ -164,24 +126,6 @@ def _world(
             gazebo_team(weights=options.weights, master=gazebo.master_uri, seed=options.seed),
             gazebo,
         )
-
-
-@contextmanager
-def _leaving_word() -> Iterator[list[int]]:
-    """Have SIGINT and SIGTERM only leave word, in the list that is given.
-
-    A KeyboardInterrupt in the middle of rclpy would come out as another error. While the world
-    starts nobody would look at the list, and what starts it copes with a KeyboardInterrupt.
-    """
-    signals: list[int] = []
-    before = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda sent, _: signals.append(sent))
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:
@@ -301,20 +245,6 @@ def _coloured(class_name: str) -> str:
     return f"[{colour}]{class_name}[/{colour}]"
 
 
-def _positive(text: str) -> float:
-    with suppress(ValueError):
-        if 0.0 < float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-
-
-def _seed(text: str) -> int:
-    number = int(text)
-    if number < 0:  # numpy takes none
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return number
-
-
-def _interrupt(signals: list[int]) -> None:
-    if signals:
+def _interrupt(told: threading.Event) -> None:
+    if told.is_set():
         raise KeyboardInterrupt

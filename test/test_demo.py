@@ -16,7 +16,7 @@ import pytest
 from gazebo_master import needs_gazebo, until
 from untrained import untrained_weights
 
-from m2vae_ros.demo import main
+from m2vae_ros.cli import main
 from m2vae_ros.gazebo.installation import installation
 
 DEMO = [sys.executable, "-m", "m2vae_ros.cli", "demo"]
@@ -37,7 +37,7 @@ def demo(*arguments: str) -> Iterator[subprocess.Popen]:
 
 def test_help_says_what_happens_and_which_options_there_are(capsys) -> None:
     with pytest.raises(SystemExit) as end:
-        main(["--help"])
+        main(["demo", "--help"])
     assert end.value.code == 0
     said = capsys.readouterr().out
     for word in ("camera", "LiDAR", "reflectance", "--speed", "--time-out", "ROS_DOMAIN_ID"):
@@ -47,7 +47,7 @@ def test_help_says_what_happens_and_which_options_there_are(capsys) -> None:
 @pytest.mark.parametrize("arguments", [["--speed", "0"], ["--time-out", "nan"], ["--what"]])
 def test_options_that_make_no_sense_are_refused(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as end:
-        main(arguments)
+        main(["demo", *arguments])
     assert end.value.code == 2
     assert arguments[0] in capsys.readouterr().err
 

@@ -27,14 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C or SIGTERM.
     """
-    parser = _parser()
-    # the demo has a parser of its own, which argparse cannot nest without importing it here
-    options, rest = parser.parse_known_args(arguments)
-    if rest and options.run is not demo.run:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options = _parser().parse_args(arguments)
     try:
         with _ended_as_by_ctrl_c():
-            return options.run(options, rest) if options.run is demo.run else options.run(options)
+            return options.run(options)
     except KeyboardInterrupt:
         print("m2vae: interrupted", file=sys.stderr)
         return 130

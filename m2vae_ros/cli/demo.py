@@ -1,23 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``m2vae demo``."""
+"""`m2vae demo`: the whole system on one machine."""
 
 from __future__ import annotations
 
 import argparse
 
+from m2vae_ros.cli.arguments import non_negative, positive_number
+
 
 def add_to(commands: argparse._SubParsersAction) -> None:
-    """Add this group's commands."""
-    demo = commands.add_parser(
+    """Add the parser."""
+    parser = commands.add_parser(
         "demo",
         help="three robots with one sensor each meet eight objects, over ROS 2",
-        add_help=False,  # the demo has its own
+        description="A simulated arena with eight objects and three robots: one has only a "
+        "camera, one only a LiDAR, one only the reflectance sensors. They visit the objects in "
+        "different orders, send each other embeddings over ROS 2 and classify the objects from "
+        "them. No robot alone can know an object: the camera tells its colour, the LiDAR its "
+        "shape, the reflectance its material. The robots are ordinary ROS 2 nodes in processes of "
+        "their own; while it runs, look at /embeddings from another terminal.",
+        epilog="The demo takes a ROS domain that is free; ROS_DOMAIN_ID chooses one.",
     )
-    demo.set_defaults(run=run)
+    parser.add_argument(
+        "--gazebo",
+        action="store_true",
+        help="in Gazebo classic 11, without a window and without gazebo_ros, instead of MuJoCo; "
+        "takes a Gazebo that is installed or was made by `make gazebo`",
+    )
+    parser.add_argument(
+        "--speed",
+        type=positive_number,
+        default=2.0,
+        metavar="FACTOR",
+        help="simulated seconds for each second, at most (default: %(default)s); Gazebo keeps to 1",
+    )
+    parser.add_argument(
+        "--time-out",
+        type=positive_number,
+        metavar="SECONDS",
+        help="give up after this long, start-up included (default: 120, with --gazebo 240)",
+    )
+    parser.add_argument(
+        "--seed", type=non_negative, default=0, help="of the sensors' noise (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--weights",
+        default="amiro",
+        metavar="FOLDER",
+        help="folder of the weights, or a name in the package's models (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace, arguments: list[str]) -> int:
-    """Hand the arguments to the demo, which has a parser of its own."""
-    from m2vae_ros.demo import main
+def run(options: argparse.Namespace) -> int:
+    """Run it; returns the exit status."""
+    from m2vae_ros import demo
 
-    return main(arguments)
+    return demo.run(options)
