@@ -23,3 +23,13 @@ def resource(relative: str) -> Path:
     raise FileNotFoundError(
         f"{relative}: neither beside {package} nor in a share/m2vae_ros above it"
     )
+
+
+def weights_folder(name: str | Path) -> Path:
+    """The folder of weights that a user means: a path, or a bare name in the package's models.
+
+    Raises:
+        FileNotFoundError: the package has no weights of that name.
+    """
+    path = Path(name).expanduser()
+    return path if str(path) != path.name else resource(f"models/{path.name}")

@@ -99,12 +99,12 @@ class Team:
         self._delivered: set[tuple[int, int]] = set()
 
     def sense(self, robot, position, observations, stamp, object_id=None):
-        sensed = self.robots[robot].observe(
+        outcome = self.robots[robot].observe(
             object_id, position, observations, dict.fromkeys(observations, stamp)
         )
-        if sensed is not None:
-            self.published.append(sensed)
-        return sensed
+        if outcome.kind == "fused":
+            self.published.append(outcome.embedding)
+        return outcome
 
     def deliver(self, message: int, robot: int) -> None:
         self._delivered.add((message, robot))
@@ -136,9 +136,9 @@ class Team:
         raise AssertionError("the robots never agree")
 
     def _tell(self, message: Embedding, robot: int) -> None:
-        receipt = self.robots[robot].receive(message, NOW)
-        if receipt.kind == "merged":
-            self.published.append(receipt.embedding)
+        outcome = self.robots[robot].receive(message, NOW)
+        if outcome.kind == "merged":
+            self.published.append(outcome.embedding)
 
     def assert_agreed(self) -> None:
         first, *others = (robot.objects() for robot in self.robots)

@@ -67,7 +67,7 @@ def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monk
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "amiro", "--weights", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
+        (["evaluate", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
         (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
         (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
     ],
@@ -98,7 +98,7 @@ def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
     assert card["data"]["count"] == 200
     assert not (folder / ".training").exists()
 
-    evaluate = ["evaluate", "amiro", "--weights", str(folder), "--count", "40"]
+    evaluate = ["evaluate", str(folder), "--count", "40"]
     assert main([*evaluate, "--seed", "4", "--json", str(report)]) == 0
     printed = capsys.readouterr().out
     assert "Section V-D" in printed

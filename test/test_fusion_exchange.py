@@ -2,6 +2,7 @@
 """The exchange: whatever happens to the messages, all robots end with the same."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.exchange import covers, join, supersedes
+from m2vae_ros.fusion.sources import received
 
 held = st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, 3), min_size=1)
 embeddings = st.builds(
@@ -21,6 +23,14 @@ embeddings = st.builds(
     st.integers(0, 1),
     st.sampled_from([0.0, 0.1]),
 )
+
+
+def sources_of(several):
+    """What the newest observations of all these unfold into."""
+    sources = {}
+    for one in sorted(several, key=lambda e: e.rank):
+        sources = received(ENGINE, one.mean, one.held, one.reencodings, sources)
+    return sources
 
 
 @given(embeddings, embeddings, embeddings)
@@ -41,22 +51,31 @@ def test_of_two_with_the_same_observations_one_supersedes(x, y):
             assert supersedes(min(x, y, key=lambda e: e.sender), max(x, y, key=lambda e: e.sender))
 
 
+@given(embeddings, st.integers(1, 5))
+@patient
+def test_of_two_with_the_same_observations_the_one_less_reencoded_supersedes(x, more):
+    worse = replace(x, sender="", reencodings=dict.fromkeys(x.held, more))
+    assert supersedes(x, worse)
+    assert not supersedes(worse, x)
+
+
 @given(st.lists(embeddings, min_size=1, max_size=5), st.randoms(use_true_random=False))
 @patient
 def test_a_join_is_above_all_it_joins_in_any_order(several, random):
-    joined = join(ENGINE, "c", several)
+    sources = sources_of(several)
+    joined = join(ENGINE, "c", several, sources)
     for one in several:
         assert joined.rank == one.rank or supersedes(joined, one)
     for modality, stamp in joined.held.items():
         assert stamp == max(e.held.get(modality, -1) for e in several)
     random.shuffle(several)
-    assert join(ENGINE, "c", [*several, *several]) == joined
+    assert join(ENGINE, "c", [*several, *several], sources) == joined
 
 
 @given(st.lists(embeddings, min_size=1, max_size=5))
 @patient
 def test_nothing_is_computed_where_one_holds_all(several):
-    joined = join(ENGINE, "c", several)
+    joined = join(ENGINE, "c", several, sources_of(several))
     if any(all(covers(x.held, y.held) for y in several) for x in several):
         assert any(joined is x for x in several)
     else:
@@ -172,8 +191,9 @@ def test_each_object_has_one_id_and_everything_sensed_of_it(stands, sensings, ra
         which %= len(stands)
         x, y = (1.1 * c for c in stands[which])
         placed = (x + off * np.cos(direction), y + off * np.sin(direction), 0.0)
-        team.sense(robot, placed, {modality: code(stamp)}, stamp)
-        newest.setdefault(which, {})[modality] = stamp
+        looked = team.sense(robot, placed, {modality: code(stamp)}, stamp)
+        if looked.kind == "fused":
+            newest.setdefault(which, {})[modality] = stamp
         for message, other in deliveries:
             team.deliver(message % len(team.published), other)
     team.deliver_the_rest(random)

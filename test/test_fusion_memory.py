@@ -11,20 +11,33 @@ from hypothesis import strategies as st
 
 from m2vae_ros.fusion.validation import MOST_NAMES, UnfitEmbedding
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.in_place import unfold
 
 HERE = (1.0, 2.0, 0.0)
 
 
 def sense(robot, modality, stamp, position=HERE, object_id=None, seed=0):
-    return robot.observe(object_id, position, {modality: code(seed)}, {modality: stamp})
+    """What is to be published of a look; None if nothing is."""
+    outcome = robot.observe(object_id, position, {modality: code(seed)}, {modality: stamp})
+    return outcome.embedding if outcome.kind == "fused" else None
 
 
-def test_an_observation_is_fused_in_place_with_what_is_held():
+def test_an_observation_is_fused_in_place_with_what_others_told():
+    robot, told = memory(), embedding(held={"camera": 5})
+    robot.receive(told, NOW)
+    fused = sense(robot, "lidar", 6, told.position, seed=1)
+    expected = ENGINE.encode({**unfold(ENGINE, told.mean, ["camera"]), "lidar": code(1)})
+    assert np.array_equal(fused.mean, expected.mean)
+    assert np.array_equal(fused.log_variance, expected.log_variance)
+    assert dict(fused.held) == {"camera": 5, "lidar": 6}
+    assert dict(fused.reencodings) == {"camera": 1, "lidar": 0}
+
+
+def test_observations_by_sensors_of_its_own_are_fused_without_unfolding_anything():
     robot = memory()
-    first = sense(robot, "camera", 5)
+    sense(robot, "camera", 5)
     second = sense(robot, "lidar", 6, seed=1)
-    expected = fuse_in_place(ENGINE, first.mean, ["camera"], {"lidar": code(1)})
+    expected = ENGINE.encode({"camera": code(0), "lidar": code(1)})
     assert np.array_equal(second.mean, expected.mean)
     assert np.array_equal(second.log_variance, expected.log_variance)
     assert dict(second.held) == {"camera": 5, "lidar": 6}
@@ -53,11 +66,11 @@ def test_an_observation_that_is_not_newer_is_ignored(stamp):
 
 def test_of_several_observations_only_the_newer_ones_count():
     robot = memory()
-    first = sense(robot, "camera", 5)
+    sense(robot, "camera", 5)
     both = robot.observe(
         None, HERE, {"camera": code(1), "lidar": code(2)}, {"camera": 4, "lidar": 4}
-    )
-    expected = fuse_in_place(ENGINE, first.mean, ["camera"], {"lidar": code(2)})
+    ).embedding
+    expected = ENGINE.encode({"camera": code(0), "lidar": code(2)})
     assert np.array_equal(both.mean, expected.mean)
     assert dict(both.held) == {"camera": 5, "lidar": 4}
 
@@ -200,7 +213,8 @@ class TestReset:
         receipt = robot.receive(mixed, NOW)
         assert receipt.kind == "merged"  # the others have no embedding without the old part
         assert dict(receipt.embedding.held) == {"lidar": 200}
-        expected = ENGINE.encode({"lidar": ENGINE.decode("lidar", mixed.mean)})
+        unfolded = unfold(ENGINE, mixed.mean, mixed.held)
+        expected = ENGINE.encode({"lidar": unfolded["lidar"]})
         assert np.array_equal(receipt.embedding.mean, expected.mean)
         assert robot.receive(mixed, NOW).kind == "known"
         assert robot.objects() == [receipt.embedding]
@@ -289,7 +303,7 @@ def test_an_unfit_observation_names_the_field_and_changes_nothing(field, change)
     with pytest.raises(ObservationError, match=field):
         robot.observe(**{**fit, **change})
     assert (robot._objects, robot._ids) == before
-    assert robot.observe(**fit) is not None
+    assert robot.observe(**fit).kind == "fused"
 
 
 def test_when_the_model_fails_nothing_changes():

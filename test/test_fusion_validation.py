@@ -7,8 +7,8 @@ from fusion_team import ENGINE, NOW, code, embedding, memory, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2vae_ros.fusion.memory import Receipt
-from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, check, held_stamps
+from m2vae_ros.fusion.memory import Outcome
+from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, check, by_modality
 
 not_finite = st.sampled_from([np.nan, np.inf, -np.inf, 1e39])
 numbers = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
@@ -116,12 +116,12 @@ def test_a_union_that_the_model_makes_no_sense_of_changes_nothing():
 def test_a_fit_embedding_is_accepted(mean, log_variance, stamp):
     fit = embedding(mean=mean, log_variance=log_variance, held={"camera": stamp})
     check(fit, ENGINE, NOW, 10)
-    assert memory().receive(fit, NOW) == Receipt("new", fit)
+    assert memory().receive(fit, NOW) == Outcome("new", fit)
 
 
 def test_the_two_lists_of_a_message_become_one_mapping():
-    assert held_stamps(["lidar", "camera"], [4, 3]) == {"camera": 3, "lidar": 4}
-    assert held_stamps([], []) == {}
+    assert by_modality(["lidar", "camera"], [4, 3], "stamps") == {"camera": 3, "lidar": 4}
+    assert by_modality([], [], "stamps") == {}
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ def test_the_two_lists_of_a_message_become_one_mapping():
 )
 def test_lists_that_are_no_mapping_are_refused(kind, modalities, stamps):
     with pytest.raises(UnfitEmbedding) as refused:
-        held_stamps(modalities, stamps)
+        by_modality(modalities, stamps, "stamps")
     assert refused.value.kind == kind

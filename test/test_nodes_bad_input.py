@@ -84,18 +84,19 @@ def test_a_reading_that_cannot_be_used_is_dropped_and_said_once(case: str, weigh
         assert messages.SENSORS[modality].topic in warning
 
         t.sense("amiro1", READINGS[modality](), modality)
-        t.until(lambda: len(t.embeddings) == 2)
+        t.until(lambda: t.counted("amiro1", f"confirmed {modality}") == 1)
 
 
 def test_a_scan_of_other_beams_that_covers_the_view_is_interpolated(weights) -> None:
     with team() as t:
-        t.active_robot("amiro1", weights, ["lidar"])
+        t.active_robot("amiro1", weights, ["lidar"], min_gain=0.0)
         t.sense("amiro1", scan(beams=683), "lidar")
-        t.until(lambda: len(t.embeddings) == 1)
+        t.until(lambda: len(t.classifications) == 1)
         t.sense("amiro1", scan(beams=360, half_angle=math.pi / 2), "lidar")
-        t.until(lambda: len(t.embeddings) == 2)
+        t.until(lambda: len(t.classifications) == 2)
         assert drops(t) == 0
-        np.testing.assert_allclose(t.embeddings[0].mean, t.embeddings[1].mean, atol=1e-5)
+        t.settle()
+        np.testing.assert_allclose(t.embeddings[0].mean, t.embeddings[-1].mean, atol=1e-5)
 
 
 @pytest.mark.parametrize("ahead", [3.0, -1e9])
@@ -165,14 +166,19 @@ def unknown_modality(message: LatentEmbedding) -> None:
 def repeated_modality(message: LatentEmbedding) -> None:
     message.modalities = [message.modalities[0]] * 2
     message.stamps = [message.stamps[0]] * 2
+    message.reencodings = [0, 0]
 
 
 def no_modality(message: LatentEmbedding) -> None:
-    message.modalities, message.stamps = [], []
+    message.modalities, message.stamps, message.reencodings = [], [], []
 
 
 def a_stamp_short(message: LatentEmbedding) -> None:
     message.stamps = []
+
+
+def a_count_short(message: LatentEmbedding) -> None:
+    message.reencodings = []
 
 
 def from_the_future(message: LatentEmbedding) -> None:
@@ -201,6 +207,7 @@ UNFIT = {
     repeated_modality: "more than once",
     no_modality: "no modality",
     a_stamp_short: "stamps",
+    a_count_short: "reencodings",
     from_the_future: "future",
     nowhere: "position",
     other_frame: "odom",

@@ -135,11 +135,26 @@ def test_two_robots_with_different_sensors_end_with_the_same_bytes(weights) -> N
         assert a.mean.tobytes() == b.mean.tobytes()
 
 
+def test_a_look_that_tells_nothing_new_is_classified_and_not_sent(weights) -> None:
+    with team() as t:
+        node = t.active_robot("amiro1", weights, ["camera"])
+        for looks in range(1, 4):
+            t.sense("amiro1", image(), "camera")
+            t.until(lambda looks=looks: len(t.classifications) == looks)
+            assert list(t.classifications[-1].sensed) == ["camera"]
+        t.settle()
+        assert len(t.embeddings) == 1
+        (held,) = node._memory.objects()
+        first, *_, last = (messages.nanoseconds(c.header.stamp) for c in t.classifications)
+        assert held.newest == first < last
+        assert t.counted("amiro1", "confirmed camera") == 2
+
+
 def test_who_joins_late_gets_the_latest_of_each_object_and_nothing_else(weights) -> None:
     three = {"objects.names": ["a", "b", "c"], "objects.x": [0.5, 5.5, 9.5]}
     three["objects.y"] = [0.0, 0.0, 0.0]
     with team() as t:
-        node = t.active_robot("amiro1", weights, ["camera"], **three)
+        node = t.active_robot("amiro1", weights, ["camera"], min_gain=0.0, **three)
         for x, name in ((0.0, "a"), (5.0, "b"), (9.0, "c"), (5.0, "b")):
             t.stand("amiro1", x)
             for value in (10, 200):

@@ -14,6 +14,7 @@ from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message, serialize_message
 
 from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.validation import MOST_REENCODINGS, UnfitEmbedding
 from m2vae_ros.nodes import messages
 from m2vae_ros.sensors import MODALITIES, ObservationError
 
@@ -32,6 +33,7 @@ embeddings = st.builds(
     sender=names,
     fingerprint=names,
     aliases=st.lists(names, max_size=3).map(tuple),
+    reencodings=st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, MOST_REENCODINGS)),
 )
 
 
@@ -53,8 +55,25 @@ def test_an_embedding_of_three_modalities_takes_less_than_300_bytes() -> None:
         log_variance=np.zeros(10),
         sender="amiro1",
         fingerprint="0123456789abcdef",
+        reencodings=dict.fromkeys(MODALITIES, 1),
     )
     assert len(serialize_message(messages.embedding_message(embedding))) < 300
+
+
+def test_a_message_needs_a_count_of_reencodings_for_each_modality() -> None:
+    embedding = Embedding("it", (0.0, 0.0, 0.0), "map", {"lidar": 1}, [0.0], [0.0], "a", "f")
+    message = messages.embedding_message(embedding)
+    message.reencodings = []
+    with pytest.raises(UnfitEmbedding, match="1 modalities but 0 reencodings") as refused:
+        messages.embedding(message)
+    assert refused.value.kind == "length"
+
+
+def test_a_count_that_no_message_can_hold_is_the_largest_one_can() -> None:
+    embedding = Embedding(
+        "it", (0.0,) * 3, "map", {"lidar": 1}, [0.0], [0.0], "a", "f", (), {"lidar": 10**6}
+    )
+    assert list(messages.embedding_message(embedding).reencodings) == [MOST_REENCODINGS]
 
 
 @given(times)

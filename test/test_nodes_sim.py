@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import Twist
-from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.msg import ObjectClassification
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -148,7 +148,7 @@ def test_robots_and_sensors_that_the_world_lacks_are_named() -> None:
             s.add(AmiroSimNode, robots=["amiro1/sonar"])
 
 
-def test_a_patrol_visits_each_object_and_waits_for_its_embedding() -> None:
+def test_a_patrol_visits_each_object_and_waits_until_it_was_sensed() -> None:
     objects = world_objects()[:2]
     places = {f"objects__{key}": value for key, value in known(objects)["objects"].items()}
     with stage() as s:
@@ -167,7 +167,9 @@ def test_a_patrol_visits_each_object_and_waits_for_its_embedding() -> None:
         )
         s.listen(Odometry, "/amiro2/odom")
         s.listen(LaserScan, "/amiro2/laser_scan")  # somebody looks through the sensor
-        tell = s.tester.create_publisher(LatentEmbedding, "/embeddings", qos.LATEST_OF_ONE_OBJECT)
+        tell = s.tester.create_publisher(
+            ObjectClassification, "/amiro2/classification", qos.EVERY_ONE
+        )
 
         s.until(lambda: any("could not sense" in text for text in progress))
         assert f"drives to {objects[1].name} by lidar" in progress[0]
@@ -183,9 +185,8 @@ def test_a_patrol_visits_each_object_and_waits_for_its_embedding() -> None:
             s.until(there)
 
             def sensed(item=item) -> bool:
-                message = LatentEmbedding(sender="amiro2", object_id=item.name)
-                message.modalities = ["lidar"]
-                message.stamps = [s.heard["/amiro2/odom"][-1].header.stamp]
+                message = ObjectClassification(object_id=item.name, sensed=["lidar"])
+                message.header.stamp = s.heard["/amiro2/odom"][-1].header.stamp
                 tell.publish(message)
                 return any(f"has sensed {item.name}" in text for text in progress)
 

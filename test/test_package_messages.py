@@ -21,6 +21,7 @@ EMBEDDING = LatentEmbedding(
     fingerprint="0123456789abcdef",
     modalities=["camera", "lidar", "reflectance"],
     stamps=[Time(sec=1_700_000_000 + n, nanosec=n) for n in range(3)],
+    reencodings=[0, 1, 2],
     mean=[0.5 * n for n in range(10)],
     log_variance=[-0.25 * n for n in range(10)],
 )
@@ -30,6 +31,7 @@ CLASSIFICATION = ObjectClassification(
     object_id="amiro1/object_3",
     position=Point(x=1.25, y=-0.5, z=0.1),
     modalities=["camera"],
+    sensed=["camera"],
     classes=["red cylinder mat", "green box shiny"],
     probabilities=[0.75, 0.25],
 )

@@ -310,7 +310,7 @@ def test_from_bags_to_weights_and_their_table(
     assert card["training"]["from"] == load(resource(SHIPPED)).fingerprint
     assert not (mine / ".training").exists()
 
-    evaluate = ["evaluate", "amiro", "--weights", str(mine), "--json", str(report), "--bags"]
+    evaluate = ["evaluate", str(mine), "--json", str(report), "--bags"]
     assert main([*evaluate, str(bags)]) == 1
     assert "was trained on these very samples" in capsys.readouterr().err
     assert main([*evaluate, str(bags / "one")]) == 0

@@ -6,63 +6,132 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
+    from m2vae_ros.data.amiro import AmiroSamples
     from m2vae_ros.experiments.amiro import Evaluation
+    from m2vae_ros.vae.weights import Weights
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Add this group's commands."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="the table of the paper's section V-D, on fresh samples or on bags",
+        help="the table of the paper's section V-D, or long missions, on fresh samples or on bags",
         description="Draw fresh samples from the simulator, or with --bags take them from what "
         "robots recorded, and measure the table of the paper's section V-D: raw codes, joint "
         "embedding, in-place fusion in all six orders with and without re-encoding loss, the "
-        "product of single posteriors, single sensors.",
+        "product of single posteriors, single sensors. With --mission, measure instead whether "
+        "objects are still known when robots go on looking at them: each sensor again and again, "
+        "robots in turn, embeddings handed on, under the rule of this package, plain Eq. 18, a "
+        "product of single posteriors, and raw codes.",
+        epilog="Examples: m2vae evaluate amiro; m2vae evaluate models/mine --bags other_runs/; "
+        "m2vae evaluate amiro --mission 1000 --json mission.json --figure mission.png (about a "
+        "quarter of an hour)",
     )
-    evaluate.add_argument("system", choices=["amiro"], help="what to evaluate")
+    evaluate.add_argument(
+        "weights", help="a name in the package's models, amiro for instance, or a folder"
+    )
     evaluate.add_argument("--seed", type=non_negative, default=1000, help="default: %(default)s")
     evaluate.add_argument("--count", type=positive, default=4000, help="default: %(default)s")
-    evaluate.add_argument("--weights", type=Path, help="default: the package's models/amiro")
+    evaluate.add_argument(
+        "--mission",
+        type=positive,
+        metavar="STEPS",
+        help="so many further looks at each object, after every sensor has sensed it once",
+    )
+    evaluate.add_argument(
+        "--rules",
+        nargs="+",
+        default=(),
+        metavar="RULE",
+        help="of the missions: lasting (this package), plain (Eq. 18), 'lasting without' and 'plain "
+        "without' (re-encoding loss), experts, codes; default: all",
+    )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    evaluate.add_argument(
+        "--figure", type=Path, metavar="FILE", help="of the missions, as PNG: accuracy over looks"
+    )
     bag_samples.add_options(evaluate, enough=0)
     evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from m2vae_ros.experiments.amiro import evaluate
-    from m2vae_ros.files import replacing
-    from m2vae_ros.resources import resource
+    from m2vae_ros.resources import weights_folder
     from m2vae_ros.training.amiro import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
 
-    folder = options.weights or resource("models/amiro")
+    if options.figure and not options.mission:
+        raise ValueError("--figure: is of the missions, which --mission STEPS asks for")
+    folder = weights_folder(options.weights)
     weights, twin = load(folder), load(folder.with_name(folder.name + WITHOUT_REENCODING))
     if options.bags:
         bag_samples.check_views(weights)
-        fresh = bag_samples.read(options)
+        fresh, seed = bag_samples.read(options), None
         source = f"bags {', '.join(map(str, options.bags))}"
         if fresh.digest() == weights.facts["data"].get("sha256"):
             raise ValueError(f"{source}: {folder} was trained on these very samples")
-        evaluation = evaluate(weights, twin, fresh, source=source)
     else:
         if options.seed == weights.facts["data"].get("seed"):
             raise ValueError(
                 f"--seed {options.seed}: {folder} was trained on the samples of this seed"
             )
-        fresh = samples.draw(options.count, options.seed)
-        evaluation = evaluate(weights, twin, fresh, options.seed)
-    show(evaluation)
+        fresh, seed = samples.draw(options.count, options.seed), options.seed
+        source = ""
+    measure = _missions if options.mission else _section_v_d
+    numbers = measure(options, weights, twin, fresh, seed, source)
     if options.json:
-        with replacing(options.json) as temporary:
-            temporary.write_text(json.dumps(evaluation.to_json(), indent=2) + "\n")
+        _write(options.json, numbers)
         print(f"every number: {options.json}")
     return 0
+
+
+def _section_v_d(
+    options: argparse.Namespace,
+    weights: Weights,
+    twin: Weights,
+    fresh: AmiroSamples,
+    seed: int | None,
+    source: str,
+) -> dict[str, Any]:
+    from m2vae_ros.experiments.amiro import evaluate
+
+    evaluation = evaluate(weights, twin, fresh, seed, source)
+    show(evaluation)
+    return evaluation.to_json()
+
+
+def _missions(
+    options: argparse.Namespace,
+    weights: Weights,
+    twin: Weights,
+    fresh: AmiroSamples,
+    seed: int | None,
+    source: str,
+) -> dict[str, Any]:
+    from rich.console import Console
+
+    from m2vae_ros.experiments import mission_report
+
+    measured = mission_report.evaluate(weights, twin, fresh, options.mission, seed, source, options.rules)
+    console = Console()
+    for table in mission_report.tables(measured):
+        console.print(table)
+    if options.figure:
+        mission_report.draw(measured, options.figure)
+        print(f"accuracy over looks: {options.figure}")
+    return measured
+
+
+def _write(path: Path, numbers: dict[str, Any]) -> None:
+    from m2vae_ros.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(numbers, indent=2) + "\n")
 
 
 def show(evaluation: Evaluation) -> None:

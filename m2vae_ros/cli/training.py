@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "used if there is one.",
         epilog="Examples: m2vae train amiro; m2vae train amiro --bags runs/ --out models/mine; "
         "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine. Then: "
-        "m2vae evaluate amiro --weights models/mine --bags other_runs/",
+        "m2vae evaluate models/mine --bags other_runs/",
     )
     train.add_argument("system", choices=["amiro"], help="what to train")
     train.add_argument(

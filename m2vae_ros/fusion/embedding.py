@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -30,6 +30,8 @@ class Embedding:
         fingerprint: the latent space the numbers belong to.
         aliases: other names under which robots met the same object before they knew of each
             other, sorted. The smallest of all names is the object's id.
+        reencodings: modality -> how often the observation it holds was unfolded and folded again
+            since it was sensed, see `m2vae_ros.fusion.sources`; 0 for those that are not named.
     """
 
     object_id: str
@@ -41,10 +43,13 @@ class Embedding:
     sender: str
     fingerprint: str
     aliases: tuple[str, ...] = ()
+    reencodings: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         held = {modality: int(stamp) for modality, stamp in sorted(self.held.items())}
         object.__setattr__(self, "held", MappingProxyType(held))
+        reencodings = {modality: int(self.reencodings.get(modality, 0)) for modality in held}
+        object.__setattr__(self, "reencodings", MappingProxyType(reencodings))
         object.__setattr__(self, "position", tuple(float(x) for x in self.position))
         object.__setattr__(self, "aliases", tuple(sorted(set(self.aliases) - {self.object_id})))
         for name in ("mean", "log_variance"):
@@ -67,11 +72,13 @@ class Embedding:
     def rank(self) -> tuple:
         """A total order on embeddings that hold the same observations: the smallest one counts.
 
-        The sender first, so that the rule can be told in one sentence; then the bytes.
+        What was re-encoded less is nearer to what was sensed; then the sender, so that the rule can
+        be told in one sentence; then the bytes.
         """
         place = struct.pack(f"{len(self.position)}d", *self.position)
         numbers = (self.mean.tobytes(), self.log_variance.tobytes())
-        return (self.sender, *numbers, place, tuple(self.held.items()))
+        counts = tuple(self.reencodings.values())
+        return (sum(counts), self.sender, counts, *numbers, place, tuple(self.held.items()))
 
     def named(self, names: Iterable[str]) -> Embedding:
         """The same embedding of an object that has these names; the smallest is its id."""

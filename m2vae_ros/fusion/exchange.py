@@ -3,9 +3,11 @@
 
 Embeddings of one object are ordered: x supersedes y if x holds every modality that y holds, each
 at least as new, and something more or newer; if both hold the very same observations, the one of
-the smaller `Embedding.rank` supersedes (the lexicographically smaller sender, then the bytes).
-This is a partial order. `join` returns an embedding at or above all it is given: the largest if
-there is one, otherwise a newly computed one above all of them, which has to be published.
+the smaller `Embedding.rank` supersedes (fewer re-encodings, then the lexicographically smaller
+sender, then the bytes). This is a partial order. `join` returns an embedding at or above all it is
+given: the largest if there is one, otherwise a newly folded one above all of them, which has to be
+published. What a robot folds it from, its sources, is its own affair: it decides how good the
+numbers are, not which of two embeddings counts.
 
 Robots therefore agree in the end, whatever the order, loss or repetition of messages: what a robot
 holds never goes down; each computation holds strictly newer observations, and these are finite, so
@@ -18,12 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import reduce
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
+from m2vae_ros.fusion.sources import Sources, fold
 from m2vae_ros.fusion.validation import check_numbers
-from m2vae_ros.vae.in_place import fuse_in_place, merge
 
 
 def covers(x: Mapping[str, int], y: Mapping[str, int]) -> bool:
@@ -38,61 +39,47 @@ def supersedes(x: Embedding, y: Embedding) -> bool:
     return covers(x.held, y.held)
 
 
-def join(engine: Engine, owner: str, embeddings: Iterable[Embedding]) -> Embedding:
+def join(
+    engine: Engine, owner: str, embeddings: Iterable[Embedding], sources: Sources
+) -> Embedding:
     """The embedding that takes the place of all these of one object.
 
     Args:
-        engine: what decodes and encodes.
+        engine: what encodes.
         owner: the robot that is named as sender of what has to be computed.
         embeddings: at least one; their order does not matter.
+        sources: of each modality that counts, the newest observation that any of them holds.
 
     Returns:
-        One of them, the very object, if it supersedes all others. Otherwise the union of their
-        newest observations, decoded and encoded again.
+        The one of them, the very object, that holds just these observations; of several the one of
+        the smallest rank. If there is none, what the sources fold into.
 
     Raises:
-        UnfitEmbedding: the model makes no sense of the union.
+        UnfitEmbedding: the model makes no sense of the sources.
     """
-    unique = list({embedding.rank: embedding for embedding in embeddings}.values())
-    largest = [x for x in unique if not any(supersedes(y, x) for y in unique)]
-    largest.sort(key=lambda x: x.rank)
-    return reduce(lambda x, y: _merged(engine, owner, x, y), largest)
+    embeddings = list(embeddings)
+    newest = {modality: source.stamp for modality, source in sources.items()}
+    complete = [embedding for embedding in embeddings if embedding.held == newest]
+    if complete:
+        return min(complete, key=lambda embedding: embedding.rank)
+    latest = min(embeddings, key=lambda embedding: (-embedding.newest, embedding.rank))
+    return folded(engine, owner, latest, sources)
 
 
-def later_part(engine: Engine, owner: str, embedding: Embedding, after_ns: int) -> Embedding | None:
-    """What remains of an embedding without the observations up to a time.
-
-    Args:
-        engine, owner: as in `join`.
-        embedding: the whole.
-        after_ns: observations at this time or earlier are left out.
-
-    Returns:
-        The embedding itself if all it holds is newer, None if nothing is; otherwise the newer
-        modalities, decoded and encoded again.
+def folded(engine: Engine, owner: str, like: Embedding, sources: Sources) -> Embedding:
+    """What these sources fold into, with the names and the place of another embedding.
 
     Raises:
-        UnfitEmbedding: the model makes no sense of the rest.
+        UnfitEmbedding: the model makes no sense of them.
     """
-    later = {m: stamp for m, stamp in embedding.held.items() if stamp > after_ns}
-    if not later:
-        return None
-    if len(later) == len(embedding.held):
-        return embedding
-    posterior = fuse_in_place(engine, embedding.mean, later, {})
-    return _checked(engine, replace(embedding, held=later, sender=owner, **_numbers(posterior)))
-
-
-def _merged(engine: Engine, owner: str, x: Embedding, y: Embedding) -> Embedding:
-    posterior, held = merge(engine, x.mean, x.held, y.mean, y.held)
-    latest = max(x, y, key=lambda embedding: embedding.newest)
-    return _checked(engine, replace(latest, held=held, sender=owner, **_numbers(posterior)))
-
-
-def _numbers(posterior) -> dict:
-    return {"mean": posterior.mean, "log_variance": posterior.log_variance}
-
-
-def _checked(engine: Engine, embedding: Embedding) -> Embedding:
+    posterior = fold(engine, sources)
+    embedding = replace(
+        like,
+        held={m: source.stamp for m, source in sources.items()},
+        reencodings={m: source.reencodings for m, source in sources.items()},
+        mean=posterior.mean,
+        log_variance=posterior.log_variance,
+        sender=owner,
+    )
     check_numbers(embedding, engine)
     return embedding

@@ -9,7 +9,9 @@ names once joined stay joined, so all robots end with the same names for the sam
 lexicographically smallest is the id. Positions move with every observation, but a robot never
 joins two objects that it knows because their positions have come close.
 
-**What is known of it.** See `m2vae_ros.fusion.exchange`.
+**What is known of it.** See `m2vae_ros.fusion.exchange` for what counts when robots differ, and
+`m2vae_ros.fusion.sources` for why it lasts however often robots look again. A look that tells nothing
+new changes nothing.
 
 Objects are expected to stand farther apart than twice the gate, and to be placed within half the
 gate of where they are; then every object gets exactly one id. Otherwise the robots still agree.
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -27,7 +29,8 @@ import numpy as np
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
-from m2vae_ros.fusion.exchange import covers, join, later_part
+from m2vae_ros.fusion.exchange import folded, join
+from m2vae_ros.fusion.sources import Source, Sources, best, fold, information_gain, received
 from m2vae_ros.fusion.validation import (
     LONGEST_NAME,
     MOST_NAMES,
@@ -37,38 +40,53 @@ from m2vae_ros.fusion.validation import (
     check_position,
 )
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.vae.in_place import fuse_in_place
 
 NEVER = -1
 """A time before every stamp."""
+
+MIN_GAIN = 10.0
+"""Nats; what a further look has to tell to be fused and sent. Of the AMiRo's sensors, looks at an
+object of another class told at least 26 (docs/mathematics.md)."""
+
+MOVED = 0.25
+"""Share of the gate by which an object has to be found elsewhere for that to be news."""
 
 Position = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What became of a received embedding.
+class Outcome:
+    """What became of an observation or of a received embedding.
 
     Attributes:
-        kind: "new": of an object of which nothing was held; "adopted": it took the place of what
-            was held; "merged": this robot found out something that no message says yet (numbers
-            computed from several embeddings, or that two names mean one object), which has to be
-            published; "known": nothing to tell anyone.
-        embedding: what is now held of the object; None if all of it was forgotten by a reset.
+        kind: of an observation "fused", which has to be published, or "confirmed": it tells nothing
+            that was not known. Of an embedding "new": of an object of which nothing was held;
+            "adopted": it took the place of what was held; "merged": this robot found out something
+            that no message says yet (numbers computed from several embeddings, or that two names
+            mean one object), which has to be published. Of both "known": not newer than what is
+            held.
+        embedding: what is now held of the object; None if all of it was forgotten by a reset, or
+            nothing was held and nothing is.
     """
 
-    kind: Literal["new", "adopted", "merged", "known"]
+    kind: Literal["fused", "confirmed", "new", "adopted", "merged", "known"]
     embedding: Embedding | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Object:
-    """One object; after a reset without embedding, and deaf to evidence up to `forgotten` ns."""
+    """One object; after a reset without embedding, and deaf to evidence up to `forgotten` ns.
+
+    The sources are of the very observations that the embedding holds; `confirmed` is the time of
+    the newest look that changed nothing.
+    """
 
     names: frozenset[str]
     position: Position
-    embedding: Embedding | None
+    embedding: Embedding | None = None
+    sources: Sources = field(default_factory=dict)
     forgotten: int = NEVER
+    confirmed: int = NEVER
 
     @cached_property
     def id(self) -> str:
@@ -76,7 +94,8 @@ class _Object:
 
     @cached_property
     def newest(self) -> int:
-        return self.forgotten if self.embedding is None else self.embedding.newest
+        held = self.forgotten if self.embedding is None else self.embedding.newest
+        return max(held, self.confirmed)
 
 
 class ObjectMemory:
@@ -94,6 +113,7 @@ class ObjectMemory:
         frame: str = "map",
         tolerance_ns: int = 1_000_000_000,
         max_objects: int = 1000,
+        min_gain: float = MIN_GAIN,
     ) -> None:
         """Start with nothing known.
 
@@ -105,16 +125,20 @@ class ObjectMemory:
             tolerance_ns: how far ahead of this robot's clock the stamps of others may be.
             max_objects: how many objects are kept, those that were reset included. Beyond it the
                 one whose newest evidence is the oldest is dropped.
+            min_gain: nats; a further look by a sensor whose observation is held already changes
+                nothing unless the posterior diverges by more than this from what it was.
 
         Raises:
             ValueError: an empty name or a number out of range.
         """
         if not 0 < len(owner) <= LONGEST_NAME or not frame:
             raise ValueError(f"owner {owner!r} and frame {frame!r} must be names")
-        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and max_objects > 0):
+        if not (
+            0.0 < gate_m < math.inf and tolerance_ns >= 0 and max_objects > 0 and min_gain >= 0
+        ):
             raise ValueError(
                 f"gate_m {gate_m} and max_objects {max_objects} must be positive, "
-                f"tolerance_ns {tolerance_ns} not negative"
+                f"tolerance_ns {tolerance_ns} and min_gain {min_gain} not negative"
             )
         self.engine = engine
         self.owner = owner
@@ -122,6 +146,7 @@ class ObjectMemory:
         self.frame = frame
         self.tolerance_ns = tolerance_ns
         self.max_objects = max_objects
+        self.min_gain = min_gain
         self._objects: dict[str, _Object] = {}
         self._ids: dict[str, str] = {}  # any name -> id
 
@@ -146,11 +171,12 @@ class ObjectMemory:
         position: Sequence[float],
         codes: Mapping[str, np.ndarray],
         stamps: Mapping[str, int],
-    ) -> Embedding | None:
+    ) -> Outcome:
         """Fuse this robot's own observations of one object in place (Eq. 18).
 
         A modality already held is replaced, so nothing counts twice; an observation that is not
-        newer than the one held, or than a reset, is ignored.
+        newer than the one held, or than a reset, is ignored, and one that tells nothing new
+        changes nothing, its time included.
 
         Args:
             object_id: a name of the object; None for the nearest object within the gate, or else a
@@ -160,7 +186,7 @@ class ObjectMemory:
             stamps: modality -> time of the observation, nanoseconds, for each of `codes`.
 
         Returns:
-            The embedding now held, to be published; None if the observations told nothing new.
+            What became of it; if its kind is "fused", its embedding has to be published.
 
         Raises:
             ObservationError: names the field that does not fit and why.
@@ -175,20 +201,37 @@ class ObjectMemory:
         except UnfitEmbedding as error:
             raise ObservationError(f"object_id: {error}") from error
 
-        before = met[0].embedding if met else None
-        held = dict(before.held) if before else {}
-        forgotten = met[0].forgotten if met else NEVER
-        new = {m: int(t) for m, t in stamps.items() if t > max(held.get(m, NEVER), forgotten)}
+        known = met[0] if met else _Object(names, position)
+        before = known.embedding
+        oldest = {m: source.stamp for m, source in known.sources.items()}
+        new = {
+            m: Source(np.array(codes[m], dtype=np.float32), int(stamp))
+            for m, stamp in stamps.items()
+            if stamp > max(oldest.get(m, NEVER), known.forgotten)
+        }
         if new:
-            after = self._fused(before, names, position, {m: codes[m] for m in new}, new)
+            after = self._fused(known, names, position, new)
+            if names == known.names and self._tells_nothing(known, after, new):
+                newest = max(known.confirmed, *(source.stamp for source in new.values()))
+                self._replace(met, replace(known, confirmed=newest))
+                return Outcome("confirmed", before)
         elif before is None or names == before.names:
-            return None
+            return Outcome("known", before)
         else:
             after = before.named(names)
-        self._replace(met, _Object(names, after.position, after, forgotten))
-        return after
+        self._replace(
+            met,
+            replace(
+                known,
+                names=names,
+                position=after.position,
+                embedding=after,
+                sources={**known.sources, **new},
+            ),
+        )
+        return Outcome("fused", after)
 
-    def receive(self, embedding: Embedding, now_ns: int) -> Receipt:
+    def receive(self, embedding: Embedding, now_ns: int) -> Outcome:
         """Take in what another robot, or this one, has published.
 
         Args:
@@ -210,22 +253,35 @@ class ObjectMemory:
             self._check_room(embedding)
         names = _joined_names(embedding.names, *(o.names for o in met))
         forgotten = max((o.forgotten for o in met), default=NEVER)
+        confirmed = max((o.confirmed for o in met), default=NEVER)
         before = [o.embedding for o in met if o.embedding is not None]
-        held = self._later(before, forgotten)
-        told = self._later([embedding], forgotten, known=held)
-        if not held and not told:
-            self._replace(met, _Object(names, met[0].position, None, forgotten))
-            return Receipt("known", None)
+        sources: Sources = {}
+        for known in met:
+            sources = best(sources, known.sources)
+        sources = _later(sources, forgotten)
+        sources = received(
+            self.engine,
+            embedding.mean,
+            embedding.held,
+            embedding.reencodings,
+            sources,
+            after=forgotten,
+        )
+        if not all(np.isfinite(source.code).all() for source in sources.values()):
+            raise UnfitEmbedding("not_finite", "the model decodes the mean to NaN or infinite values")
+        if not sources:
+            self._replace(met, _Object(names, met[0].position, forgotten=forgotten))
+            return Outcome("known", None)
 
-        joined = join(self.engine, self.owner, [*told, *held])
-        after = _Object(names, joined.position, joined.named(names), forgotten)
-        if met == [after]:
-            return Receipt("known", after.embedding)
-        self._replace(met, after)
+        joined = join(self.engine, self.owner, [embedding, *before], sources).named(names)
+        after = _Object(names, joined.position, joined, sources, forgotten, confirmed)
+        self._replace(met, after)  # the sources may be better even where the embedding is known
+        if [o.names for o in met] == [names] and before == [joined]:
+            return Outcome("known", joined)
         computed = joined.rank not in {e.rank for e in (embedding, *before)}
         if computed or by_place:
-            return Receipt("merged", after.embedding)
-        return Receipt("adopted" if before else "new", after.embedding)
+            return Outcome("merged", joined)
+        return Outcome("adopted" if before else "new", joined)
 
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
@@ -244,50 +300,38 @@ class ObjectMemory:
         if not found:
             return False
         forgotten = max(now_ns, found[0].newest)
-        self._replace(found, replace(found[0], embedding=None, forgotten=forgotten))
+        self._replace(found, replace(found[0], embedding=None, sources={}, forgotten=forgotten))
         return found[0].embedding is not None
 
     def _fused(
-        self,
-        before: Embedding | None,
-        names: frozenset[str],
-        position: Position,
-        codes: Mapping[str, np.ndarray],
-        stamps: Mapping[str, int],
+        self, known: _Object, names: frozenset[str], position: Position, new: Sources
     ) -> Embedding:
-        held = dict(before.held) if before else {}
-        posterior = fuse_in_place(self.engine, before.mean if before else None, held, codes)
-        late = before is not None and max(stamps.values()) < before.newest
-        after = Embedding(
+        before = known.embedding
+        late = before is not None and max(s.stamp for s in new.values()) < before.newest
+        place = Embedding(
             object_id=min(names),
             position=before.position if late else position,
             frame=self.frame,
-            held={**held, **stamps},
-            mean=posterior.mean,
-            log_variance=posterior.log_variance,
+            held={},
+            mean=(),
+            log_variance=(),
             sender=self.owner,
             fingerprint=self.engine.fingerprint,
             aliases=tuple(names),
         )
         try:
-            check_numbers(after, self.engine)
+            return folded(self.engine, self.owner, place, {**known.sources, **new})
         except UnfitEmbedding as error:
-            raise ObservationError(f"{', '.join(codes)}: the model gives {error}") from error
-        return after
+            raise ObservationError(f"{', '.join(new)}: the model gives {error}") from error
 
-    def _later(
-        self, embeddings: Iterable[Embedding], after_ns: int, known: Sequence[Embedding] = ()
-    ) -> list[Embedding]:
-        """The parts later than a reset; one that was cut and is `known` anyway is not computed."""
-        parts = []
-        for embedding in embeddings:
-            later = {m: t for m, t in embedding.held.items() if t > after_ns}
-            if len(later) < len(embedding.held) and any(covers(k.held, later) for k in known):
-                continue
-            part = later_part(self.engine, self.owner, embedding, after_ns)
-            if part is not None:
-                parts.append(part)
-        return parts
+    def _tells_nothing(self, known: _Object, after: Embedding, new: Sources) -> bool:
+        """Whether an object looks as it did, and stands where it did."""
+        if not new.keys() <= known.sources.keys():
+            return False
+        if math.dist(after.position, known.position) > MOVED * self.gate_m:
+            return False
+        # both folded from sources: what re-encoding does to an adopted embedding is no news
+        return information_gain(after, fold(self.engine, known.sources)) <= self.min_gain
 
     def _named(self, names: Iterable[str]) -> list[_Object]:
         ids = {self._ids[name] for name in names if name in self._ids}
@@ -357,6 +401,11 @@ class ObjectMemory:
                 raise ObservationError(f"{modality}: the code holds NaN or infinite values")
             if stamps[modality] < 0:
                 raise ObservationError(f"{modality}: negative stamp {stamps[modality]} ns")
+
+
+def _later(sources: Sources, after_ns: int) -> dict[str, Source]:
+    """Those that are newer than a reset."""
+    return {m: source for m, source in sources.items() if source.stamp > after_ns}
 
 
 def _joined_names(*names: Iterable[str]) -> frozenset[str]:

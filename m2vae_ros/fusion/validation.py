@@ -38,6 +38,9 @@ LOG_VARIANCE_RANGE = (-30.0, 10.0)
 LARGEST_COORDINATE = 1e6
 """Metres; farther is a fault, and would not fit into a name made of a position."""
 
+MOST_REENCODINGS = 255
+"""What a message can count; nothing is left of what was re-encoded so often."""
+
 LONGEST_NAME = 128
 """Characters of a name; with `MOST_NAMES` it bounds what one object can occupy."""
 
@@ -59,21 +62,28 @@ class UnfitEmbedding(ValueError):
         self.reason = reason
 
 
-def held_stamps(modalities: Sequence[str], stamps_ns: Sequence[int]) -> dict[str, int]:
-    """The two lists of a message as one mapping, modality -> nanoseconds.
+def by_modality(
+    modalities: Sequence[str], values: Sequence[int], what: str
+) -> dict[str, int]:
+    """Two lists of a message as one mapping, modality -> value.
+
+    Args:
+        modalities: of the message.
+        values: one for each.
+        what: they are, for the error.
 
     Raises:
-        UnfitEmbedding: a modality twice ("repeated_modality"), or not one stamp for each
+        UnfitEmbedding: a modality twice ("repeated_modality"), or not one value for each
             modality ("length").
     """
-    if len(modalities) != len(stamps_ns):
+    if len(modalities) != len(values):
         raise UnfitEmbedding(
-            "length", f"{len(modalities)} modalities but {len(stamps_ns)} stamps: one for each"
+            "length", f"{len(modalities)} modalities but {len(values)} {what}: one for each"
         )
-    for modality in modalities:
-        if list(modalities).count(modality) > 1:
-            raise UnfitEmbedding("repeated_modality", f"holds {modality!r} more than once")
-    return dict(zip(modalities, map(int, stamps_ns), strict=True))
+    if len(set(modalities)) < len(modalities):
+        twice = next(m for m in modalities if list(modalities).count(m) > 1)
+        raise UnfitEmbedding("repeated_modality", f"holds {twice!r} more than once")
+    return dict(zip(modalities, map(int, values), strict=True))
 
 
 def check(

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ from m2vae_ros.nodes.ledger import Ledger
 from m2vae_ros.nodes.messages import SENSORS, Motion
 from m2vae_ros.nodes.parameters import ParameterError, declare, read
 from m2vae_ros.nodes.process import run
-from m2vae_ros.resources import resource
+from m2vae_ros.resources import weights_folder
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.gaze import Position
 from m2vae_ros.srv import Decode, ResetObject
@@ -153,6 +152,7 @@ class FusionNode(LifecycleNode):
             settings.gate,
             frame=settings.frame,
             tolerance_ns=int(settings.stamp_tolerance * 1e9),
+            min_gain=settings.min_gain,
         )
         self._places = [
             Target(name, (x, y, 0.0))
@@ -304,33 +304,34 @@ class FusionNode(LifecycleNode):
     ) -> None:
         codes = {m: self._engine.observe(m, s.observation) for m, s in sightings.items()}
         stamps = {m: s.stamp for m, s in sightings.items()}
-        embedding = self._memory.observe(object_id, position, codes, stamps)
-        if embedding is None:
+        outcome = self._memory.observe(object_id, position, codes, stamps)
+        if outcome.kind == "known":
             self._ledger.counts["unused: not newer than what is held"] += 1
             return
-        for modality, sighting in sightings.items():
-            self._last_sensed[embedding.object_id, modality] = sighting.stamp
-            self._ledger.counts[f"fused {modality}"] += 1
-        self._writers.publish(embedding)
-        self._classify(embedding)
+        for modality, stamp in stamps.items():
+            self._last_sensed[outcome.embedding.object_id, modality] = stamp
+            self._ledger.counts[f"{outcome.kind} {modality}"] += 1
+        if outcome.kind == "fused":
+            self._writers.publish(outcome.embedding)
+        self._classify(outcome.embedding, stamps)
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
         if message.sender == self._memory.owner:
             self._ledger.counts["embeddings own"] += 1
             return
-        receipt = self._memory.receive(messages.embedding(message), self._now)
-        self._ledger.counts[f"embeddings {receipt.kind}"] += 1
-        if receipt.kind == "known":
+        outcome = self._memory.receive(messages.embedding(message), self._now)
+        self._ledger.counts[f"embeddings {outcome.kind}"] += 1
+        if outcome.kind == "known":
             return
-        if receipt.kind == "merged":
-            self._writers.publish(receipt.embedding)
-        self._classify(receipt.embedding)
+        if outcome.kind == "merged":
+            self._writers.publish(outcome.embedding)
+        self._classify(outcome.embedding, {})
 
-    def _classify(self, embedding: Embedding) -> None:
+    def _classify(self, embedding: Embedding, looks: Mapping[str, int]) -> None:
         probabilities = self._engine.classify(embedding.mean)
         self._classification.publish(
             messages.classification_message(
-                embedding, self._memory.owner, self._engine.classes, probabilities
+                embedding, self._memory.owner, self._engine.classes, probabilities, looks
             )
         )
 
@@ -380,12 +381,6 @@ class FusionNode(LifecycleNode):
         self._diagnostics.publish(
             diagnostics.report(self, level, summary, {**facts, **ledger.counts})
         )
-
-
-def weights_folder(name: str) -> Path:
-    """The folder a `weights` parameter means: a path, or a bare name in the package's models."""
-    path = Path(name).expanduser()
-    return path if path.name != name else resource(f"models/{name}")
 
 
 def main(args: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
+from m2vae_ros.fusion.memory import MIN_GAIN
 from m2vae_ros.nodes.messages import SENSORS
 from m2vae_ros.nodes.parameters import ParameterError, parameter
 from m2vae_ros.sensors import gaze
@@ -83,6 +84,12 @@ class FusionParameters:
         2.0,
         "Reconstruction error, in units of what 99.9 % of the training data stay below, up to "
         "which an observation is believed.",
+        minimum=0.0,
+    )
+    min_gain: float = parameter(
+        MIN_GAIN,
+        "Nats by which a further look must change the posterior to be fused and sent; one that "
+        "tells less changes nothing.",
         minimum=0.0,
     )
     period: float = parameter(

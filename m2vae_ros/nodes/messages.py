@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from geometry_msgs.msg import Point, Twist
 from sensor_msgs.msg import Image, LaserScan
 
 from m2vae_ros.fusion.embedding import Embedding
-from m2vae_ros.fusion.validation import held_stamps
+from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.images import rgb
 from m2vae_ros.sensors import CameraView, LidarView, ObservationError, ReflectanceView
@@ -88,6 +88,7 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         fingerprint=embedding.fingerprint,
         modalities=list(embedding.held),
         stamps=[stamp(time) for time in embedding.held.values()],
+        reencodings=[min(n, MOST_REENCODINGS) for n in embedding.reencodings.values()],
         mean=embedding.mean,
         log_variance=embedding.log_variance,
     )
@@ -100,14 +101,17 @@ def embedding(message: LatentEmbedding) -> Embedding:
     """The embedding of a message, as it is: `fusion.validation.check` says whether it fits.
 
     Raises:
-        UnfitEmbedding: a modality twice, or not one stamp for each modality.
+        UnfitEmbedding: a modality twice, or not one stamp and one count for each modality.
     """
     place = message.position
     return Embedding(
         object_id=message.object_id,
         position=(place.x, place.y, place.z),
         frame=message.header.frame_id,
-        held=held_stamps(message.modalities, [nanoseconds(time) for time in message.stamps]),
+        held=by_modality(
+            message.modalities, [nanoseconds(time) for time in message.stamps], "stamps"
+        ),
+        reencodings=by_modality(message.modalities, message.reencodings, "reencodings"),
         mean=numbers(message.mean),
         log_variance=numbers(message.log_variance),
         sender=message.sender,
@@ -117,17 +121,22 @@ def embedding(message: LatentEmbedding) -> Embedding:
 
 
 def classification_message(
-    embedding: Embedding, sender: str, classes: Sequence[str], probabilities: np.ndarray
+    embedding: Embedding,
+    sender: str,
+    classes: Sequence[str],
+    probabilities: np.ndarray,
+    looks: Mapping[str, int],
 ) -> ObjectClassification:
-    """What `sender` takes an object for."""
+    """What `sender` takes an object for; `looks` it has just taken are modality -> nanoseconds."""
     message = ObjectClassification(
         sender=sender,
         object_id=embedding.object_id,
         position=Point(**dict(zip("xyz", embedding.position, strict=True))),
         modalities=list(embedding.held),
+        sensed=list(looks),
         classes=list(classes),
         probabilities=np.asarray(probabilities, dtype=np.float32),
     )
-    message.header.stamp = stamp(embedding.newest)
+    message.header.stamp = stamp(max(embedding.newest, *looks.values(), 0))
     message.header.frame_id = embedding.frame
     return message

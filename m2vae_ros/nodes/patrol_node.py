@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives one robot from object to object and waits at each until its embedding is out.
+"""Drives one robot from object to object and waits at each until it has sensed it.
 
 A robot with several sensors stops at each object once for each, where that sensor sees it best.
 """
@@ -15,7 +15,7 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes import messages, qos
 from m2vae_ros.nodes.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
@@ -39,6 +39,9 @@ class PatrolParameters:
     turn: float = parameter(2.5, "rad/s at most.", minimum=0.05, maximum=10.0)
     patience: float = parameter(
         3.0, "Seconds to wait at an object; one that was not sensed is visited again.", minimum=0.1
+    )
+    stay: float = parameter(
+        0.0, "Seconds to stay at each object and go on looking at it.", minimum=0.0
     )
     objects: KnownObjects = KnownObjects()
 
@@ -93,21 +96,20 @@ class PatrolNode(Node):
         self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
         self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
         self.create_subscription(
-            LatentEmbedding,
-            "/embeddings",
-            ledger.guarded("/embeddings", self._on_embedding),
-            qos.EMBEDDINGS,
+            ObjectClassification,
+            "classification",
+            ledger.guarded("classification", self._on_classification),
+            qos.EVERY_ONE,
         )
         self.create_subscription(
             Odometry, "odom", ledger.guarded("odom", self._on_odometry), qos.STATE
         )
 
-    def _on_embedding(self, message: LatentEmbedding) -> None:
-        """Note when this robot's own sensor last told of an object."""
-        if message.sender != self._robot:
-            return
-        for modality, time in messages.embedding(message).held.items():
-            self._sensed[Stop(message.object_id, modality)] = time * 1e-9
+    def _on_classification(self, message: ObjectClassification) -> None:
+        """Note when this robot last looked at an object, and by which sensors."""
+        for modality in message.sensed:
+            looked = messages.nanoseconds(message.header.stamp) * 1e-9
+            self._sensed[Stop(message.object_id, modality)] = looked
 
     def _on_odometry(self, message: Odometry) -> None:
         """One step of the patrol, in the time of the odometry."""
@@ -136,7 +138,8 @@ class PatrolNode(Node):
         if self._there_since is None:
             self._there_since = now
         if self._sensed.get(stop, -1.0) >= self._there_since:
-            self._next(f"has sensed {stop}")
+            if now - self._there_since >= self._settings.stay:
+                self._next(f"has sensed {stop}")
         elif now - self._there_since > self._settings.patience:
             self._waiting.append(stop)
             self._next(f"could not sense {stop}, comes back later")

@@ -1,0 +1,457 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long missions: is an object still known after a thousand further looks at it?
+
+First every robot senses each object once. Then robots go on looking and telling each other, one
+look after the other, by different schedules and under different rules of what a robot keeps, what it
+sends and how it fuses. All objects of the evaluation go through it at once, as batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, ClassVar, Protocol
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from m2vae_ros.fusion.sources import Source, fold, received
+from m2vae_ros.vae.baselines import product_of_experts
+from m2vae_ros.vae.gaussian import Gaussian
+from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.m2vae import M2VAE
+from m2vae_ros.vae.weights import Weights
+
+CHECKPOINTS = (0, 1, 2, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
+"""Further looks after which everything is counted."""
+
+FLOAT = 4
+"""Bytes of a number that is sent."""
+
+Codes = Mapping[str, Tensor]
+"""Modality -> (N, D_m)."""
+
+
+class Robot(Protocol):
+    """One robot under one rule, for N objects at once.
+
+    Attributes:
+        title: of the rule, for people.
+    """
+
+    title: ClassVar[str]
+
+    def look(self, new: Codes, stamp: int) -> float:
+        """Take in readings of its own; an empty `new` is a look at nothing.
+
+        Returns:
+            The share of the objects of which they tell something new, which has to be sent.
+        """
+
+    def tell(self) -> Any:
+        """What it sends after a look, and tells whoever joins."""
+
+    def hear(self, message: Any) -> None:
+        """Take in what another robot told."""
+
+    def read(self, weights: Weights) -> Tensor:
+        """The probability of each class, (N, classes)."""
+
+
+@dataclass
+class PlainRobot:
+    """Eq. 18 as it stands: a robot fuses into the newest embedding, its own as well as another's."""
+
+    model: M2VAE
+    title: ClassVar[str] = "plain Eq. 18"
+    mean: Tensor | None = None
+    held: frozenset[str] = frozenset()
+
+    def look(self, new: Codes, stamp: int) -> float:
+        self.mean = fuse_in_place(self.model, self.mean, sorted(self.held), new).mean
+        self.held |= new.keys()
+        return 1.0
+
+    def tell(self) -> tuple[Tensor, frozenset[str]]:
+        return self.mean, self.held
+
+    def hear(self, message: tuple[Tensor, frozenset[str]]) -> None:
+        self.mean, self.held = message
+
+    def read(self, weights: Weights) -> Tensor:
+        return weights.classifiers["embedding"](self.mean)
+
+
+@dataclass
+class LastingRobot:
+    """The rule of `m2vae_ros.fusion`: observations are taken from where they were re-encoded least.
+
+    Attributes:
+        min_gain: nats, see `ObjectMemory`.
+    """
+
+    model: M2VAE
+    min_gain: float
+    title: ClassVar[str] = "counted re-encodings (this package)"
+    posterior: Gaussian | None = None
+    sources: dict[str, Source] = field(default_factory=dict)
+    _heard: list[tuple[Gaussian, dict[str, int], dict[str, int]]] = field(default_factory=list)
+
+    def look(self, new: Codes, stamp: int) -> float:
+        looked = {m: Source(code, stamp) for m, code in new.items()}
+        held = self.posterior is not None and all(m in self._stamps() for m in new)
+        self._take_in({} if held else looked)  # what is replaced at once need not be unfolded
+        if not held:
+            self.sources |= looked
+            self.posterior = fold(self.model, self.sources)
+            return 1.0
+        after = fold(self.model, self.sources | looked)
+        changed = after.kl(fold(self.model, self.sources)) > self.min_gain
+
+        def updated(now: Tensor, before: Tensor) -> Tensor:
+            return now.where(changed[:, None], before)
+
+        self.posterior = Gaussian(
+            updated(after.mean, self.posterior.mean),
+            updated(after.log_variance, self.posterior.log_variance),
+        )
+        self.sources |= {
+            m: replace(source, code=updated(source.code, self.sources[m].code))
+            for m, source in looked.items()
+        }
+        return float(changed.float().mean())
+
+    def tell(self) -> tuple[Gaussian, dict[str, int], dict[str, int]]:
+        self._take_in({})
+        stamps = {m: source.stamp for m, source in self.sources.items()}
+        return self.posterior, stamps, {m: s.reencodings for m, s in self.sources.items()}
+
+    def hear(self, message: tuple[Gaussian, dict[str, int], dict[str, int]]) -> None:
+        self.posterior = message[0]
+        self._heard.append(message)
+
+    def read(self, weights: Weights) -> Tensor:
+        return weights.classifiers["embedding"](self.posterior.mean)
+
+    def _stamps(self) -> set[str]:
+        return set(self.sources).union(*(held for _, held, _ in self._heard))
+
+    def _take_in(self, looked: Mapping[str, Source]) -> None:
+        """Unfold what was heard; the newest first, so that what is superseded is left alone."""
+        known = self.sources | dict(looked)
+        for posterior, held, reencodings in reversed(self._heard):
+            known = received(self.model, posterior.mean, held, reencodings, known)
+        self.sources = known
+        self._heard.clear()
+
+
+@dataclass
+class ExpertsRobot:
+    """No fusion encoder: every robot keeps every single posterior, and multiplies them."""
+
+    model: M2VAE
+    title: ClassVar[str] = "product of single posteriors"
+    experts: dict[str, Gaussian] = field(default_factory=dict)
+
+    def look(self, new: Codes, stamp: int) -> float:
+        self.experts |= {m: self.model.encode({m: code}) for m, code in new.items()}
+        return 1.0
+
+    def tell(self) -> dict[str, Gaussian]:
+        return dict(self.experts)
+
+    def hear(self, message: dict[str, Gaussian]) -> None:
+        self.experts |= message
+
+    def read(self, weights: Weights) -> Tensor:
+        return weights.classifiers["embedding"](product_of_experts([*self.experts.values()]).mean)
+
+
+@dataclass
+class CodesRobot:
+    """No embedding: every robot keeps the newest code of every modality."""
+
+    model: M2VAE
+    title: ClassVar[str] = "raw codes, all kept"
+    codes: dict[str, Tensor] = field(default_factory=dict)
+
+    def look(self, new: Codes, stamp: int) -> float:
+        self.codes |= new
+        return 1.0
+
+    def tell(self) -> dict[str, Tensor]:
+        return dict(self.codes)
+
+    def hear(self, message: dict[str, Tensor]) -> None:
+        self.codes |= message
+
+    def read(self, weights: Weights) -> Tensor:
+        ordered = [self.codes[m] for m in self.model.modalities]
+        return weights.classifiers["raw"](torch.cat(ordered, 1))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Who looks when, and at what.
+
+    Attributes:
+        title: for people.
+        team: robot -> the modality of its sensor; the first robots sense first, one per modality.
+        turns: yields the robot that looks next, for ever; drawn from the generator.
+        reading: "same": what it read at first; "fresh": a reading of another object of the class;
+            "none": it takes what is told, adds nothing, and tells it.
+        relay: whether each look is that of a newcomer, who knows the embedding of the one before and
+            nothing else, and is gone after it.
+    """
+
+    title: str
+    team: Mapping[str, str]
+    turns: Callable[[torch.Generator], Iterator[str]]
+    reading: str = "fresh"
+    relay: bool = False
+
+
+def schedules(modalities: Sequence[str]) -> dict[str, Schedule]:
+    """Every schedule for a suite of modalities, by name."""
+    one_each = {f"robot {m}": m for m in modalities}
+
+    def alone(robot: str) -> Callable[[torch.Generator], Iterator[str]]:
+        return lambda generator: (robot for _ in count())
+
+    def of(m: str) -> Iterator[tuple[str, Schedule]]:
+        robot, second = f"robot {m}", f"second robot {m}"
+        yield f"same {m}", Schedule(f"{m} again, the same reading", one_each, alone(robot), "same")
+        yield f"fresh {m}", Schedule(f"{m} again, fresh readings", one_each, alone(robot))
+        yield (
+            f"alternating {m}",
+            Schedule(
+                f"two robots with {m} in turn",
+                {**one_each, second: m},
+                lambda generator: ((robot, second)[n % 2] for n in count()),
+            ),
+        )
+
+    each = sorted((pair for m in modalities for pair in of(m)), key=lambda pair: pair[0].split()[0])
+    first = f"robot {modalities[0]}"
+    return {
+        **dict(each),
+        "handed on": Schedule(
+            "handed on without a look", one_each, alone(first), reading="none", relay=True
+        ),
+        "random turns": Schedule(
+            "one robot per sensor, in random turn", one_each, lambda g: _turns(list(one_each), 1, g)
+        ),
+        "long turns": Schedule(
+            "one robot per sensor, turns of 1 to 300 looks",
+            one_each,
+            lambda g: _turns(list(one_each), 300, g),
+        ),
+        "relay": Schedule(
+            f"relay: each look with {modalities[0]} by a newcomer, the others gone",
+            one_each,
+            alone(first),
+            relay=True,
+        ),
+    }
+
+
+def _turns(robots: Sequence[str], longest: int, generator: torch.Generator) -> Iterator[str]:
+    """Robots in random turn; the lengths of turns are drawn evenly in their logarithms."""
+    while True:
+        who = robots[int(torch.randint(len(robots), (), generator=generator))]
+        length = longest ** float(torch.rand((), generator=generator))
+        yield from [who] * round(length)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What is looked at.
+
+    Attributes:
+        codes: modality -> (N, D_m), one reading of each object by each sensor.
+        labels: (N,), their classes.
+    """
+
+    codes: Codes
+    labels: Tensor
+
+    def fresh(self, modality: str, generator: torch.Generator) -> Tensor:
+        """For each object the reading of a random one of its class, (N, D_m)."""
+        drawn = torch.empty_like(self.labels)
+        for label in self.labels.unique():
+            (members,) = torch.nonzero(self.labels == label, as_tuple=True)
+            drawn[members] = members[
+                torch.randint(len(members), (len(members),), generator=generator)
+            ]
+        return self.codes[modality][drawn]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one mission went.
+
+    Attributes:
+        right: looks after the first sensings -> right objects of each class.
+        lowest: the lowest accuracy at any time (looked at every tenth look).
+        sent: the share of looks that were sent.
+        log_variance: looks -> mean of the log-variance, where there is a variance.
+    """
+
+    right: Mapping[int, list[int]]
+    lowest: float
+    sent: float
+    log_variance: Mapping[int, float]
+
+
+@torch.no_grad()
+def fly(
+    make: Callable[[], Robot],
+    weights: Weights,
+    schedule: Schedule,
+    objects: Objects,
+    steps: int,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Course:
+    """One mission of all objects under one rule.
+
+    Args:
+        make: a robot that knows nothing.
+        weights: whose classifiers read what is known.
+        schedule: of the looks.
+        objects: that are looked at.
+        steps: looks after the first sensings.
+        seed: of readings and turns.
+        progress: called with the number of looks since its last call.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    team = {robot: make() for robot in schedule.team}
+    clock = count(1)
+    for robot in list(team)[: len(objects.codes)]:
+        modality = schedule.team[robot]
+        team[robot].look({modality: objects.codes[modality]}, next(clock))
+        _tell(team, robot)
+    for robot in list(team)[len(objects.codes) :]:  # late ones hear what each has to say
+        for other in list(team)[: len(objects.codes)]:
+            team[robot].hear(team[other].tell())
+    # every robot knows by now what the last one to sense has told
+    who = list(team)[len(objects.codes) - 1]
+    right, variances, lowest, sent = {}, {}, 1.0, 0.0
+    turns = schedule.turns(generator)
+    for step in range(steps + 1):
+        if step:
+            before, who = who, next(turns)
+            if schedule.relay:
+                newcomer = make()
+                newcomer.hear(team[before].tell())
+                team = {who: newcomer}
+            sent += team[who].look(_reading(schedule, who, objects, generator), next(clock))
+            _tell(team, who)
+        counted = step in CHECKPOINTS or step == steps
+        if counted or step % 10 == 0:
+            hit = team[who].read(weights).argmax(-1) == objects.labels
+            lowest = min(lowest, float(hit.float().mean()))
+            if counted:
+                right[step] = [
+                    int(hit[objects.labels == label].sum()) for label in objects.labels.unique()
+                ]
+                if isinstance(team[who], LastingRobot):
+                    variances[step] = float(team[who].posterior.log_variance.mean())
+        if progress is not None and (step % 10 == 0 or step == steps):
+            progress(min(step, 10) if step % 10 == 0 else step % 10)
+    return Course(right, lowest, sent / steps, variances)
+
+
+def _reading(
+    schedule: Schedule, robot: str, objects: Objects, generator: torch.Generator
+) -> dict[str, Tensor]:
+    modality = schedule.team[robot]
+    if schedule.reading == "none":
+        return {}
+    if schedule.reading == "same":
+        return {modality: objects.codes[modality]}
+    return {modality: objects.fresh(modality, generator)}
+
+
+def _tell(team: Mapping[str, Robot], robot: str) -> None:
+    message = team[robot].tell()
+    for other, listener in team.items():
+        if other != robot:
+            listener.hear(message)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to go on: weights, and what robots do with them.
+
+    Attributes:
+        title: for people.
+        weights: the twin without re-encoding loss, or not.
+        make: a robot that knows nothing.
+        per_look, to_newcomer: bytes of numbers that a robot has to send of one object.
+    """
+
+    title: str
+    weights: Weights
+    make: Callable[[], Robot]
+    per_look: int
+    to_newcomer: int
+
+
+def rules(weights: Weights, twin: Weights, min_gain: float) -> dict[str, Rule]:
+    """Every rule, by name: the lasting one, the plain one, both without the re-encoding loss, and
+    the two natural alternatives."""
+    dims = weights.m2vae.config.dims
+    embedding = 2 * weights.m2vae.config.latent_dim * FLOAT
+    made: dict[str, Rule] = {}
+    for suffix, of, words in (
+        ("", weights, ""),
+        (" without", twin, ", trained without re-encoding loss"),
+    ):
+        for name, robot in (
+            ("lasting", lambda of=of: LastingRobot(of.m2vae, min_gain)),
+            ("plain", lambda of=of: PlainRobot(of.m2vae)),
+        ):
+            title = (LastingRobot if name == "lasting" else PlainRobot).title + words
+            made[name + suffix] = Rule(title, of, robot, embedding, embedding)
+    largest = max(dims.values())
+    made["experts"] = Rule(
+        ExpertsRobot.title,
+        weights,
+        lambda: ExpertsRobot(weights.m2vae),
+        embedding,
+        embedding * len(dims),
+    )
+    made["codes"] = Rule(
+        CodesRobot.title,
+        weights,
+        lambda: CodesRobot(weights.m2vae),
+        largest * FLOAT,
+        sum(dims.values()) * FLOAT,
+    )
+    return made
+
+
+def to_json(course: Course, per_class: Sequence[int]) -> dict[str, Any]:
+    """Everything counted, with 95 % intervals by Wilson's score."""
+
+    def cell(right: Sequence[int]) -> dict[str, Any]:
+        hits, n = sum(right), sum(per_class)
+        interval = binomtest(hits, n).proportion_ci(0.95, "wilson")
+        return {
+            "accuracy": hits / n,
+            "low": interval.low,
+            "high": interval.high,
+            "right": hits,
+            "n": n,
+            "classes": [r / of for r, of in zip(right, per_class, strict=True)],
+        }
+
+    return {
+        "steps": {str(step): cell(right) for step, right in course.right.items()},
+        "lowest": course.lowest,
+        "sent": course.sent,
+        "log_variance": {str(step): value for step, value in course.log_variance.items()},
+    }
