@@ -165,8 +165,10 @@ def patrol(
     modalities: Sequence[str],
     objects: Iterable[WorldObject],
     order: Sequence[str] = (),
+    stay: float = 0.0,
 ) -> NodeSpec:
-    """The patrol of one simulated robot; without `order` it visits the objects as they come."""
+    """The patrol of one simulated robot; without `order` it visits the objects as they come, and
+    it stays `stay` seconds at each."""
     return NodeSpec(
         executable="patrol",
         name="patrol",
@@ -175,6 +177,7 @@ def patrol(
         parameters={
             "use_sim_time": True,
             "modalities": list(modalities),
+            "stay": stay,
             **({"order": list(order)} if order else {}),
             **known(objects),
         },
@@ -188,10 +191,11 @@ def simulated_team(
     weights: str = "amiro",
     real_time_factor: float = 1.0,
     seed: int = 0,
+    stay: float = 0.0,
 ) -> tuple[NodeSpec, ...]:
-    """The simulator, and for each robot a fusion node and a patrol."""
+    """The simulator, and for each robot a fusion node and a patrol that stays at each object."""
     simulation = simulator(robots, world, real_time_factor, seed)
-    return (simulation, *_patrolling(robots, world, weights))
+    return (simulation, *_patrolling(robots, world, weights, stay))
 
 
 def gazebo_team(
@@ -202,10 +206,11 @@ def gazebo_team(
     master: str = "",
     seed: int = 0,
     bridge: bool = True,
+    stay: float = 0.0,
 ) -> tuple[NodeSpec, ...]:
     """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros."""
     bridges = [gazebo_bridge(robots, master, seed)] if bridge else []
-    return (*bridges, *_patrolling(robots, world, weights))
+    return (*bridges, *_patrolling(robots, world, weights, stay))
 
 
 def bridges(wanted: str, master: str, has_gazebo_ros: bool) -> bool:
@@ -236,13 +241,13 @@ def bridges(wanted: str, master: str, has_gazebo_ros: bool) -> bool:
     return wanted == "true"
 
 
-def _patrolling(robots: Robots, world: str, weights: str) -> Iterator[NodeSpec]:
+def _patrolling(robots: Robots, world: str, weights: str, stay: float = 0.0) -> Iterator[NodeSpec]:
     """For each robot a fusion node and a patrol."""
     objects = world_objects(world)
     orders = visiting_orders([item.name for item in objects], len(robots))
     for (robot, sensors), order in zip(robots.items(), orders, strict=True):
         yield fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True)
-        yield patrol(robot, sensors, objects, order)
+        yield patrol(robot, sensors, objects, order, stay)
 
 
 def training(

@@ -7,7 +7,7 @@ import argparse
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,6 +25,10 @@ RAW_BYTES = {"camera": 640 * 480 * 3, "lidar": 683 * 4, "reflectance": 8 * 4}
 """What one reading of each sensor takes on the wire, without its header."""
 
 NAMES = {"camera": "camera", "lidar": "LiDAR", "reflectance": "reflect."}
+
+
+SECONDS_BETWEEN_WORDS = 15.0
+"""In a long stay."""
 
 
 class DemoError(RuntimeError):
@@ -69,7 +73,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         ) from error
 
     begin = time.monotonic()
-    time_out = options.time_out or (240.0 if options.gazebo else 120.0)
+    time_out = options.time_out or _time_out(options)
     deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
     with own_domain() as domain, _world(options) as (nodes, gazebo):
@@ -90,22 +94,34 @@ def _run(options: argparse.Namespace, console: Console) -> None:
                 activate(processes, node, executor, deadline, lambda n: display.says(f"{n} active"))
                 started = time.monotonic() - begin
                 display.says(f"all {len(nodes)} nodes are up after {started:.1f} s")
-                while not scoreboard.complete:
+                heartbeat = _Heartbeat(display.says, scoreboard, observer)
+                while not (scoreboard.complete and scoreboard.stayed(options.stay)):
                     executor.spin_once(timeout_sec=0.1)
                     processes.check()
                     if gazebo is not None:
                         gazebo.check()
                     display.refresh()
+                    if options.stay:
+                        heartbeat()
                     if time.monotonic() > deadline:
-                        raise DemoError(_shortfall(scoreboard, time_out))
+                        raise DemoError(_shortfall(scoreboard, options.stay, time_out))
                 display.says("every robot knows every object by all three sensors")
         finally:
             executor.shutdown()
             node.destroy_node()
             context.try_shutdown()
-    _summary(console, scoreboard, observer, time.monotonic() - begin)
+    _summary(console, scoreboard, observer, options.stay, time.monotonic() - begin)
     if processes.unclean:
         raise DemoError("not all went down clean: " + "; ".join(processes.unclean))
+    if options.stay and scoreboard.right_throughout < len(scoreboard.records):
+        wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
+        raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
+
+
+def _time_out(options: argparse.Namespace) -> float:
+    """Long enough if a simulated second takes no longer than a real one."""
+    staying = len(world_objects()) * options.stay
+    return (240.0 if options.gazebo else 120.0) + 1.5 * staying
 
 
 @contextmanager
@@ -116,19 +132,35 @@ def _world(
     if not options.gazebo:
         yield (
             simulated_team(
-                weights=options.weights, real_time_factor=options.speed, seed=options.seed
+                weights=options.weights,
+                real_time_factor=options.speed or (20.0 if options.stay else 2.0),
+                seed=options.seed,
+                stay=options.stay,
             ),
             None,
         )
         return
     with GazeboServer() as gazebo:
         yield (
-            gazebo_team(weights=options.weights, master=gazebo.master_uri, seed=options.seed),
+            gazebo_team(
+                weights=options.weights,
+                master=gazebo.master_uri,
+                seed=options.seed,
+                stay=options.stay,
+            ),
             gazebo,
         )
 
 
-def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:
+def _shortfall(scoreboard: Scoreboard, stay: float, seconds: float) -> str:
+    if scoreboard.complete:
+        short = [
+            f"{robot} at {record.item.class_name} ({record.stay_of(robot):.1f} s)"
+            for record in scoreboard.records
+            for robot in scoreboard.team
+            if record.stay_of(robot) < stay
+        ]
+        return f"after {seconds:g} s not stayed {stay:g} s: {', '.join(short)}"
     lacking = [
         f"{record.item.class_name} ({', '.join(sorted(missing))})"
         for record in scoreboard.records
@@ -139,7 +171,9 @@ def _shortfall(scoreboard: Scoreboard, seconds: float) -> str:
     return f"after {seconds:g} s not sensed by all three: {'; '.join(lacking)}"
 
 
-def _summary(console: Console, scoreboard: Scoreboard, observer, seconds: float) -> None:
+def _summary(
+    console: Console, scoreboard: Scoreboard, observer, stay: float, seconds: float
+) -> None:
     console.print("\n[bold]Objects classified right[/bold]")
     for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "all three   ")):
         right, of = scoreboard.right_after(count)
@@ -151,7 +185,45 @@ def _summary(console: Console, scoreboard: Scoreboard, observer, seconds: float)
         f"the readings they stand for are {raw / 1e6:.1f} MB, "
         f"{raw / max(1, observer.embedding_bytes):,.0f} times as much."
     )
+    if stay:
+        _staying(console, scoreboard, observer, stay)
     console.print(f"{seconds:.0f} s, start-up and shutdown included.")
+
+
+def _staying(console: Console, scoreboard: Scoreboard, observer, stay: float) -> None:
+    """What came of going on to look."""
+    verdicts = sum(record.complete for record in scoreboard.records)
+    wrong = sum(record.wrong for record in scoreboard.records)
+    each = observer.embedding_bytes / max(1, observer.embeddings)
+    console.print(
+        f"Stayed {stay:g} s at each object: {scoreboard.looks:,} looks, {observer.embeddings:,} "
+        f"embeddings sent. One for each look\nwould be {scoreboard.looks * each / 1e3:.1f} kB "
+        f"instead of {observer.embedding_bytes / 1e3:.1f} kB."
+    )
+    console.print(
+        f"Right throughout: {scoreboard.right_throughout} of {len(scoreboard.records)} objects; "
+        f"{wrong} of {verdicts:,} verdicts on all three sensings were wrong."
+    )
+
+
+class _Heartbeat:
+    """Says now and then how a long stay goes."""
+
+    def __init__(self, says: Callable[[str], None], scoreboard: Scoreboard, observer) -> None:
+        self._says = says
+        self._scoreboard = scoreboard
+        self._observer = observer
+        self._next = time.monotonic() + SECONDS_BETWEEN_WORDS
+
+    def __call__(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next += SECONDS_BETWEEN_WORDS
+        wrong = sum(record.wrong for record in self._scoreboard.records)
+        self._says(
+            f"{self._scoreboard.looks:,} looks, {self._observer.embeddings:,} embeddings sent, "
+            f"{wrong} wrong verdicts on all sensings"
+        )
 
 
 class _LiveTable:
@@ -209,6 +281,7 @@ class _Lines:
 
     def __init__(self, console: Console, scoreboard: Scoreboard, begin: float) -> None:
         self._console = console
+        self._scoreboard = scoreboard
         self._begin = begin
         self._said: dict[str, str] = {}
 
@@ -224,9 +297,11 @@ class _Lines:
     def changed(self, robot: str, record: Record) -> None:
         best = record.best
         held = "+".join(modality for modality in NAMES if modality in best.held)
-        if self._said.get(record.item.name) == held:
+        complete = best.held >= self._scoreboard.modalities
+        said = f"{held} {best.class_name if complete else ''}"
+        if self._said.get(record.item.name) == said:
             return
-        self._said[record.item.name] = held
+        self._said[record.item.name] = said
         self.says(
             f"{record.item.class_name:<20} {held:<24} → {best.class_name:<20} "
             f"{best.probability:.2f} {_mark(record, best, '✓', '✗')}"

@@ -40,7 +40,7 @@ def test_help_says_what_happens_and_which_options_there_are(capsys) -> None:
         main(["demo", "--help"])
     assert end.value.code == 0
     said = capsys.readouterr().out
-    for word in ("camera", "LiDAR", "reflectance", "--speed", "--time-out", "ROS_DOMAIN_ID"):
+    for word in ("camera", "LiDAR", "reflectance", "--speed", "--stay", "ROS_DOMAIN_ID"):
         assert word in said
 
 
@@ -104,6 +104,19 @@ def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings(
     assert of == 8
     assert right >= 7, said
     assert seconds < 150
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.timeout(330)
+def test_robots_that_stay_before_their_objects_and_go_on_looking_know_them_throughout() -> None:
+    with demo("--stay", "20", "--time-out", "300") as process:
+        said, _ = process.communicate(timeout=320)
+    print(said)
+    assert process.returncode == 0, said
+    assert "Right throughout: 8 of 8 objects; 0 of" in said
+    looks, sent = re.search(r": ([\d,]+) looks, ([\d,]+) embeddings sent", said).groups()
+    assert int(sent.replace(",", "")) < int(looks.replace(",", ""))
 
 
 @needs_gazebo()

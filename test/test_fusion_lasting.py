@@ -163,7 +163,7 @@ class TestMerging:
         several = []
         for n, held in enumerate((x_held, y_held)):
             posterior = ENGINE.encode({m: code(seed + n) for m in held})
-            stamps = {m: 100 + n for m in held}
+            stamps = dict.fromkeys(held, 100 + n)
             several.append(embedding(held=stamps, mean=posterior.mean, sender=f"b{n}"))
         results = []
         for order in itertools.permutations([*several, *several]):

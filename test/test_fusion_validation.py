@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.memory import Outcome
-from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, check, by_modality
+from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, by_modality, check
 
 not_finite = st.sampled_from([np.nan, np.inf, -np.inf, 1e39])
 numbers = st.lists(st.floats(-3, 3), min_size=3, max_size=3)

@@ -41,3 +41,31 @@ def test_it_is_complete_when_every_robot_knows_every_object_by_every_modality() 
             assert not board.complete
             board.classified(robot, item.x, item.y, verdict("camera", "lidar"))
     assert board.complete
+
+
+def test_it_counts_how_long_each_robot_looked_at_each_object() -> None:
+    board = Scoreboard([RED], TEAM)
+    assert not board.stayed(10.0)
+    for second in (100.0, 104.0, 110.0):
+        board.classified("one", 1.0, 0.0, verdict("camera"), looked=second)
+        board.classified("two", 1.0, 0.0, verdict("camera", "lidar"))  # told, not looked at
+    assert not board.stayed(10.0)
+    for second in (200.0, 210.0):
+        board.classified("two", 1.0, 0.0, verdict("camera", "lidar"), looked=second)
+    assert board.stayed(10.0)
+    assert not board.stayed(11.0)
+    assert board.looks == 5
+
+
+def test_one_wrong_verdict_on_every_sensing_is_never_forgotten() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    board.classified("one", 1.0, 0.0, verdict("camera", name=GREEN.class_name))
+    assert board.right_throughout == 0  # nobody has sensed all of it
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar"))
+    assert board.right_throughout == 1
+    board.classified("one", -1.0, 0.0, verdict("camera", "lidar", name=GREEN.class_name))
+    assert board.right_throughout == 2
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar", name=GREEN.class_name))
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar"))
+    assert board.right_throughout == 1
+    assert board.records[0].wrong == 1

@@ -7,6 +7,7 @@ units of one in-place fusion step (Eq. 18: decode one held modality, encode the 
 
 from __future__ import annotations
 
+import itertools
 import timeit
 
 import numpy as np
@@ -19,7 +20,7 @@ from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.torch_engine import TorchEngine
 from m2vae_ros.nodes.messages import embedding, embedding_message
 from m2vae_ros.resources import resource
-from m2vae_ros.vae.in_place import fuse_in_place, merge
+from m2vae_ros.vae.in_place import fuse_in_place, unfold
 
 
 def main() -> None:
@@ -37,17 +38,21 @@ def main() -> None:
     mean = engine.encode({"camera": codes["camera"]}).mean
 
     memory = ObjectMemory(engine, "robot", 0.3)
-    held = memory.observe("it", (0.0, 0.0, 0.0), codes, dict.fromkeys(codes, 1))
+    held = memory.observe("it", (0.0, 0.0, 0.0), codes, dict.fromkeys(codes, 1)).embedding
     message = embedding_message(held)
     other = ObjectMemory(engine, "other", 0.3)
     other.receive(held, 2)
+    again, clock = memory, itertools.count(2)
 
     steps = {
         "in-place fusion of one modality": lambda: fuse_in_place(
             engine, mean, ["camera"], {"lidar": codes["lidar"]}
         ),
-        "merging two embeddings": lambda: merge(
-            engine, mean, {"camera": 1}, mean, {"lidar": 1, "reflectance": 2}
+        "unfolding an embedding of three modalities": lambda: unfold(
+            engine, held.mean, engine.modalities
+        ),
+        "a further look that tells nothing new": lambda: again.observe(
+            "it", (0.0, 0.0, 0.0), {"camera": codes["camera"]}, {"camera": next(clock)}
         ),
         "joint encoding of three modalities": lambda: engine.encode(codes),
         "classification": lambda: engine.classify(mean),

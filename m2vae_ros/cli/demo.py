@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from m2vae_ros.cli.arguments import non_negative, positive_number
+from m2vae_ros.cli.arguments import non_negative, non_negative_number, positive_number
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -30,15 +30,24 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--speed",
         type=positive_number,
-        default=2.0,
         metavar="FACTOR",
-        help="simulated seconds for each second, at most (default: %(default)s); Gazebo keeps to 1",
+        help="simulated seconds for each second, at most (default: 2, with --stay 20); Gazebo "
+        "keeps to 1",
+    )
+    parser.add_argument(
+        "--stay",
+        type=non_negative_number,
+        default=0.0,
+        metavar="SECONDS",
+        help="each robot stays so many simulated seconds at each object and goes on looking at it: "
+        "is the class still right, and how much has to be sent? (default: %(default)g)",
     )
     parser.add_argument(
         "--time-out",
         type=positive_number,
         metavar="SECONDS",
-        help="give up after this long, start-up included (default: 120, with --gazebo 240)",
+        help="give up after this long, start-up included (default: 120, with --gazebo 240; with "
+        "--stay longer by what the robots stay)",
     )
     parser.add_argument(
         "--seed", type=non_negative, default=0, help="of the sensors' noise (default: %(default)s)"

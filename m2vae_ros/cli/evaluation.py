@@ -49,8 +49,16 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         nargs="+",
         default=(),
         metavar="RULE",
-        help="of the missions: lasting (this package), plain (Eq. 18), 'lasting without' and 'plain "
-        "without' (re-encoding loss), experts, codes; default: all",
+        help="of the missions: lasting (this package), plain (Eq. 18), 'lasting without' and "
+        "'plain without' (re-encoding loss), experts, codes; default: all",
+    )
+    evaluate.add_argument(
+        "--schedules",
+        nargs="+",
+        default=(),
+        metavar="SCHEDULE",
+        help="of the missions: 'fresh camera', 'relay' and the like, as the tables name them; "
+        "default: all",
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     evaluate.add_argument(
@@ -117,7 +125,9 @@ def _missions(
 
     from m2vae_ros.experiments import mission_report
 
-    measured = mission_report.evaluate(weights, twin, fresh, options.mission, seed, source, options.rules)
+    measured = mission_report.evaluate(
+        weights, twin, fresh, options.mission, seed, source, options.rules, options.schedules
+    )
     console = Console()
     for table in mission_report.tables(measured):
         console.print(table)

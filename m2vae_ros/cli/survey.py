@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "in. Bags that are there already are kept, whatever --seed, --views and --world they were "
         "recorded with: for others, take another folder, also while another survey is at work. "
         "Example: m2vae survey bags/train --worlds 60; m2vae survey bags/test --worlds 20 --seed "
-        "2; m2vae train amiro --bags bags/train --out models/mine; m2vae evaluate amiro --weights "
+        "2; m2vae train amiro --bags bags/train --out models/mine; m2vae evaluate "
         "models/mine --bags bags/test.",
     )
     survey.add_argument("folder", type=Path, help="of the bags; made if need be")

@@ -2,8 +2,8 @@
 """Long missions: is an object still known after a thousand further looks at it?
 
 First every robot senses each object once. Then robots go on looking and telling each other, one
-look after the other, by different schedules and under different rules of what a robot keeps, what it
-sends and how it fuses. All objects of the evaluation go through it at once, as batches.
+look after the other, by different schedules and under different rules of what a robot keeps, what
+it sends and how it fuses. All objects of the evaluation go through it at once, as batches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from scipy.stats import binomtest
@@ -62,7 +62,7 @@ class Robot(Protocol):
 
 @dataclass
 class PlainRobot:
-    """Eq. 18 as it stands: a robot fuses into the newest embedding, its own as well as another's."""
+    """Eq. 18 as it stands: a robot fuses into the newest embedding, whoever made it."""
 
     model: M2VAE
     title: ClassVar[str] = "plain Eq. 18"
@@ -84,6 +84,28 @@ class PlainRobot:
         return weights.classifiers["embedding"](self.mean)
 
 
+class Told(NamedTuple):
+    """An embedding as it is sent, of N objects.
+
+    Attributes:
+        posterior: mean and log-variance (N, D_z).
+        held: modality -> time of the observation.
+        reencodings: modality -> how often it was re-encoded.
+    """
+
+    posterior: Gaussian
+    held: Mapping[str, int]
+    reencodings: Mapping[str, int]
+
+    def replaced_by(self, other: Told) -> bool:
+        """Whether the other one is as good a source of everything."""
+        return all(
+            m in other.held
+            and (other.held[m], -other.reencodings[m]) >= (stamp, -self.reencodings[m])
+            for m, stamp in self.held.items()
+        )
+
+
 @dataclass
 class LastingRobot:
     """The rule of `m2vae_ros.fusion`: observations are taken from where they were re-encoded least.
@@ -95,54 +117,61 @@ class LastingRobot:
     model: M2VAE
     min_gain: float
     title: ClassVar[str] = "counted re-encodings (this package)"
-    posterior: Gaussian | None = None
+    told: Told | None = None
     sources: dict[str, Source] = field(default_factory=dict)
-    _heard: list[tuple[Gaussian, dict[str, int], dict[str, int]]] = field(default_factory=list)
+    _heard: list[Told] = field(default_factory=list)
 
     def look(self, new: Codes, stamp: int) -> float:
+        if not new:
+            return 0.0
         looked = {m: Source(code, stamp) for m, code in new.items()}
-        held = self.posterior is not None and all(m in self._stamps() for m in new)
-        self._take_in({} if held else looked)  # what is replaced at once need not be unfolded
-        if not held:
-            self.sources |= looked
-            self.posterior = fold(self.model, self.sources)
+        known = set() if self.told is None else set(self.told.held)
+        if not looked.keys() <= known:
+            self._take_in(looked)  # what is replaced at once need not be unfolded
+            self._say(fold(self.model, self.sources))
             return 1.0
+        self._take_in({})
         after = fold(self.model, self.sources | looked)
         changed = after.kl(fold(self.model, self.sources)) > self.min_gain
+        if not changed.any():
+            return 0.0
 
         def updated(now: Tensor, before: Tensor) -> Tensor:
             return now.where(changed[:, None], before)
 
-        self.posterior = Gaussian(
-            updated(after.mean, self.posterior.mean),
-            updated(after.log_variance, self.posterior.log_variance),
-        )
+        before = self.told.posterior
         self.sources |= {
             m: replace(source, code=updated(source.code, self.sources[m].code))
             for m, source in looked.items()
         }
+        self._say(
+            Gaussian(
+                updated(after.mean, before.mean), updated(after.log_variance, before.log_variance)
+            )
+        )
         return float(changed.float().mean())
 
-    def tell(self) -> tuple[Gaussian, dict[str, int], dict[str, int]]:
-        self._take_in({})
-        stamps = {m: source.stamp for m, source in self.sources.items()}
-        return self.posterior, stamps, {m: s.reencodings for m, s in self.sources.items()}
+    def tell(self) -> Told:
+        return self.told
 
-    def hear(self, message: tuple[Gaussian, dict[str, int], dict[str, int]]) -> None:
-        self.posterior = message[0]
-        self._heard.append(message)
+    def hear(self, message: Told) -> None:
+        self.told = message
+        self._heard = [old for old in self._heard if not old.replaced_by(message)] + [message]
 
     def read(self, weights: Weights) -> Tensor:
-        return weights.classifiers["embedding"](self.posterior.mean)
+        return weights.classifiers["embedding"](self.told.posterior.mean)
 
-    def _stamps(self) -> set[str]:
-        return set(self.sources).union(*(held for _, held, _ in self._heard))
+    def _say(self, posterior: Gaussian) -> None:
+        held = {m: source.stamp for m, source in self.sources.items()}
+        counts = {m: source.reencodings for m, source in self.sources.items()}
+        self.told = Told(posterior, held, counts)
 
     def _take_in(self, looked: Mapping[str, Source]) -> None:
         """Unfold what was heard; the newest first, so that what is superseded is left alone."""
         known = self.sources | dict(looked)
-        for posterior, held, reencodings in reversed(self._heard):
-            known = received(self.model, posterior.mean, held, reencodings, known)
+        for message in reversed(self._heard):
+            mean = message.posterior.mean
+            known = received(self.model, mean, message.held, message.reencodings, known)
         self.sources = known
         self._heard.clear()
 
@@ -202,8 +231,8 @@ class Schedule:
         turns: yields the robot that looks next, for ever; drawn from the generator.
         reading: "same": what it read at first; "fresh": a reading of another object of the class;
             "none": it takes what is told, adds nothing, and tells it.
-        relay: whether each look is that of a newcomer, who knows the embedding of the one before and
-            nothing else, and is gone after it.
+        relay: whether each look is that of a newcomer, who knows the embedding of the one before
+            and nothing else, and is gone after it.
     """
 
     title: str
@@ -358,7 +387,7 @@ def fly(
                     int(hit[objects.labels == label].sum()) for label in objects.labels.unique()
                 ]
                 if isinstance(team[who], LastingRobot):
-                    variances[step] = float(team[who].posterior.log_variance.mean())
+                    variances[step] = float(team[who].told.posterior.log_variance.mean())
         if progress is not None and (step % 10 == 0 or step == steps):
             progress(min(step, 10) if step % 10 == 0 else step % 10)
     return Course(right, lowest, sent / steps, variances)

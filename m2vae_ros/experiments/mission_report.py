@@ -27,7 +27,8 @@ def evaluate(
     steps: int,
     seed: int | None = None,
     source: str = "",
-    only: Collection[str] = (),
+    only_rules: Collection[str] = (),
+    only_schedules: Collection[str] = (),
 ) -> dict[str, Any]:
     """Send every object of the samples on every mission, with a progress bar.
 
@@ -38,15 +39,17 @@ def evaluate(
         steps: looks after the first sensings.
         seed: the samples were drawn with, for the record.
         source: where they come from, for the record; by default the simulator.
-        only: names of the rules to follow; all if empty.
+        only_rules, only_schedules: names; all if empty.
 
     Returns:
         Everything measured, ready for JSON: ``rules`` and ``schedules`` tell what is what,
         ``missions`` holds rule -> schedule -> `to_json`.
 
     Raises:
-        ValueError: a class of the weights has no sample, or there is no such rule.
+        ValueError: a class of the weights has no sample, or there is no such rule or schedule.
     """
+    all_rules = _chosen("rules", rules(weights, twin, MIN_GAIN), only_rules)
+    all_schedules = _chosen("schedules", schedules(weights.m2vae.modalities), only_schedules)
     labels = torch.from_numpy(samples.labels)
     per_class = torch.bincount(labels, minlength=len(weights.classes)).tolist()
     for name, members in zip(weights.classes, per_class, strict=True):
@@ -55,11 +58,6 @@ def evaluate(
     objects = Objects(codes(weights.beta_vaes, samples), labels)
     # the twin has β-VAEs of its own only where they were trained apart
     twins = Objects(codes(twin.beta_vaes, samples), labels)
-    all_rules = rules(weights, twin, MIN_GAIN)
-    if unknown := set(only) - set(all_rules):
-        raise ValueError(f"rules: {sorted(unknown)} are none of {', '.join(all_rules)}")
-    all_rules = {name: rule for name, rule in all_rules.items() if name in only or not only}
-    all_schedules = schedules(weights.m2vae.modalities)
     missions: dict[str, dict[str, Any]] = {}
     total = len(all_rules) * len(all_schedules) * steps
     with tqdm(total=total, desc="missions", unit="look", dynamic_ncols=True) as bar:
@@ -68,9 +66,7 @@ def evaluate(
             for name, schedule in all_schedules.items():
                 bar.set_postfix_str(f"{rule_name}: {name}")
                 seen = objects if rule.weights is weights else twins
-                course = fly(
-                    rule.make, rule.weights, schedule, seen, steps, progress=bar.update
-                )
+                course = fly(rule.make, rule.weights, schedule, seen, steps, progress=bar.update)
                 missions[rule_name][name] = to_json(course, per_class)
     return {
         "n": len(samples),
@@ -90,6 +86,12 @@ def evaluate(
         "schedules": {name: schedule.title for name, schedule in all_schedules.items()},
         "missions": missions,
     }
+
+
+def _chosen(what: str, every: dict[str, Any], only: Collection[str]) -> dict[str, Any]:
+    if unknown := set(only) - set(every):
+        raise ValueError(f"{what}: {sorted(unknown)} are none of {', '.join(every)}")
+    return {name: entry for name, entry in every.items() if name in only or not only}
 
 
 def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
@@ -135,7 +137,9 @@ def draw(measured: Mapping[str, Any], path: Path) -> None:
             course = measured["missions"][rule][schedule]["steps"]
             looks = [int(step) for step in course]
             panel.plot(
-                [max(step, 0.5) for step in looks],  # before the first look, on an axis of logarithms
+                [
+                    max(step, 0.5) for step in looks
+                ],  # before the first look, on an axis of logarithms
                 [100 * cell["accuracy"] for cell in course.values()],
                 color=colour,
                 linewidth=2.0 if rule == "lasting" else 1.1,

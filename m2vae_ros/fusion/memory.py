@@ -10,8 +10,8 @@ lexicographically smallest is the id. Positions move with every observation, but
 joins two objects that it knows because their positions have come close.
 
 **What is known of it.** See `m2vae_ros.fusion.exchange` for what counts when robots differ, and
-`m2vae_ros.fusion.sources` for why it lasts however often robots look again. A look that tells nothing
-new changes nothing.
+`m2vae_ros.fusion.sources` for why it lasts however often robots look again. A look that tells
+nothing new changes nothing.
 
 Objects are expected to stand farther apart than twice the gate, and to be placed within half the
 gate of where they are; then every object gets exactly one id. Otherwise the robots still agree.
@@ -36,7 +36,6 @@ from m2vae_ros.fusion.validation import (
     MOST_NAMES,
     UnfitEmbedding,
     check,
-    check_numbers,
     check_position,
 )
 from m2vae_ros.sensors import ObservationError
@@ -268,7 +267,9 @@ class ObjectMemory:
             after=forgotten,
         )
         if not all(np.isfinite(source.code).all() for source in sources.values()):
-            raise UnfitEmbedding("not_finite", "the model decodes the mean to NaN or infinite values")
+            raise UnfitEmbedding(
+                "not_finite", "the model decodes the mean to NaN or infinite values"
+            )
         if not sources:
             self._replace(met, _Object(names, met[0].position, forgotten=forgotten))
             return Outcome("known", None)

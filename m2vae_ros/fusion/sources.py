@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What makes knowledge last: each observation is taken from where it was re-encoded least.
 
-An embedding is *folded* from the observations of its modalities (encoded), and *unfolded* into them
-again (decoded) by whoever fuses it with something new. Each time costs a little, and a robot that
-applied Eq. 18 to its own results would lose within a minute what others had sensed. So a robot keeps
-for each modality of an object its *source*: the code of its own reading, or what it unfolded from the
-embedding that carries the newest observation with the fewest re-encodings. A new embedding is always
-folded from the sources, never from the robot's own last result. However often it looks again, what
-it knows by the others' sensors stays the very same; only a chain of robots each of which knows the
-modality from the one before alone adds to the count, one for each robot.
+An embedding is *folded* from the observations of its modalities (encoded), and *unfolded* into
+them again (decoded) by whoever fuses it with something new. Each time costs a little, and a robot
+that applied Eq. 18 to its own results would lose within a minute what others had sensed. So a robot
+keeps for each modality of an object its *source*: the code of its own reading, or what it unfolded
+from the embedding that carries the newest observation with the fewest re-encodings. A new embedding
+is always folded from the sources, never from the robot's own last result. However often it looks
+again, what it knows by the others' sensors stays the very same; only a chain of robots each of
+which knows the modality from the one before alone adds to the count, one for each robot.
 
 Works on single arrays, as in `ObjectMemory`, and on batches of tensors, as in the evaluation.
 """
@@ -90,7 +90,7 @@ def fold(model: Any, sources: Sources) -> Any:
 
 
 def information_gain(after: Any, before: Any) -> float:
-    """D_KL(after ‖ before) in nats: how much the new posterior (D_z,) tells that the old did not."""
+    """D_KL(after ‖ before) in nats: what the new posterior (D_z,) tells that the old did not."""
     log_ratio = after.log_variance - before.log_variance
     distance = (after.mean - before.mean) ** 2 * np.exp(-before.log_variance)
     return float(0.5 * (np.exp(log_ratio) + distance - 1.0 - log_ratio).sum())

@@ -62,9 +62,7 @@ class UnfitEmbedding(ValueError):
         self.reason = reason
 
 
-def by_modality(
-    modalities: Sequence[str], values: Sequence[int], what: str
-) -> dict[str, int]:
+def by_modality(modalities: Sequence[str], values: Sequence[int], what: str) -> dict[str, int]:
     """Two lists of a message as one mapping, modality -> value.
 
     Args:

@@ -9,6 +9,7 @@ from rclpy.node import Node
 
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes import qos
+from m2vae_ros.nodes.messages import nanoseconds
 from m2vae_ros.scoreboard import Record, Scoreboard, Verdict
 
 
@@ -56,6 +57,7 @@ class Observer:
             frozenset(message.modalities), message.classes[best], message.probabilities[best]
         )
         place = message.position
-        record = self._scoreboard.classified(message.sender, place.x, place.y, verdict)
+        looked = nanoseconds(message.header.stamp) * 1e-9 if message.sensed else None
+        record = self._scoreboard.classified(message.sender, place.x, place.y, verdict, looked)
         if record is not None:
             self._note(message.sender, record)

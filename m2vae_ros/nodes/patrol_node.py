@@ -91,7 +91,7 @@ class PatrolNode(Node):
         self._begun = False
         self._driver: Driver | None = None
         self._there_since: float | None = None
-        self._sensed: dict[Stop, float] = {}
+        self._looks: list[float] = []  # at the stop where the robot is, since it is there
         ledger = Ledger(self.get_logger())
         self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
         self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
@@ -106,10 +106,13 @@ class PatrolNode(Node):
         )
 
     def _on_classification(self, message: ObjectClassification) -> None:
-        """Note when this robot last looked at an object, and by which sensors."""
-        for modality in message.sensed:
-            looked = messages.nanoseconds(message.header.stamp) * 1e-9
-            self._sensed[Stop(message.object_id, modality)] = looked
+        """Note when this robot looked at the object before which it stands."""
+        if self._there_since is None or not self._waiting:
+            return
+        stop, looked = self._waiting[0], messages.nanoseconds(message.header.stamp) * 1e-9
+        seen = message.object_id == stop.name and stop.modality in message.sensed
+        if seen and looked >= self._there_since:
+            self._looks.append(looked)
 
     def _on_odometry(self, message: Odometry) -> None:
         """One step of the patrol, in the time of the odometry."""
@@ -136,11 +139,10 @@ class PatrolNode(Node):
         if command is not None:
             return command
         if self._there_since is None:
-            self._there_since = now
-        if self._sensed.get(stop, -1.0) >= self._there_since:
-            if now - self._there_since >= self._settings.stay:
-                self._next(f"has sensed {stop}")
-        elif now - self._there_since > self._settings.patience:
+            self._there_since, self._looks = now, []
+        if self._looks and self._looks[-1] - self._looks[0] >= self._settings.stay:
+            self._next(f"has sensed {stop}")
+        elif now - (self._looks or [self._there_since])[-1] > self._settings.patience:
             self._waiting.append(stop)
             self._next(f"could not sense {stop}, comes back later")
         return STILL
@@ -152,7 +154,7 @@ class PatrolNode(Node):
 
     def _next(self, what: str) -> None:
         del self._waiting[0]
-        self._driver = None
+        self._driver = self._there_since = None
         self._say(what)
         if not self._waiting:
             self._say("has sensed all")

@@ -46,8 +46,8 @@ def unfold(model: Any, mean: Any, held: Iterable[str], rounds: int = ROUNDS) -> 
 
     Decoding alone gives observations that encode to z plus an error, and the error adds up when it
     is done again and again. Here z is decoded at the point z' whose decoding encodes to z, found by
-    the fixed-point iteration ``z' ← z' + z - encode(decode(z'))`` from z' = z. A round that does not
-    bring it nearer to z is not taken, so a model without such a point is no worse off.
+    the fixed-point iteration ``z' ← z' + z - encode(decode(z'))`` from z' = z. A round that does
+    not bring it nearer to z is not taken, so a model without such a point is no worse off.
 
     Args:
         model: what encodes and decodes (see the module's text).
