@@ -133,7 +133,7 @@ def _world(
         yield (
             simulated_team(
                 weights=options.weights,
-                real_time_factor=options.speed or (20.0 if options.stay else 2.0),
+                real_time_factor=options.speed or (8.0 if options.stay else 2.0),
                 seed=options.seed,
                 stay=options.stay,
             ),

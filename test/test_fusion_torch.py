@@ -11,7 +11,7 @@ from m2vae_ros.fusion.torch_engine import TorchEngine
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.in_place import unfold
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 from m2vae_ros.vae.weights import Weights
 
@@ -63,17 +63,18 @@ def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():
         assert np.isclose(engine.classify(one.mean).sum(), 1.0)
 
 
-def test_messages_that_arrive_one_by_one_give_the_fusion_in_place_of_the_paper():
+def test_messages_that_arrive_one_by_one_give_eq_18_with_each_modality_from_its_best_source():
     engine = random_engine()
     codes = {m: np.random.default_rng(i).normal(size=4) for i, m in enumerate(MODALITIES)}
     team = Team(engines=[engine] * 3)
-    mean, held = None, []
+    unfolded: dict[str, np.ndarray] = {}
     for robot, modality in enumerate(MODALITIES):
-        told = team.sense(robot, (0.0, 0.0, 0.0), {modality: codes[modality]}, robot)
+        told = team.sense(robot, (0.0, 0.0, 0.0), {modality: codes[modality]}, robot).embedding
         for other in range(3):
             team.deliver(robot, other)
-        expected = fuse_in_place(engine, mean, held, {modality: codes[modality]})
+        expected = engine.encode({**unfolded, modality: codes[modality]})
         assert np.array_equal(told.mean, expected.mean)
         assert np.array_equal(told.log_variance, expected.log_variance)
-        mean, held = expected.mean, [*held, modality]
+        assert told.reencodings == {**dict.fromkeys(unfolded, 1), modality: 0}
+        unfolded[modality] = unfold(engine, told.mean, told.held)[modality]
     assert len(team.published) == 3  # nothing had to be merged

@@ -31,7 +31,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "--speed",
         type=positive_number,
         metavar="FACTOR",
-        help="simulated seconds for each second, at most (default: 2, with --stay 20); Gazebo "
+        help="simulated seconds for each second, at most (default: 2, with --stay 8); Gazebo "
         "keeps to 1",
     )
     parser.add_argument(

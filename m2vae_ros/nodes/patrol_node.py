@@ -56,6 +56,10 @@ class PatrolParameters:
                 raise ParameterError(f"parameter order: {name!r} is not among objects.names")
 
 
+LOST = 10
+"""Times its patience that a robot which stays waits for its next look: a busy machine is late."""
+
+
 class Stop(NamedTuple):
     """An object to be sensed, and the modality."""
 
@@ -142,9 +146,11 @@ class PatrolNode(Node):
             self._there_since, self._looks = now, []
         if self._looks and self._looks[-1] - self._looks[0] >= self._settings.stay:
             self._next(f"has sensed {stop}")
-        elif now - (self._looks or [self._there_since])[-1] > self._settings.patience:
+        elif not self._looks and now - self._there_since > self._settings.patience:
             self._waiting.append(stop)
             self._next(f"could not sense {stop}, comes back later")
+        elif self._looks and now - self._looks[-1] > LOST * self._settings.patience:
+            self._next(f"has lost sight of {stop}")
         return STILL
 
     def _goal(self, stop: Stop) -> Goal:
