@@ -273,12 +273,12 @@ def schedules(modalities: Sequence[str]) -> dict[str, Schedule]:
             "one robot per sensor, in random turn", one_each, lambda g: _turns(list(one_each), 1, g)
         ),
         "long turns": Schedule(
-            "one robot per sensor, turns of 1 to 300 looks",
+            "one robot per sensor, long turns",
             one_each,
             lambda g: _turns(list(one_each), 300, g),
         ),
         "relay": Schedule(
-            f"relay: each look with {modalities[0]} by a newcomer, the others gone",
+            f"relay: each look a newcomer's, {modalities[0]}",
             one_each,
             alone(first),
             relay=True,

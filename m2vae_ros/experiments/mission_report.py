@@ -101,7 +101,7 @@ def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
         table = Table(
             title=f"{rule['title']}: {measured['n']} objects, {measured['source']}, weights "
             f"{measured['fingerprint']}",
-            caption=f"%, after so many further looks; numbers sent of an object: "
+            caption="%, after so many further looks; numbers sent of an object: "
             f"{rule['bytes_per_look']} bytes a look, {rule['bytes_to_newcomer']} to a newcomer",
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
