@@ -87,6 +87,25 @@ def test_in_lockstep_each_step_of_a_camera_is_exact(world: GazeboWorld) -> None:
     assert np.diff(times) == pytest.approx(np.full(4, 0.08), abs=1e-6)
 
 
+def test_in_lockstep_a_camera_can_be_subscribed_to_again_at_any_step(world: GazeboWorld) -> None:
+    camera = world.robots["amiro1"]["camera"]
+    world.read("amiro1", "camera")
+    period = 16
+
+    def advance(steps: int) -> None:
+        after = world.iterations + steps
+        world.step(steps)
+        until(lambda: world.iterations >= after)
+
+    for _ in range(period):  # each time one step later in the period
+        world.unwatch(camera)
+        advance(period + 1)
+        images: list[object] = []
+        world.watch(camera, images.append)
+        # Gazebo may hear of it after the steps: then the next period has an image.
+        until(lambda images=images: images or advance(period))
+
+
 def test_many_are_placed_at_once_also_static_ones(world: GazeboWorld) -> None:
     poses = {
         "amiro1": (-0.4, 0.2, 1.0),

@@ -168,6 +168,8 @@ class GazeboServer:
         if self._lockstep:
             for physics in tree.iter("physics"):
                 _hurry(physics)
+            for sensor in tree.iter("sensor"):
+                _fall_due_early(sensor)
         tree.write(folder / self._world.name, encoding="unicode")
         return folder / self._world.name
 
@@ -242,6 +244,20 @@ def _hurry(physics: ElementTree.Element) -> None:
     for rate in physics.findall("real_time_update_rate"):
         physics.remove(rate)
     ElementTree.SubElement(physics, "real_time_update_rate").text = f"{FASTEST / step:g}"
+
+
+def _fall_due_early(sensor: ElementTree.Element) -> None:
+    """Shorten a period by a nanosecond, so that a camera can be subscribed to at any step.
+
+    In lockstep Gazebo 11 renders a camera half a step around the time it is due, or more than a
+    step after it; and physics waits for every camera that is due. One that nobody listened to, and
+    that is subscribed to exactly one step after it was due, is in neither: Gazebo stands still for
+    ever (`CameraSensor::NeedsUpdate` and `SensorManager::WaitForSensors`). Due a little before a
+    step, it is never exactly one step late. Images still come at whole steps.
+    """
+    rate = sensor.find("update_rate")
+    if rate is not None and float(rate.text or 0.0) > 0.0:
+        rate.text = repr(1e9 / (round(1e9 / float(rate.text)) - 1))
 
 
 def _free_port(wanted: int | None) -> int:
