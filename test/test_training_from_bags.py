@@ -231,6 +231,37 @@ def test_training_on_begins_where_the_weights_are(samples: AmiroSamples, tmp_pat
     assert (old - new).square().mean() < 0.5 * old.var()
 
 
+def test_classifiers_are_fitted_anew_in_the_same_latent_space(
+    samples: AmiroSamples, tmp_path: Path
+) -> None:
+    data, mine = tmp_path / "few.npz", tmp_path / "mine"
+    samples.save(data)
+    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+    fit = ["train", "amiro", "--from", str(resource(SHIPPED)), "--classifiers-only"]
+    assert main([*fit, "--data", str(data), "--out", str(mine)]) == 0
+    fitted = Pretrained.load(mine, AmiroRecipe())
+    for new, old in ((fitted.weights, start.weights), (fitted.twin, start.twin)):
+        assert new.fingerprint == old.fingerprint
+        assert new.familiar_error == old.familiar_error
+        assert set(new.classifiers) == set(old.classifiers)
+        for name, classifier in new.classifiers.items():
+            assert not all(
+                map(torch.equal, classifier.parameters(), old.classifiers[name].parameters())
+            )
+        assert new.facts["recipe"] == old.facts["recipe"]
+        assert new.facts["data"] == old.facts["data"]
+        assert new.facts["classifier_data"]["sha256"] == samples.digest()
+        assert "metrics" not in new.facts  # those were of the old classifiers
+
+
+@pytest.mark.parametrize("others", [[], ["--from", "there", "--minutes", "1"]])
+def test_classifiers_only_goes_with_the_networks_of_others(
+    others: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["train", "amiro", "--classifiers-only", *others, "--out", "mine"]) == 1
+    assert "--classifiers-only: say with --from" in capsys.readouterr().err
+
+
 def test_the_reencoding_loss_is_there_from_the_first_epoch() -> None:
     recipe = fine_tuning(AmiroRecipe()).m2vae
     assert recipe.alpha_at(0) == recipe.alpha == M2VAERecipe().alpha

@@ -77,14 +77,15 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise ValueError("--figure: is of the missions, which --mission STEPS asks for")
     folder = weights_folder(options.weights)
     weights, twin = load(folder), load(folder.with_name(folder.name + WITHOUT_REENCODING))
+    trained_on = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
     if options.bags:
         bag_samples.check_views(weights)
         fresh, seed = bag_samples.read(options), None
         source = f"bags {', '.join(map(str, options.bags))}"
-        if fresh.digest() == weights.facts["data"].get("sha256"):
+        if fresh.digest() in [data.get("sha256") for data in trained_on]:
             raise ValueError(f"{source}: {folder} was trained on these very samples")
     else:
-        if options.seed == weights.facts["data"].get("seed"):
+        if options.seed in [data.get("seed") for data in trained_on]:
             raise ValueError(
                 f"--seed {options.seed}: {folder} was trained on the samples of this seed"
             )

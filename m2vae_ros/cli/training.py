@@ -25,7 +25,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "is measured on fresh samples. Interrupted with Ctrl-C, the same command resumes. A GPU is "
         "used if there is one.",
         epilog="Examples: m2vae train amiro; m2vae train amiro --bags runs/ --out models/mine; "
-        "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine. Then: "
+        "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine; m2vae "
+        "train amiro --from models/amiro --classifiers-only --count 60000 --out models/mine. Then: "
         "m2vae evaluate models/mine --bags other_runs/",
     )
     train.add_argument("system", choices=["amiro"], help="what to train")
@@ -51,6 +52,12 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "rate; the classifiers are fitted anew",
     )
     train.add_argument(
+        "--classifiers-only",
+        action="store_true",
+        help="with --from: keep β-VAEs and M2VAE, so that the robots of a team go on understanding "
+        "each other, and fit the classifiers alone; they gain from more samples than the networks",
+    )
+    train.add_argument(
         "--minutes",
         type=positive_number,
         metavar="M",
@@ -64,19 +71,24 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def _train(options: argparse.Namespace) -> int:
     from m2vae_ros.training.amiro import AmiroRecipe, train
 
+    if options.classifiers_only and (options.minutes or not options.start):
+        raise ValueError("--classifiers-only: say with --from whose networks stay; no --minutes")
     out, recipe, start = _out(options), AmiroRecipe(), None
     if options.start:
-        from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
+        from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning, fit_classifiers
 
-        start, recipe = Pretrained.load(options.start, recipe), fine_tuning(recipe)
+        start = Pretrained.load(options.start, recipe)
     data, provenance = _samples(options, out)
-    recipe = recipe.suited_to(len(data))
-    if options.minutes:
-        from m2vae_ros.training.time_limit import limited
+    if options.classifiers_only:
+        weights, twin = fit_classifiers(data, out, recipe, provenance, start)
+    else:
+        recipe = (fine_tuning(recipe) if start else recipe).suited_to(len(data))
+        if options.minutes:
+            from m2vae_ros.training.time_limit import limited
 
-        recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
-        print(f"the networks will take about {seconds / 60:.1f} minutes, the classifiers some more")
-    weights, twin = train(data, out, recipe, provenance, start)
+            recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
+            print(f"the networks will take about {seconds / 60:.1f} minutes, then the classifiers")
+        weights, twin = train(data, out, recipe, provenance, start)
     if provenance["source"] == "simulator":
         _measure(weights, twin, options.count // 5, options.seed + 1)
     for trained in (weights, twin):

@@ -218,10 +218,10 @@ def train(
         )
         for suffix, m2vae_recipe in twins.items()
     }
-    readers = _train_readers(inputs, samples, recipe)
+    classifiers = train_classifiers(fusions, inputs, samples, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
-        "data": {**provenance, "count": len(samples), "sha256": digest},
+        "data": data_facts(provenance, samples),
         "training": {
             "seconds": round(time.monotonic() - begin),
             "device": _device_name(),
@@ -236,10 +236,7 @@ def train(
             beta_vaes=beta_vaes,
             m2vae=fusion,
             classes=CLASSES,
-            classifiers={
-                "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe),
-                **readers,
-            },
+            classifiers=classifiers[suffix],
             familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
             facts=facts,
         )
@@ -247,6 +244,36 @@ def train(
         trained.append(weights)
     shutil.rmtree(scratch, ignore_errors=True)
     return trained[0], trained[1]
+
+
+def data_facts(provenance: Mapping[str, object], samples: AmiroSamples) -> dict[str, object]:
+    """What a card tells of the samples that something was trained on."""
+    return {**provenance, "count": len(samples), "sha256": samples.digest()}
+
+
+def train_classifiers(
+    fusions: Mapping[str, M2VAE],
+    inputs: Mapping[str, Tensor],
+    samples: AmiroSamples,
+    recipe: AmiroRecipe,
+) -> dict[str, dict[str, Classifier]]:
+    """All classifiers of each fusion: suffix of the folder -> name -> classifier.
+
+    Besides the reader of embeddings those of the evaluation, which the fusions share: all raw codes
+    -> class ("raw"), one sensor's code -> one attribute.
+    """
+    readers = {"raw": train_classifier(torch.cat(list(inputs.values()), 1), samples.labels, recipe)}
+    pairs = [(m, a) for m in inputs for a in ATTRIBUTES]
+    for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
+        labels = samples.attributes[:, list(ATTRIBUTES).index(attribute)]
+        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe)
+    return {
+        suffix: {
+            "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe),
+            **readers,
+        }
+        for suffix, fusion in fusions.items()
+    }
 
 
 def train_embedding_reader(
@@ -265,18 +292,6 @@ def train_embedding_reader(
     some = torch.stack(partial)[drawn, torch.arange(len(labels))]
     x = torch.cat([complete, complete, some])
     return train_classifier(x, np.concatenate([labels] * 3), recipe)
-
-
-def _train_readers(
-    inputs: Mapping[str, Tensor], samples: AmiroSamples, recipe: AmiroRecipe
-) -> dict[str, Classifier]:
-    """The classifiers of the evaluation: all raw codes -> class, one code -> one attribute."""
-    readers = {"raw": train_classifier(torch.cat(list(inputs.values()), 1), samples.labels, recipe)}
-    pairs = [(m, a) for m in inputs for a in ATTRIBUTES]
-    for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
-        labels = samples.attributes[:, list(ATTRIBUTES).index(attribute)]
-        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe)
-    return readers
 
 
 def _familiar_error(vae: BetaVAE, samples: AmiroSamples, modality: str) -> float:

@@ -5,17 +5,27 @@
 re-encoding loss from the first epoch on, since there is nothing to warm up. The classifiers are
 fitted anew. The result is another latent space with another fingerprint: robots with the old
 weights do not understand it.
+
+Or only the classifiers are fitted: `fit_classifiers`. Then the latent space stays what it was, and
+robots with the old weights and with the new go on understanding each other.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from m2vae_ros.data.amiro import CLASSES
+from m2vae_ros.data.amiro import CLASSES, AmiroSamples
 from m2vae_ros.sensors import VIEWS
-from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe
+from m2vae_ros.training.amiro import (
+    WITHOUT_REENCODING,
+    AmiroRecipe,
+    codes,
+    data_facts,
+    train_classifiers,
+)
 from m2vae_ros.vae.beta_vae import BetaVAE
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 from m2vae_ros.vae.weights import Weights, WeightsError, load
@@ -69,6 +79,48 @@ def fine_tuning(recipe: AmiroRecipe) -> AmiroRecipe:
             schedule=replace(m2vae.schedule, learning_rate=LEARNING_RATE),
         ),
     )
+
+
+def fit_classifiers(
+    samples: AmiroSamples,
+    folder: Path,
+    recipe: AmiroRecipe,
+    provenance: Mapping[str, object],
+    start: Pretrained,
+) -> tuple[Weights, Weights]:
+    """Fit the classifiers anew, and write ``folder`` and its twin with the networks of `start`.
+
+    Args:
+        samples: to fit them on.
+        folder: of the weights, made if need be.
+        recipe: of the classifiers.
+        provenance: where the samples come from, for the card.
+        start: weights whose β-VAEs and M2VAE, and so whose fingerprint, are kept.
+
+    Returns:
+        The weights with and without the re-encoding loss.
+    """
+    old = {"": start.weights, WITHOUT_REENCODING: start.twin}
+    classifiers = train_classifiers(
+        {suffix: weights.m2vae for suffix, weights in old.items()},
+        codes(start.weights.beta_vaes, samples),
+        samples,
+        recipe,
+    )
+    facts = {"classifier_data": data_facts(provenance, samples)}
+    fitted = {
+        suffix: replace(
+            weights,
+            name=folder.name + suffix,
+            classifiers=classifiers[suffix],
+            facts={k: v for k, v in weights.facts.items() if k != "metrics"} | facts,
+        )
+        for suffix, weights in old.items()
+    }
+    for suffix, weights in fitted.items():
+        weights.save(folder.with_name(folder.name + suffix))
+    shutil.rmtree(folder / ".training", ignore_errors=True)
+    return fitted[""], fitted[WITHOUT_REENCODING]
 
 
 def _check(weights: Weights, folder: Path, recipe: AmiroRecipe) -> None:
