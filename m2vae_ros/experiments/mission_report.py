@@ -115,13 +115,18 @@ def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
             last = course["steps"][shown[-1]]
             table.add_row(
                 schedule,
-                *(f"{100 * course['steps'][step]['accuracy']:.1f}" for step in shown),
-                f"{100 * last['low']:.1f}–{100 * last['high']:.1f}",
-                f"{100 * min(last['classes']):.1f}",
-                f"{100 * course['lowest']:.1f}",
+                *(_percent(course["steps"][step]["accuracy"]) for step in shown),
+                f"{_percent(last['low'])}–{_percent(last['high'])}",
+                _percent(min(last["classes"])),
+                _percent(course["lowest"]),
                 f"{100 * course['sent']:.0f}",
             )
         yield table
+
+
+def _percent(rate: float) -> str:
+    """Halves are rounded up, however they are represented: .9925 is 99.3."""
+    return f"{100 * rate + 1e-9:.1f}"
 
 
 def draw(measured: Mapping[str, Any], path: Path) -> None:
@@ -132,6 +137,8 @@ def draw(measured: Mapping[str, Any], path: Path) -> None:
     figure, axes = panels(rows, columns, (2.9, 2.2), sharex=True, sharey=True)
     for panel in axes.flat[len(names) :]:
         panel.set_axis_off()
+    for panel in axes.flat[max(0, len(names) - columns) : len(names)]:
+        panel.tick_params(labelbottom=True)  # also above a place that stays empty
     for panel, schedule in zip(axes.flat, names, strict=False):
         for colour, rule in zip(PALETTE, measured["rules"], strict=False):
             course = measured["missions"][rule][schedule]["steps"]
