@@ -11,19 +11,19 @@ ros2 launch m2vae_ros amiro_gazebo.launch.py gui:=false robots:=amiro1/camera,am
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import bridges, gazebo_team, team_of
-from m2vae_ros.launching import (
+from m2vae_ros.bringup.arguments import LaunchArguments, bridges, team_of
+from m2vae_ros.bringup.launching import (
     RESPAWN,
     ROBOTS,
     WEIGHTS,
     actions,
-    free_port,
     gazebo_alone,
     gazebo_with_ros,
     has_gazebo_ros,
     one_machine,
 )
+from m2vae_ros.bringup.specs import gazebo_team
+from m2vae_ros.host.children import free_port
 
 ARGUMENTS = (
     ROBOTS,
@@ -62,7 +62,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _gazebo_and_team(context):
-    given = Given(context.launch_configurations)
+    given = LaunchArguments(context.launch_configurations)
     world, gui, master = given.path("world"), given.flag("gui"), given.text("master")
     bridge = bridges(given.text("bridge"), master, has_gazebo_ros())
     if master:

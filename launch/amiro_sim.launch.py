@@ -8,9 +8,9 @@ ros2 launch m2vae_ros amiro_sim.launch.py robots:=amiro1/camera,amiro1/lidar,ami
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import simulated_team, team_of
-from m2vae_ros.launching import RESPAWN, ROBOTS, WEIGHTS, actions, one_machine
+from m2vae_ros.bringup.arguments import LaunchArguments, team_of
+from m2vae_ros.bringup.launching import RESPAWN, ROBOTS, WEIGHTS, actions, one_machine
+from m2vae_ros.bringup.specs import simulated_team
 
 ARGUMENTS = (
     ROBOTS,
@@ -36,7 +36,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _world_and_team(context):
-    given = Given(context.launch_configurations)
+    given = LaunchArguments(context.launch_configurations)
     nodes = simulated_team(
         team_of(given.words("robots")),
         world=given.path("world"),

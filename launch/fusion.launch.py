@@ -8,9 +8,9 @@ ros2 launch m2vae_ros fusion.launch.py robot:=tiago modalities:=lidar lidar:=/sc
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import INPUTS, MODALITIES, check_robot, fusion, reading_from
-from m2vae_ros.launching import CONFIG, RESPAWN, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.arguments import LaunchArguments, check_robot
+from m2vae_ros.bringup.launching import CONFIG, RESPAWN, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.specs import INPUTS, MODALITIES, fusion, reading_from
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -56,7 +56,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _robot(context):
-    given = Given(context.launch_configurations)
+    given = LaunchArguments(context.launch_configurations)
     node = fusion(
         check_robot(given.text("robot")),
         given.words("modalities", among=MODALITIES),

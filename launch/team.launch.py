@@ -9,9 +9,9 @@ ros2 launch m2vae_ros team.launch.py robots:=amiro1/camera,amiro2/lidar
 from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
-from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import team, team_of
-from m2vae_ros.launching import CONFIG, RESPAWN, ROBOTS, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.arguments import LaunchArguments, team_of
+from m2vae_ros.bringup.launching import CONFIG, RESPAWN, ROBOTS, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.specs import team
 
 ARGUMENTS = (ROBOTS, WEIGHTS, CONFIG, USE_SIM_TIME, RESPAWN)
 
@@ -22,7 +22,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _team(context):
-    given = Given(context.launch_configurations)
+    given = LaunchArguments(context.launch_configurations)
     nodes = team(
         team_of(given.words("robots")),
         weights=given.text("weights"),

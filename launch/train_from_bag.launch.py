@@ -8,9 +8,9 @@ ros2 launch m2vae_ros train_from_bag.launch.py bags:=run_1,run_2 out:=models/min
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from m2vae_ros.arguments import Given
-from m2vae_ros.bringup import training
-from m2vae_ros.launching import command
+from m2vae_ros.bringup.arguments import LaunchArguments
+from m2vae_ros.bringup.launching import command
+from m2vae_ros.bringup.specs import training
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -48,7 +48,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _training(context):
-    given = Given(context.launch_configurations)
+    given = LaunchArguments(context.launch_configurations)
     arguments = training(
         given.paths("bags"),
         given.path("out", there=False),

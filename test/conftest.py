@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from m2vae_ros.domains import own_domain
+from m2vae_ros.host.domains import own_domain
 
 # Children inherit it, so it tells whose process one is, however it was started.
 SESSION_VARIABLE = "M2VAE_TEST_SESSION"

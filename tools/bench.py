@@ -18,8 +18,8 @@ from rich.table import Table
 
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.torch_engine import TorchEngine
-from m2vae_ros.nodes.messages import embedding, embedding_message
-from m2vae_ros.resources import resource
+from m2vae_ros.host.resources import resource
+from m2vae_ros.ros.messages import embedding, embedding_message
 from m2vae_ros.vae.in_place import fuse_in_place, unfold
 
 

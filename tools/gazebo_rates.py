@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--robots", type=int, default=3, help="of three; default: %(default)s")
     parser.add_argument("--camera-rate", type=float, help="Hz; default: what the world file says")
     options = parser.parse_args()
-    from m2vae_ros.resources import resource
+    from m2vae_ros.host.resources import resource
 
     with tempfile.TemporaryDirectory() as folder:
         tree = ElementTree.parse(resource("worlds/amiro.world"))
@@ -67,12 +67,12 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
     from rclpy.executors import SingleThreadedExecutor
     from rosgraph_msgs.msg import Clock
 
-    from m2vae_ros.bringup import gazebo_bridge
-    from m2vae_ros.domains import own_domain
+    from m2vae_ros.bringup.processes import Processes, environment
+    from m2vae_ros.bringup.specs import gazebo_bridge
     from m2vae_ros.gazebo.server import GazeboServer
-    from m2vae_ros.nodes import qos
-    from m2vae_ros.nodes.messages import SENSORS
-    from m2vae_ros.processes import Processes, environment
+    from m2vae_ros.host.domains import own_domain
+    from m2vae_ros.ros import qos
+    from m2vae_ros.ros.messages import SENSORS
 
     heard: dict[str, list[tuple[float, float]]] = {}
     with own_domain(), GazeboServer(world) as server:

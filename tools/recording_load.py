@@ -53,7 +53,7 @@ def main() -> int:
 
 def load(seconds: float, robots: int, recording: list[str]) -> dict[str, dict[str, int]]:
     """Topic -> messages published, recorded, and recorded with the very bytes published."""
-    from m2vae_ros.domains import own_domain
+    from m2vae_ros.host.domains import own_domain
 
     with tempfile.TemporaryDirectory() as folder, own_domain():
         bag = Path(folder) / "bag"
@@ -111,7 +111,7 @@ def publish(robot: str, seconds: float) -> dict[str, list[int]]:
     import rclpy
     from rclpy.serialization import serialize_message
 
-    from m2vae_ros.nodes import qos
+    from m2vae_ros.ros import qos
 
     rclpy.init()
     node = rclpy.create_node("load", namespace=f"/{robot}")
@@ -152,7 +152,7 @@ def messages() -> list[tuple[str, float, Callable[[], Any]]]:
     from nav_msgs.msg import Odometry
     from sensor_msgs.msg import LaserScan
 
-    from m2vae_ros.nodes.images import image_message
+    from m2vae_ros.ros.images import image_message
 
     noise = np.random.default_rng(0)
     return [

@@ -14,8 +14,8 @@ from m2vae_ros.cli.arguments import positive
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from m2vae_ros.data.amiro import AmiroSamples
-    from m2vae_ros.data.bag_samples import BagReport
+    from m2vae_ros.bags.samples import BagReport
+    from m2vae_ros.datasets.amiro import AmiroSamples
     from m2vae_ros.vae.weights import Weights
 
 _ENOUGH = 10
@@ -70,8 +70,8 @@ def read(options: argparse.Namespace) -> AmiroSamples:
     """
     from tqdm import tqdm
 
-    from m2vae_ros.data.bag_samples import NotEnough
-    from m2vae_ros.sim.bags import read_bags
+    from m2vae_ros.bags.samples import NotEnough
+    from m2vae_ros.bags.worlds import read_bags
 
     with tqdm(desc="bags, twice", unit="B", unit_scale=True, dynamic_ncols=True) as bar:
 
@@ -101,10 +101,10 @@ def key(options: argparse.Namespace) -> str:
     """Digits that name --bags and their world files, as they are now, and how they are read.
 
     Raises:
-        DataError: see `data.bags.find_bags`.
+        DataError: see `bags.reader.find_bags`.
     """
-    from m2vae_ros.data.bags import find_bags
-    from m2vae_ros.sim.bags import world_of_bag
+    from m2vae_ros.bags.reader import find_bags
+    from m2vae_ros.bags.worlds import world_of_bag
 
     how = [options.world, options.label_topic, options.enough, options.most, options.seed]
     found = find_bags(options.bags)

@@ -15,8 +15,8 @@ from m2vae_ros.cli.arguments import non_negative_number, positive_number, split
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from m2vae_ros.data.bag_writer import Summary
-    from m2vae_ros.nodes.recorder import Recorder
+    from m2vae_ros.bags.writer import Summary
+    from m2vae_ros.ros.recorder import Recorder
 
 _LOOK = 1.0
 """Seconds between two looks at what is recorded; rates are means over them."""
@@ -138,10 +138,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def _record(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from m2vae_ros.data.bag_writer import Split
-    from m2vae_ros.nodes.process import run
-    from m2vae_ros.nodes.recorder import TOPICS, RecorderNode
-    from m2vae_ros.processes import environment
+    from m2vae_ros.bags.writer import Split
+    from m2vae_ros.bringup.processes import environment
+    from m2vae_ros.ros.process import run
+    from m2vae_ros.ros.recorder import TOPICS, RecorderNode
 
     os.environ.update(environment())
     console = Console(markup=False)  # names may have brackets in them
@@ -190,10 +190,10 @@ def _record(options: argparse.Namespace) -> int:
 def _play(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from m2vae_ros.data.bags import find_bags
-    from m2vae_ros.data.errors import DataError
-    from m2vae_ros.nodes.player import Player, play
-    from m2vae_ros.processes import environment
+    from m2vae_ros.bags.reader import find_bags
+    from m2vae_ros.bringup.processes import environment
+    from m2vae_ros.datasets.errors import DataError
+    from m2vae_ros.ros.player import Player, play
 
     os.environ.update(environment())
     console = Console(stderr=True, markup=False)

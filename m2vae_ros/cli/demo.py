@@ -63,6 +63,6 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it; returns the exit status."""
-    from m2vae_ros import demo
+    from m2vae_ros.apps import demo
 
     return demo.run(options)

@@ -12,7 +12,7 @@ from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
-    from m2vae_ros.data.amiro import AmiroSamples
+    from m2vae_ros.datasets.amiro import AmiroSamples
     from m2vae_ros.experiments.amiro import Evaluation
     from m2vae_ros.vae.weights import Weights
 
@@ -69,7 +69,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from m2vae_ros.resources import weights_folder
+    from m2vae_ros.host.resources import weights_folder
     from m2vae_ros.training.amiro import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
 
@@ -139,7 +139,7 @@ def _missions(
 
 
 def _write(path: Path, numbers: dict[str, Any]) -> None:
-    from m2vae_ros.files import replacing
+    from m2vae_ros.host.files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(numbers, indent=2) + "\n")

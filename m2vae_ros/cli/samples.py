@@ -11,7 +11,7 @@ from m2vae_ros.cli import bag_samples
 from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
-    from m2vae_ros.data.amiro import AmiroSamples
+    from m2vae_ros.datasets.amiro import AmiroSamples
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:

@@ -44,8 +44,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def _survey(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from m2vae_ros.bringup import world_objects
-    from m2vae_ros.survey import survey
+    from m2vae_ros.apps.survey import survey
+    from m2vae_ros.bringup.specs import world_objects
 
     stops = options.worlds * options.views * len(world_objects(options.world))
     with tqdm(total=stops, desc="looks", unit="look", dynamic_ncols=True) as bar:

@@ -11,7 +11,7 @@ from m2vae_ros.cli import bag_samples, evaluation, samples
 from m2vae_ros.cli.arguments import non_negative, positive, positive_number
 
 if TYPE_CHECKING:
-    from m2vae_ros.data.amiro import AmiroSamples
+    from m2vae_ros.datasets.amiro import AmiroSamples
     from m2vae_ros.vae.weights import Weights
 
 
@@ -126,7 +126,7 @@ def _written(folder: Path) -> set[Path]:
 
 def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict[str, object]]:
     """What to train on, and where it comes from, for the card."""
-    from m2vae_ros.data.amiro import AmiroSamples
+    from m2vae_ros.datasets.amiro import AmiroSamples
 
     if options.data:
         return AmiroSamples.load(options.data), {"source": options.data.name}

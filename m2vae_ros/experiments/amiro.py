@@ -13,7 +13,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 from torch import Tensor
 
-from m2vae_ros.data.amiro import ATTRIBUTES, AmiroSamples
+from m2vae_ros.datasets.amiro import ATTRIBUTES, AmiroSamples
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.in_place import fuse_in_place

@@ -14,14 +14,14 @@ import torch
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
-from m2vae_ros.data.amiro import AmiroSamples
-from m2vae_ros.data.labelled import Labelled
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.experiments.amiro import PAPER, evaluate, sense_in_turn
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.experiments.section import Check, Figure, Section, Table
-from m2vae_ros.resources import resource
+from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import (
     WITHOUT_REENCODING,

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from m2vae_ros.files import replacing
+from m2vae_ros.host.files import replacing
 
 DPI = 150
 

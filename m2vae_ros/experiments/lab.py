@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 import m2vae_ros
-from m2vae_ros.files import replacing
+from m2vae_ros.host.files import replacing
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from tqdm import tqdm
 
-from m2vae_ros.data.amiro import AmiroSamples
+from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.mission import Objects, fly, rules, schedules, to_json
 from m2vae_ros.fusion.memory import MIN_GAIN

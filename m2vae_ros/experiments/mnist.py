@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from m2vae_ros.data.mnist import FASHION_MNIST, MNIST
-from m2vae_ros.data.mnist_e import superimpose
+from m2vae_ros.datasets.mnist import FASHION_MNIST, MNIST
+from m2vae_ros.datasets.mnist_e import superimpose
 from m2vae_ros.experiments import figures, table1, table2
 from m2vae_ros.experiments.contenders import (
     columns,

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure as Drawing
 from sklearn.naive_bayes import GaussianNB
 from torch import Tensor
 
-from m2vae_ros.data.attributes import attributes, best_rate, modalities
-from m2vae_ros.data.labelled import Labelled
+from m2vae_ros.datasets.attributes import attributes, best_rate, modalities
+from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, summary

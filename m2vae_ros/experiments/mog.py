@@ -21,8 +21,8 @@ from matplotlib.figure import Figure as Drawing
 from scipy.stats import spearmanr
 from sklearn.naive_bayes import GaussianNB
 
-from m2vae_ros.data.labelled import Labelled
-from m2vae_ros.data.mog import CLASSES, MEANS
+from m2vae_ros.datasets.labelled import Labelled
+from m2vae_ros.datasets.mog import CLASSES, MEANS
 from m2vae_ros.experiments import table1
 from m2vae_ros.experiments.contenders import columns, embeddings, tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save

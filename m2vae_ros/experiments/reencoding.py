@@ -13,9 +13,9 @@ import torch
 from sklearn.naive_bayes import GaussianNB
 from torch import Tensor
 
-from m2vae_ros.data.labelled import Labelled
-from m2vae_ros.data.mnist import MNIST
-from m2vae_ros.data.mog import mog
+from m2vae_ros.datasets.labelled import Labelled
+from m2vae_ros.datasets.mnist import MNIST
+from m2vae_ros.datasets.mog import mog
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.experiments.section import Check, Figure, Section, Table
@@ -91,7 +91,7 @@ def samples(data: str, setting: Settings, seed: int) -> tuple[Labelled, Labelled
 
 
 def run(lab: Lab) -> None:
-    """Train with and without the loss, re-encode, publish reencoding.json and draw Fig. 5."""
+    """Train with and without the loss, re-encode, and publish reencoding.json."""
     begin = time.monotonic()
     chosen = settings(lab.quick)
     jobs = [
@@ -117,9 +117,6 @@ def run(lab: Lab) -> None:
         seeds={data: list(range(setting.seeds)) for data, setting in chosen.items()},
         seconds=round(time.monotonic() - begin),
     )
-    from m2vae_ros.experiments import fig5
-
-    fig5.draw(lab)
 
 
 def trained(lab: Lab, data: str, loss: str, seed: int) -> M2VAE:

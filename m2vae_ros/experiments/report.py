@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from m2vae_ros.experiments.section import Section, Table
-from m2vae_ros.files import replacing
+from m2vae_ros.host.files import replacing
 
 VERDICTS = {True: "✓ holds", False: "✗ misses"}
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from m2vae_ros.data.errors import DataError
+from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import (
     camera_lidar,
+    fig5,
     mnist,
     modalities,
     mog,
@@ -26,6 +27,9 @@ EXPERIMENTS = {
     for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities, transfer)
 }
 """In the order of the report; those that use another's trainings come after it."""
+
+FIGURES = {reencoding.NAME: fig5.draw}
+"""What is drawn, from the trained models, after an experiment that does not draw by itself."""
 
 ON_REQUEST = {transfer.NAME}
 """Not run unless named: they need what this package alone cannot make."""
@@ -54,6 +58,8 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
     for name in chosen:
         try:
             EXPERIMENTS[name].run(lab)
+            if name in FIGURES:
+                FIGURES[name](lab)
         except DataError as error:
             console.print(f"{name} was not run: {error}", style="bold red", markup=False)
             failed.append(name)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
-from m2vae_ros.data.labelled import Labelled
-from m2vae_ros.data.mog import mog
+from m2vae_ros.datasets.labelled import Labelled
+from m2vae_ros.datasets.mog import mog
 from m2vae_ros.experiments.contenders import (
     ContenderRecipe,
     columns,

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from m2vae_ros.data.labelled import Labelled
-from m2vae_ros.data.mnist import FASHION_MNIST, MNIST
-from m2vae_ros.data.mnist_e import draw
+from m2vae_ros.datasets.labelled import Labelled
+from m2vae_ros.datasets.mnist import FASHION_MNIST, MNIST
+from m2vae_ros.datasets.mnist_e import draw
 from m2vae_ros.experiments.contenders import (
     ContenderRecipe,
     columns,

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from m2vae_ros.data.amiro import AmiroSamples
-from m2vae_ros.data.errors import DataError
+from m2vae_ros.bags.worlds import read_bags
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments.amiro import evaluate
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Section, Table
-from m2vae_ros.files import replacing
-from m2vae_ros.resources import resource
-from m2vae_ros.sim.bags import read_bags
+from m2vae_ros.host.files import replacing
+from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, train
 from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning

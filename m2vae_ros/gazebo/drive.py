@@ -17,7 +17,7 @@ from typing import Any
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.messages import message
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
-from m2vae_ros.sim.commands import MAX_ANGULAR, MAX_LINEAR, Command
+from m2vae_ros.world.commands import MAX_ANGULAR, MAX_LINEAR, Command
 
 GAIN = 0.4
 """Of the momentum that is lacking. A pose is told before the last push shows in it: above 0.6 the

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
-from m2vae_ros.files import replacing
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import cache, definitions
+from m2vae_ros.host.files import replacing
 
 PACKAGE = "gazebo.msgs"
 

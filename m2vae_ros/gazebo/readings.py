@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.sim.world import CameraSensor, Pose, RaySensor
+from m2vae_ros.world.sdf import CameraSensor, Pose, RaySensor
 
 RGB_INT8 = 3
 """Gazebo's number for three bytes a pixel: red, green, blue."""

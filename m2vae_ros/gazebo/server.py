@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
-import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,15 +16,15 @@ from typing import IO
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.gazebo.world import GazeboWorld
-from m2vae_ros.resources import resource
-from m2vae_ros.scratch import Scratch
-from m2vae_ros.signals import postponed
-from m2vae_ros.sim.world import read_world
+from m2vae_ros.host.children import die_with_parent, free_port, last_lines, stop
+from m2vae_ros.host.resources import resource
+from m2vae_ros.host.scratch import Scratch
+from m2vae_ros.host.signals import postponed
+from m2vae_ros.world.sdf import read_world
 
 TRIES = 3
 """Now and then a client that connects while Gazebo starts never hears of it: it starts again."""
 
-PR_SET_PDEATHSIG = 1
 
 FASTEST = 10.0
 """Simulated seconds for each second in lockstep, at most. Without any limit Gazebo spins, also
@@ -104,20 +101,19 @@ class GazeboServer:
         """The process ids of Xvfb and gzserver."""
         return tuple(process.pid for process in self._processes)
 
-    def last_words(self, lines: int = 12) -> str:
+    def last_words(self) -> str:
         """The end of its log, indented, on lines of its own; empty if it logged nothing."""
         if self._log is None:
             return ""
         self._log.seek(0)
-        text = self._log.read().decode(errors="replace")
-        return "".join(f"\n    {line}" for line in text.splitlines()[-lines:])
+        return last_lines(self._log.read())
 
     def stop(self) -> None:
         """End it. An impatient Ctrl-C waits until that is done."""
         with postponed():
             # The screen last: gzserver would complain of its loss.
             for process in reversed(self._processes):
-                _end(process)
+                stop([process])
             self._processes.clear()
             if self._scratch is not None:
                 self._scratch.remove()
@@ -132,7 +128,11 @@ class GazeboServer:
             self._scratch = Scratch(FOLDER, self._installation.temporary)
         world = self._copy(self._scratch.path)
         display = self._start_screen(deadline)
-        port = _free_port(self._port)
+        try:
+            port = free_port(self._port or 0, host="")
+        except OSError as error:
+            reason = f"port {self._port} for Gazebo's master: {error.strerror}"
+            raise GazeboError(reason) from None
         self.master_uri = f"http://127.0.0.1:{port}"
         options = ["--lockstep"] if self._lockstep else []
         self._run(
@@ -214,7 +214,7 @@ class GazeboServer:
                     pass_fds=pass_fds,
                     # Ctrl-C in the terminal reaches only this process, which then stops Gazebo.
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=die_with_parent,
                 )
             )
 
@@ -258,27 +258,3 @@ def _fall_due_early(sensor: ElementTree.Element) -> None:
     rate = sensor.find("update_rate")
     if rate is not None and float(rate.text or 0.0) > 0.0:
         rate.text = repr(1e9 / (round(1e9 / float(rate.text)) - 1))
-
-
-def _free_port(wanted: int | None) -> int:
-    """The port, if nobody has it; any that nobody has if it is None or 0."""
-    try:
-        with socket.create_server(("", wanted or 0)) as server:
-            return server.getsockname()[1]
-    except OSError as error:
-        raise GazeboError(f"port {wanted} for Gazebo's master: {error.strerror}") from None
-
-
-def _end(process: subprocess.Popen) -> None:
-    for step, patience in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-        if process.poll() is None:
-            process.send_signal(step)
-            try:
-                process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
-
-
-def _die_with_parent() -> None:
-    """In the child: SIGTERM when the parent dies, however it does."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError, Message
 
+from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.connection import Connection
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.frames import FrameError
@@ -534,22 +534,6 @@ class _Publication:
     topic: str
     kind: str
     connections: list[Connection] = field(default_factory=list)
-
-
-def address_of(uri: str) -> tuple[str, int]:
-    """Host and port of a master's URI.
-
-    Raises:
-        GazeboError: it has none.
-    """
-    try:
-        parts = urlsplit(uri)
-        if parts.scheme == "http" and parts.hostname and parts.port:
-            parts.hostname.encode("idna")
-            return parts.hostname, parts.port
-    except ValueError:  # a host or port that is none
-        pass
-    raise GazeboError(f"{uri!r} is not of the form http://HOST:PORT")
 
 
 def _packet(kind: str, content: Message) -> bytes:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ROS 2 nodes: messages to arrays and back, parameters, quality of service, lifecycle."""
+"""The executables: one ROS 2 node each, with its parameters."""

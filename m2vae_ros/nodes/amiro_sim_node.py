@@ -18,23 +18,23 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 
-from m2vae_ros.bringup import robots_of
-from m2vae_ros.nodes import messages, qos
-from m2vae_ros.nodes.images import image_message
-from m2vae_ros.nodes.ledger import Ledger
-from m2vae_ros.nodes.messages import SENSORS
-from m2vae_ros.nodes.parameters import declare, parameter, read
-from m2vae_ros.nodes.process import run
-from m2vae_ros.nodes.sensor_messages import (
+from m2vae_ros.bringup.arguments import robots_of
+from m2vae_ros.host.resources import resource
+from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros.images import image_message
+from m2vae_ros.ros.ledger import Ledger
+from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.parameters import declare, parameter, read
+from m2vae_ros.ros.process import run
+from m2vae_ros.ros.sensor_messages import (
     ODOMETRY_PERIOD,
     camera_info,
     info_topic,
     odometry_message,
     scan_message,
 )
-from m2vae_ros.resources import resource
 from m2vae_ros.sim.simulation import Simulation
-from m2vae_ros.sim.world import CameraSensor
+from m2vae_ros.world.sdf import CameraSensor
 
 CYCLE = 0.025
 """Simulated seconds between two messages on /clock; whatever is published is due at one of them."""

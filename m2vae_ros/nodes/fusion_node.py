@@ -23,20 +23,20 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
-from m2vae_ros.fusion.attention import ScanAttention
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.validation import check
+from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
-from m2vae_ros.nodes import diagnostics, messages, qos
-from m2vae_ros.nodes.embedding_writers import EmbeddingWriters
 from m2vae_ros.nodes.fusion_parameters import FusionParameters
-from m2vae_ros.nodes.ledger import Ledger
-from m2vae_ros.nodes.messages import SENSORS, Motion
-from m2vae_ros.nodes.parameters import ParameterError, declare, read
-from m2vae_ros.nodes.process import run
-from m2vae_ros.resources import weights_folder
+from m2vae_ros.robot.attention import ScanAttention
+from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.embedding_writers import EmbeddingWriters
+from m2vae_ros.ros.ledger import Ledger
+from m2vae_ros.ros.messages import SENSORS, Motion
+from m2vae_ros.ros.parameters import ParameterError, declare, read
+from m2vae_ros.ros.process import run
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.gaze import Position
 from m2vae_ros.srv import Decode, ResetObject

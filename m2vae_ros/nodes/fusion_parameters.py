@@ -7,8 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 
 from m2vae_ros.fusion.memory import MIN_GAIN
-from m2vae_ros.nodes.messages import SENSORS
-from m2vae_ros.nodes.parameters import ParameterError, parameter
+from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.parameters import ParameterError, parameter
 from m2vae_ros.sensors import gaze
 
 

@@ -28,25 +28,25 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 
-from m2vae_ros.bringup import check_robot, team_of
+from m2vae_ros.bringup.arguments import check_robot, team_of
 from m2vae_ros.gazebo.drive import Drive
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
-from m2vae_ros.nodes import diagnostics, messages, qos
-from m2vae_ros.nodes.images import image_message
-from m2vae_ros.nodes.ledger import Ledger
-from m2vae_ros.nodes.messages import SENSORS
-from m2vae_ros.nodes.parameters import ParameterError, declare, parameter, read
-from m2vae_ros.nodes.process import run
-from m2vae_ros.nodes.sensor_messages import (
+from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.images import image_message
+from m2vae_ros.ros.ledger import Ledger
+from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.ros.process import run
+from m2vae_ros.ros.sensor_messages import (
     ODOMETRY_PERIOD,
     camera_info,
     info_topic,
     odometry_message,
     scan_message,
 )
-from m2vae_ros.sim.noise import SensorNoise, generator
+from m2vae_ros.world.noise import SensorNoise, generator
 
 USUAL_MASTER = "http://127.0.0.1:11345"
 

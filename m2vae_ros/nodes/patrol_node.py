@@ -16,14 +16,14 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from m2vae_ros.msg import ObjectClassification
-from m2vae_ros.nodes import messages, qos
-from m2vae_ros.nodes.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
-from m2vae_ros.nodes.ledger import Ledger
-from m2vae_ros.nodes.messages import SENSORS
-from m2vae_ros.nodes.parameters import ParameterError, declare, parameter, read
-from m2vae_ros.nodes.process import run
-from m2vae_ros.sim.viewpoints import VIEWPOINTS
+from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
+from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros.ledger import Ledger
+from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.ros.process import run
+from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 
 @dataclass(frozen=True)

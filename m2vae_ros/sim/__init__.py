@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The AMiRo world in MuJoCo: the world file of Gazebo, robots that drive, and their sensors."""
+"""The world in MuJoCo: robots that drive, and their sensors."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2vae_ros.sim.backend import mujoco
-from m2vae_ros.sim.world import (
+from m2vae_ros.world.sdf import (
     Box,
     CameraSensor,
     Cylinder,

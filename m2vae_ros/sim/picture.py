@@ -10,7 +10,7 @@ import numpy as np
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import compile_world
 from m2vae_ros.sim.sensors import Eyes
-from m2vae_ros.sim.world import read_world
+from m2vae_ros.world.sdf import read_world
 
 
 def world_picture(

@@ -6,8 +6,8 @@ from __future__ import annotations
 import math
 
 from m2vae_ros.sim.backend import mujoco
-from m2vae_ros.sim.commands import Command
-from m2vae_ros.sim.world import Model
+from m2vae_ros.world.commands import Command
+from m2vae_ros.world.sdf import Model
 
 
 class Robot:

@@ -15,17 +15,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from m2vae_ros.data.amiro import CLASSES, AmiroSamples
-from m2vae_ros.resources import resource
+from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples
+from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors import MODALITIES, VIEWS
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import compile_world, geom_name
-from m2vae_ros.sim.noise import SensorNoise
-from m2vae_ros.sim.objects import DrawnObject, ObjectVariety, attributes_of, class_of
 from m2vae_ros.sim.robots import Robot
 from m2vae_ros.sim.sensors import Eyes, Rays
-from m2vae_ros.sim.viewpoints import VIEWPOINTS
-from m2vae_ros.sim.world import (
+from m2vae_ros.world.noise import SensorNoise
+from m2vae_ros.world.objects import DrawnObject, ObjectVariety, attributes_of, class_of
+from m2vae_ros.world.sdf import (
     Box,
     Collision,
     Cylinder,
@@ -37,6 +36,7 @@ from m2vae_ros.sim.world import (
     WorldError,
     read_world,
 )
+from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 _REPORT_EVERY = 50
 _BELOW_THE_FLOOR = -10.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import COLLISION_GROUP, VISUAL_GROUP, MujocoWorld
-from m2vae_ros.sim.world import CameraSensor, Model, RaySensor
+from m2vae_ros.world.sdf import CameraSensor, Model, RaySensor
 
 
 def only(group: int) -> np.ndarray:

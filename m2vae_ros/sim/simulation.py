@@ -11,11 +11,11 @@ import numpy as np
 
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import TIMESTEP, compile_world
-from m2vae_ros.sim.noise import SensorNoise, generator
-from m2vae_ros.sim.objects import WorldObject, objects_of
 from m2vae_ros.sim.robots import Robot
 from m2vae_ros.sim.sensors import Eyes, Rays
-from m2vae_ros.sim.world import CameraSensor, Model, Sensor, World, read_world
+from m2vae_ros.world.noise import SensorNoise, generator
+from m2vae_ros.world.objects import WorldObject, objects_of
+from m2vae_ros.world.sdf import CameraSensor, Model, Sensor, World, read_world
 
 
 class SimulationError(ValueError):

@@ -22,7 +22,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 from tqdm import tqdm
 
-from m2vae_ros.data.amiro import ATTRIBUTES, CLASSES, AmiroSamples
+from m2vae_ros.datasets.amiro import ATTRIBUTES, CLASSES, AmiroSamples
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae

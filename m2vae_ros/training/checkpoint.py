@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from m2vae_ros.files import replacing
+from m2vae_ros.host.files import replacing
 
 
 class CheckpointError(ValueError):

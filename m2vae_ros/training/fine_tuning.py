@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from m2vae_ros.data.amiro import CLASSES, AmiroSamples
+from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples
 from m2vae_ros.sensors import VIEWS
 from m2vae_ros.training.amiro import (
     WITHOUT_REENCODING,

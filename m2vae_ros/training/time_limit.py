@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from m2vae_ros.data.amiro import AmiroSamples
-from m2vae_ros.files import replacing
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.host.files import replacing
 from m2vae_ros.training.amiro import AmiroRecipe, codes, train_beta_vae
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import train_m2vae

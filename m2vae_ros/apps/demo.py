@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole system on one machine: a simulated world, three robots with one sensor each, ROS 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from m2vae_ros.apps.scoreboard import Record, Scoreboard, Verdict
+from m2vae_ros.bringup.activation import activate
+from m2vae_ros.bringup.processes import BringupError, Processes, environment
+from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team, world_objects
+from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.gazebo.server import GazeboServer
+from m2vae_ros.host.domains import own_domain
+
+RAW_BYTES = {"camera": 640 * 480 * 3, "lidar": 683 * 4, "reflectance": 8 * 4}
+"""What one reading of each sensor takes on the wire, without its header."""
+
+NAMES = {"camera": "camera", "lidar": "LiDAR", "reflectance": "reflect."}
+
+
+SECONDS_BETWEEN_WORDS = 15.0
+"""In a long stay."""
+
+
+class DemoError(RuntimeError):
+    """The demo did not show what it is there to show; the message says why."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo.
+
+    Args:
+        options: of `m2vae demo`.
+
+    Returns:
+        The exit status: 0 if every node came up, every object was sensed by all three robots and
+        everything went down clean; 1 if not, 130 after Ctrl-C or SIGTERM.
+    """
+    console = Console(highlight=False)
+    console.width = min(100, console.width) if console.is_terminal else 100
+    try:
+        _run(options, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; all nodes are stopped")
+        return 130
+    except (BringupError, DemoError, GazeboError) as error:
+        console.print(f"the demo failed: {error}", style="red", markup=False)
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    try:
+        import rclpy
+        from rclpy.context import Context
+        from rclpy.executors import SingleThreadedExecutor
+
+        from m2vae_ros.apps.observer import Observer
+        from m2vae_ros.ros.process import heed_signals
+    except ImportError as error:
+        raise DemoError(
+            f"{error}; it needs ROS 2 and this package built: run ./run m2vae demo in the "
+            "checkout, or source the workspace"
+        ) from error
+
+    begin = time.monotonic()
+    time_out = options.time_out or _time_out(options)
+    deadline = begin + time_out
+    scoreboard = Scoreboard(world_objects(), TEAM)
+    with own_domain() as domain, _world(options) as (nodes, gazebo):
+        told = heed_signals()  # not before: while Gazebo starts, nobody would look
+        os.environ.update(environment())
+        context = Context()
+        rclpy.init(context=context)
+        node = rclpy.create_node("demo", context=context)
+        node.create_timer(0.1, lambda: _interrupt(told))
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
+        observer = Observer(node, scoreboard, display.changed)
+        processes = Processes(nodes)
+        try:
+            with display, processes:
+                display.says(f"{len(nodes)} nodes start in ROS domain {domain}")
+                activate(processes, node, executor, deadline, lambda n: display.says(f"{n} active"))
+                started = time.monotonic() - begin
+                display.says(f"all {len(nodes)} nodes are up after {started:.1f} s")
+                heartbeat = _Heartbeat(display.says, scoreboard, observer)
+                while not (scoreboard.complete and scoreboard.stayed(options.stay)):
+                    executor.spin_once(timeout_sec=0.1)
+                    processes.check()
+                    if gazebo is not None:
+                        gazebo.check()
+                    display.refresh()
+                    if options.stay:
+                        heartbeat()
+                    if time.monotonic() > deadline:
+                        raise DemoError(_shortfall(scoreboard, options.stay, time_out))
+                display.says("every robot knows every object by all three sensors")
+        finally:
+            executor.shutdown()
+            node.destroy_node()
+            context.try_shutdown()
+    _summary(console, scoreboard, observer, options.stay, time.monotonic() - begin)
+    if processes.unclean:
+        raise DemoError("not all went down clean: " + "; ".join(processes.unclean))
+    if options.stay and scoreboard.right_throughout < len(scoreboard.records):
+        wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
+        raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
+
+
+def _time_out(options: argparse.Namespace) -> float:
+    """Long enough if a simulated second takes no longer than a real one."""
+    staying = len(world_objects()) * options.stay
+    return (240.0 if options.gazebo else 120.0) + 1.5 * staying
+
+
+@contextmanager
+def _world(
+    options: argparse.Namespace,
+) -> Iterator[tuple[tuple[NodeSpec, ...], GazeboServer | None]]:
+    """The nodes, and the Gazebo that they need, if it is to be Gazebo."""
+    if not options.gazebo:
+        yield (
+            simulated_team(
+                weights=options.weights,
+                real_time_factor=options.speed or (8.0 if options.stay else 2.0),
+                seed=options.seed,
+                stay=options.stay,
+            ),
+            None,
+        )
+        return
+    with GazeboServer() as gazebo:
+        yield (
+            gazebo_team(
+                weights=options.weights,
+                master=gazebo.master_uri,
+                seed=options.seed,
+                stay=options.stay,
+            ),
+            gazebo,
+        )
+
+
+def _shortfall(scoreboard: Scoreboard, stay: float, seconds: float) -> str:
+    if scoreboard.complete:
+        short = [
+            f"{robot} at {record.item.class_name} ({record.stay_of(robot):.1f} s)"
+            for record in scoreboard.records
+            for robot in scoreboard.team
+            if record.stay_of(robot) < stay
+        ]
+        return f"after {seconds:g} s not stayed {stay:g} s: {', '.join(short)}"
+    lacking = [
+        f"{record.item.class_name} ({', '.join(sorted(missing))})"
+        for record in scoreboard.records
+        if (missing := scoreboard.modalities - (record.best.held if record.best else set()))
+    ]
+    if not lacking:
+        return f"after {seconds:g} s not every robot had heard of all sensings of all objects"
+    return f"after {seconds:g} s not sensed by all three: {'; '.join(lacking)}"
+
+
+def _summary(
+    console: Console, scoreboard: Scoreboard, observer, stay: float, seconds: float
+) -> None:
+    console.print("\n[bold]Objects classified right[/bold]")
+    for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "all three   ")):
+        right, of = scoreboard.right_after(count)
+        share = f"{right / of:4.0%}" if of else "   –"
+        console.print(f"  after {words}  {right} of {of}  {share}")
+    raw = len(scoreboard.records) * sum(RAW_BYTES[m] for m in scoreboard.modalities)
+    console.print(
+        f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
+        f"the readings they stand for are {raw / 1e6:.1f} MB, "
+        f"{raw / max(1, observer.embedding_bytes):,.0f} times as much."
+    )
+    if stay:
+        _staying(console, scoreboard, observer, stay)
+    console.print(f"{seconds:.0f} s, start-up and shutdown included.")
+
+
+def _staying(console: Console, scoreboard: Scoreboard, observer, stay: float) -> None:
+    """What came of going on to look."""
+    verdicts = sum(record.complete for record in scoreboard.records)
+    wrong = sum(record.wrong for record in scoreboard.records)
+    each = observer.embedding_bytes / max(1, observer.embeddings)
+    console.print(
+        f"Stayed {stay:g} s at each object: {scoreboard.looks:,} looks, {observer.embeddings:,} "
+        f"embeddings sent. One for each look\nwould be {scoreboard.looks * each / 1e3:.1f} kB "
+        f"instead of {observer.embedding_bytes / 1e3:.1f} kB."
+    )
+    console.print(
+        f"Right throughout: {scoreboard.right_throughout} of {len(scoreboard.records)} objects; "
+        f"{wrong} of {verdicts:,} verdicts on all three sensings were wrong."
+    )
+
+
+class _Heartbeat:
+    """Says now and then how a long stay goes."""
+
+    def __init__(self, says: Callable[[str], None], scoreboard: Scoreboard, observer) -> None:
+        self._says = says
+        self._scoreboard = scoreboard
+        self._observer = observer
+        self._next = time.monotonic() + SECONDS_BETWEEN_WORDS
+
+    def __call__(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next += SECONDS_BETWEEN_WORDS
+        wrong = sum(record.wrong for record in self._scoreboard.records)
+        self._says(
+            f"{self._scoreboard.looks:,} looks, {self._observer.embeddings:,} embeddings sent, "
+            f"{wrong} wrong verdicts on all sensings"
+        )
+
+
+class _LiveTable:
+    """The table, redrawn in place."""
+
+    def __init__(self, console: Console, scoreboard: Scoreboard, begin: float) -> None:
+        self._scoreboard = scoreboard
+        self._begin = begin
+        self._status = ""
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=5)
+
+    def __enter__(self) -> None:
+        self._live.__enter__()
+
+    def __exit__(self, *error) -> None:
+        self._live.__exit__(*error)
+
+    def says(self, what: str) -> None:
+        self._status = what
+
+    def changed(self, robot: str, record: Record) -> None:
+        self._status = f"{robot} on {record.item.class_name}"
+
+    def refresh(self) -> None:
+        """rich redraws by itself."""
+
+    def _table(self) -> Table:
+        elapsed = time.monotonic() - self._begin
+        table = Table(
+            title="Three robots with one sensor each",
+            caption=f"{elapsed:5.1f} s  {self._status}",
+            caption_justify="left",
+        )
+        table.add_column("object", min_width=20)
+        for modality in NAMES:
+            table.add_column(NAMES[modality], justify="center")
+        table.add_column("taken for", min_width=20)
+        table.add_column("prob.", justify="right", min_width=5)
+        table.add_column("", min_width=1)
+        for record in self._scoreboard.records:
+            best = record.best
+            held = best.held if best else frozenset()
+            table.add_row(
+                _coloured(record.item.class_name),
+                *("●" if modality in held else "[dim]·[/dim]" for modality in NAMES),
+                _coloured(best.class_name) if best else "",
+                f"{best.probability:.2f}" if best else "",
+                _mark(record, best, "[green]✓[/green]", "[red]✗[/red]") if best else "",
+            )
+        return table
+
+
+class _Lines:
+    """One line for each piece of news, where there is no terminal to draw on."""
+
+    def __init__(self, console: Console, scoreboard: Scoreboard, begin: float) -> None:
+        self._console = console
+        self._scoreboard = scoreboard
+        self._begin = begin
+        self._said: dict[str, str] = {}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def says(self, what: str) -> None:
+        self._console.print(f"{time.monotonic() - self._begin:6.1f} s  {what}", markup=False)
+
+    def changed(self, robot: str, record: Record) -> None:
+        best = record.best
+        held = "+".join(modality for modality in NAMES if modality in best.held)
+        complete = best.held >= self._scoreboard.modalities
+        said = f"{held} {best.class_name if complete else ''}"
+        if self._said.get(record.item.name) == said:
+            return
+        self._said[record.item.name] = said
+        self.says(
+            f"{record.item.class_name:<20} {held:<24} → {best.class_name:<20} "
+            f"{best.probability:.2f} {_mark(record, best, '✓', '✗')}"
+        )
+
+    def refresh(self) -> None:
+        """Every piece of news is printed as it comes."""
+
+
+def _mark(record: Record, verdict: Verdict, right: str, wrong: str) -> str:
+    return right if record.right(verdict) else wrong
+
+
+def _coloured(class_name: str) -> str:
+    colour = class_name.split()[0]
+    return f"[{colour}]{class_name}[/{colour}]"
+
+
+def _interrupt(told: threading.Event) -> None:
+    if told.is_set():
+        raise KeyboardInterrupt

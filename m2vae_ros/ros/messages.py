@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to arrays and embeddings, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Twist
+from sensor_msgs.msg import Image, LaserScan
+
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality
+from m2vae_ros.msg import LatentEmbedding, ObjectClassification
+from m2vae_ros.ros.images import rgb
+from m2vae_ros.sensors import CameraView, LidarView, ObservationError, ReflectanceView
+from m2vae_ros.sensors.messages import NANOSECONDS, SOURCES, Motion, motion, nanoseconds, numbers
+from m2vae_ros.sensors.messages import observation as sensed
+
+__all__ = [
+    "NANOSECONDS",
+    "SENSORS",
+    "Motion",
+    "classification_message",
+    "embedding",
+    "embedding_message",
+    "motion",
+    "nanoseconds",
+    "numbers",
+    "observation",
+    "stamp",
+    "velocity",
+]
+
+
+def stamp(time_ns: int) -> Time:
+    """Nanoseconds as a stamp."""
+    sec, nanosec = divmod(time_ns, NANOSECONDS)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/LaserScan": LaserScan}
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Where a modality's readings come from: topic below the robot's namespace, and type."""
+
+    topic: str
+    message: type
+
+
+SENSORS = {
+    modality: Sensor(source.topic, _CLASSES[source.type]) for modality, source in SOURCES.items()
+}
+
+
+def observation(view: CameraView | LidarView | ReflectanceView, message) -> np.ndarray:
+    """What the model takes of a sensor's message: float32 of the view's shape.
+
+    Raises:
+        ObservationError: names the field of the message and what is wrong with it.
+    """
+    return sensed(view, message, rgb)
+
+
+def velocity(message: Twist) -> tuple[float, float]:
+    """Forwards in m/s and counter-clockwise in rad/s.
+
+    Raises:
+        ObservationError: one of them is not finite.
+    """
+    if not (math.isfinite(message.linear.x) and math.isfinite(message.angular.z)):
+        raise ObservationError("linear.x, angular.z: not finite")
+    return message.linear.x, message.angular.z
+
+
+def embedding_message(embedding: Embedding) -> LatentEmbedding:
+    """The message of an embedding."""
+    message = LatentEmbedding(
+        sender=embedding.sender,
+        object_id=embedding.object_id,
+        aliases=list(embedding.aliases),
+        position=Point(**dict(zip("xyz", embedding.position, strict=True))),
+        fingerprint=embedding.fingerprint,
+        modalities=list(embedding.held),
+        stamps=[stamp(time) for time in embedding.held.values()],
+        reencodings=[min(n, MOST_REENCODINGS) for n in embedding.reencodings.values()],
+        mean=embedding.mean,
+        log_variance=embedding.log_variance,
+    )
+    message.header.stamp = stamp(embedding.newest)
+    message.header.frame_id = embedding.frame
+    return message
+
+
+def embedding(message: LatentEmbedding) -> Embedding:
+    """The embedding of a message, as it is: `fusion.validation.check` says whether it fits.
+
+    Raises:
+        UnfitEmbedding: a modality twice, or not one stamp and one count for each modality.
+    """
+    place = message.position
+    return Embedding(
+        object_id=message.object_id,
+        position=(place.x, place.y, place.z),
+        frame=message.header.frame_id,
+        held=by_modality(
+            message.modalities, [nanoseconds(time) for time in message.stamps], "stamps"
+        ),
+        reencodings=by_modality(message.modalities, message.reencodings, "reencodings"),
+        mean=numbers(message.mean),
+        log_variance=numbers(message.log_variance),
+        sender=message.sender,
+        fingerprint=message.fingerprint,
+        aliases=tuple(message.aliases),
+    )
+
+
+def classification_message(
+    embedding: Embedding,
+    sender: str,
+    classes: Sequence[str],
+    probabilities: np.ndarray,
+    looks: Mapping[str, int],
+) -> ObjectClassification:
+    """What `sender` takes an object for; `looks` it has just taken are modality -> nanoseconds."""
+    message = ObjectClassification(
+        sender=sender,
+        object_id=embedding.object_id,
+        position=Point(**dict(zip("xyz", embedding.position, strict=True))),
+        modalities=list(embedding.held),
+        sensed=list(looks),
+        classes=list(classes),
+        probabilities=np.asarray(probabilities, dtype=np.float32),
+    )
+    message.header.stamp = stamp(max(embedding.newest, *looks.values(), 0))
+    message.header.frame_id = embedding.frame
+    return message

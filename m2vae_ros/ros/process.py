@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One node as the whole of a process."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import rclpy
+from rclpy.exceptions import NameValidationException, ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+
+from m2vae_ros.host.resources import PACKAGE, resource
+
+_LOOK_FOR_SIGNALS = 0.1
+"""Seconds."""
+
+
+def run(
+    make_node: Callable[[], Node],
+    args: list[str] | None = None,
+    going_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Run a node until SIGINT, SIGTERM or its context ends it; after that both are ignored.
+
+    Args:
+        make_node: makes it, once ROS is there.
+        args: of the command line; those of the process by default.
+        going_on: asked between callbacks, several times a second; False ends the node, too.
+
+    Returns:
+        The exit status: 0, or 2 if the node could not be made, which stderr explains.
+
+    Raises:
+        SystemExit: --help was asked for, or something that is no argument.
+    """
+    try:
+        others = remove_ros_args(sys.argv[1:] if args is None else args)
+    except RuntimeError as error:  # what rclpy raises has no public name
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
+    _parser(make_node).parse_args(others)
+    told = heed_signals()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make_node()
+    except (ParameterException, NameValidationException, OSError, ValueError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok() and not told.is_set() and going_on():
+            executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
+    except ExternalShutdownException:
+        pass  # whoever shut the context down meant to end the node
+    finally:
+        executor.shutdown()
+        try:
+            node.destroy_node()
+        finally:
+            rclpy.try_shutdown()
+        # As Python ends it no longer calls handlers: an impatient second signal would kill it then.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    return 0
+
+
+def _parser(make_node: Callable[[], Node]) -> argparse.ArgumentParser:
+    """Of what is no argument of ROS: only --help."""
+    described = inspect.getdoc(inspect.getmodule(make_node)) or ""
+    return argparse.ArgumentParser(
+        description=described,
+        epilog=f"""\
+everything else is given as to any node of ROS 2, for instance:
+  ros2 run {PACKAGE} %(prog)s --ros-args -r __ns:=/amiro1 -p use_sim_time:=true
+  ros2 run {PACKAGE} %(prog)s --ros-args --params-file FILE.yaml
+parameters, each with its default and meaning: {resource("config")}""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def heed_signals() -> threading.Event:
+    """From now on SIGINT and SIGTERM only leave word: the first sets this, others do nothing.
+
+    A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
+    another error there.
+    """
+    told = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def leave_word(*_: object) -> None:
+        # A second one in the middle of `set` would wait for ever for the lock that the first holds.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        told.set()
+
+    for number in numbers:
+        signal.signal(number, leave_word)
+    return told

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The score counts what was published against what is true."""
+
+from __future__ import annotations
+
+from m2vae_ros.apps.scoreboard import Scoreboard, Verdict
+from m2vae_ros.world.objects import WorldObject
+
+TEAM = {"one": ("camera",), "two": ("lidar",)}
+RED = WorldObject("red_box_mat", "red box mat", 1.0, 0.0)
+GREEN = WorldObject("green_box_mat", "green box mat", -1.0, 0.0)
+
+
+def verdict(*held: str, name: str = RED.class_name) -> Verdict:
+    return Verdict(frozenset(held), name, 0.9)
+
+
+def test_a_classification_counts_for_the_object_at_its_place() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    record = board.classified("one", 1.1, 0.1, verdict("camera"))
+    assert record.item == RED
+    assert record.right(record.best)
+    assert board.classified("one", 0.0, 0.0, verdict("camera")) is None
+
+
+def test_shares_are_told_apart_by_the_number_of_sensings() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    board.classified("one", 1.0, 0.0, verdict("camera", name=GREEN.class_name))
+    board.classified("one", -1.0, 0.0, verdict("camera", name=GREEN.class_name))
+    board.classified("two", 1.0, 0.0, verdict("camera", "lidar"))
+    assert board.right_after(1) == (1, 2)
+    assert board.right_after(2) == (1, 1)
+    assert board.right_after(3) == (0, 0)
+    assert board.sensed_by_all == 1
+
+
+def test_it_is_complete_when_every_robot_knows_every_object_by_every_modality() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    for robot in TEAM:
+        for item in (RED, GREEN):
+            assert not board.complete
+            board.classified(robot, item.x, item.y, verdict("camera", "lidar"))
+    assert board.complete
+
+
+def test_it_counts_how_long_each_robot_looked_at_each_object() -> None:
+    board = Scoreboard([RED], TEAM)
+    assert not board.stayed(10.0)
+    for second in (100.0, 104.0, 110.0):
+        board.classified("one", 1.0, 0.0, verdict("camera"), looked=second)
+        board.classified("two", 1.0, 0.0, verdict("camera", "lidar"))  # told, not looked at
+    assert not board.stayed(10.0)
+    for second in (200.0, 210.0):
+        board.classified("two", 1.0, 0.0, verdict("camera", "lidar"), looked=second)
+    assert board.stayed(10.0)
+    assert not board.stayed(11.0)
+    assert board.looks == 5
+
+
+def test_one_wrong_verdict_on_every_sensing_is_never_forgotten() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    board.classified("one", 1.0, 0.0, verdict("camera", name=GREEN.class_name))
+    assert board.right_throughout == 0  # nobody has sensed all of it
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar"))
+    assert board.right_throughout == 1
+    board.classified("one", -1.0, 0.0, verdict("camera", "lidar", name=GREEN.class_name))
+    assert board.right_throughout == 2
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar", name=GREEN.class_name))
+    board.classified("one", 1.0, 0.0, verdict("camera", "lidar"))
+    assert board.right_throughout == 1
+    assert board.records[0].wrong == 1

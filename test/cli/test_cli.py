@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command m2vae: from nothing to evaluated weights, and clear words when something is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from m2vae_ros.cli import bags, main
+from m2vae_ros.datasets.amiro import AmiroSamples
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["collect"], ["train"], ["evaluate"], ["reproduce"], ["demo"], ["record"], ["play"]],
+)
+def test_help_teaches_every_command(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    assert f"usage: m2vae {' '.join(command)}".strip() in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--start-offset", "--delay"])
+def test_playing_at_once_and_from_the_beginning_may_be_asked_for(option, monkeypatch, capsys):
+    monkeypatch.setattr(bags, "_play", lambda options: 0)  # which needs ROS
+    assert main(["play", "run_1", option, "0"]) == 0
+    with pytest.raises(SystemExit):
+        main(["play", "run_1", option, "-1"])
+    assert "is negative" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "amiro", "--bogus"], ["evaluate"], ["collect", "x.npz", "--count", "0"], ["fly"]],
+)
+def test_arguments_that_make_no_sense_are_refused_with_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: m2vae" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["collect", "x.npz"],
+        ["collect", "x.npz", "--bags", "runs"],
+        ["train", "amiro"],
+        ["train", "amiro", "--bags", "runs", "--out", "x"],
+        ["evaluate", "amiro"],
+        ["survey", "bags"],
+        ["demo"],
+    ],
+)
+def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--seed", "-1"])
+    assert end.value.code == 2
+    assert "argument --seed: -1 is negative" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
+        (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
+        (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_in_one_line(arguments, words, tmp_path, capsys):
+    (tmp_path / "text.npz").write_text("no samples")
+    out = [*arguments, *(["--out", str(tmp_path / "out")] if arguments[0] == "train" else [])]
+    assert main([argument.format(tmp=tmp_path) for argument in out]) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_collected_samples_are_those_of_the_seed(tmp_path, capsys):
+    for name in ("one", "two"):
+        assert main(["collect", str(tmp_path / f"{name}.npz"), "--count", "8", "--seed", "5"]) == 0
+    one, two = (AmiroSamples.load(tmp_path / f"{name}.npz") for name in ("one", "two"))
+    assert one.digest() == two.digest()
+    assert one.digest()[:16] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
+    folder, report = tmp_path / "tiny", tmp_path / "report.json"
+    assert main(["train", "amiro", "--count", "200", "--seed", "3", "--out", str(folder)]) == 0
+    card = json.loads((folder / "card.json").read_text())
+    assert card["data"]["seed"] == 3
+    assert card["data"]["count"] == 200
+    assert not (folder / ".training").exists()
+
+    evaluate = ["evaluate", str(folder), "--count", "40"]
+    assert main([*evaluate, "--seed", "4", "--json", str(report)]) == 0
+    printed = capsys.readouterr().out
+    assert "Section V-D" in printed
+    assert card["fingerprint"] in printed
+    numbers = json.loads(report.read_text())
+    assert numbers["n"] == 40
+    assert numbers["seed"] == 4
+    assert numbers["fingerprint"] == card["fingerprint"]
+    assert len(numbers["in_place"]) == len(numbers["in_place_without_reencoding"]) == 6
+    assert set(numbers["single"]) == {"camera", "lidar", "reflectance"}
+    assert all(set(row) == {"colour", "shape", "material"} for row in numbers["single"].values())
+    for key in ("raw", "joint", "product_of_experts"):
+        assert 0 <= numbers[key] <= 1
+        counts = numbers["counts"][key]
+        assert counts["right"] / counts["n"] == numbers[key]
+        assert counts["low"] <= numbers[key] <= counts["high"]
+
+    assert main([*evaluate, "--seed", "3"]) == 1
+    assert "trained on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_told_to_end_leaves_nothing_half_written(tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m2vae_ros.cli", "collect", str(tmp_path / "samples.npz")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        while "object" not in process.stderr.readline(200):  # its progress bar
+            assert process.poll() is None
+        process.send_signal(number)
+        words = process.stderr.read()
+    assert process.returncode == 130
+    assert "m2vae: interrupted" in words
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of AMiRo samples: what is loaded is what was saved, or a clear error."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples, DataError
+
+
+def samples(count: int = 6, seed: int = 0) -> AmiroSamples:
+    rng = np.random.default_rng(seed)
+    return AmiroSamples(
+        camera=rng.integers(0, 256, (count, 3, 16, 64)).astype(np.uint8),
+        lidar=rng.random((count, 227), dtype=np.float32),
+        reflectance=rng.random((count, 8), dtype=np.float32),
+        attributes=rng.integers(0, 2, (count, 3)),
+    )
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "samples.npz"
+    samples().save(path)
+    return path
+
+
+def test_saved_samples_come_back(saved):
+    loaded, original = AmiroSamples.load(saved), samples()
+    assert loaded.digest() == original.digest()
+    for field in ("camera", "lidar", "reflectance", "attributes"):
+        assert np.array_equal(getattr(loaded, field), getattr(original, field))
+
+
+def test_the_same_samples_are_the_same_file(saved, tmp_path):
+    samples().save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == saved.read_bytes()
+
+
+def test_saving_replaces_a_file_and_leaves_nothing_else(saved):
+    samples(seed=1).save(saved)
+    assert AmiroSamples.load(saved).digest() == samples(seed=1).digest()
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize("name", ["samples", "samples.data", ".npz"])
+def test_the_file_has_the_name_it_was_given_whatever_that_ends_on(name, tmp_path):
+    samples().save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+    assert AmiroSamples.load(tmp_path / name).digest() == samples().digest()
+
+
+def test_labels_name_the_classes():
+    some = samples(64)
+    words = [
+        f"{('red', 'green')[colour]} {('cylinder', 'box')[shape]} {('mat', 'shiny')[material]}"
+        for colour, shape, material in some.attributes
+    ]
+    assert [CLASSES[label] for label in some.labels] == words
+
+
+def test_observations_are_what_the_model_takes():
+    some = samples()
+    for modality, shape in (("camera", (3, 16, 64)), ("lidar", (227,)), ("reflectance", (8,))):
+        values = some.observations(modality)
+        assert values.shape == (len(some), *shape)
+        assert values.dtype == np.float32
+        assert values.min() >= 0.0
+        assert values.max() <= 1.0
+    with pytest.raises(DataError, match="'sonar'"):
+        some.observations("sonar")
+
+
+@pytest.mark.parametrize("index", [slice(1, 4), np.array([5, 0]), np.arange(6) % 2 == 0])
+def test_some_of_the_samples_are_samples(index):
+    some = samples()
+    assert np.array_equal(some[index].lidar, some.lidar[index])
+    assert np.array_equal(some[index].labels, some.labels[index])
+
+
+def test_the_digest_tells_any_change():
+    some = samples()
+    for field in ("camera", "lidar", "reflectance", "attributes"):
+        changed = samples()
+        values = getattr(changed, field)
+        values.flat[0] = 0 if values.flat[0] else 1
+        assert changed.digest() != some.digest()
+    assert some[:5].digest() != some.digest()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("camera", np.zeros((6, 16, 64), np.uint8), "camera: shape"),
+        ("camera", np.zeros((6, 3, 16, 64), np.float32), "camera: type float32"),
+        ("lidar", np.zeros((5, 227), np.float32), "lidar: shape"),
+        ("lidar", np.full((6, 227), np.nan, np.float32), "lidar: .* not finite"),
+        ("reflectance", np.full((6, 8), np.inf, np.float32), "reflectance: .* not finite"),
+        ("attributes", np.full((6, 3), 2), "attributes: "),
+    ],
+)
+def test_arrays_that_are_no_samples_are_named(field, value, reason):
+    some = samples()
+    arrays = {name: getattr(some, name) for name in some.__dataclass_fields__}
+    with pytest.raises(DataError, match=reason):
+        AmiroSamples(**(arrays | {field: value}))
+
+
+def refused(path, reason: str) -> None:
+    with pytest.raises(DataError, match=reason) as error:
+        AmiroSamples.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_files_that_are_no_samples_are_refused_with_path_and_reason(tmp_path, saved):
+    refused(tmp_path / "missing.npz", "no such file")
+    refused(tmp_path, "no such file")
+    (tmp_path / "empty.npz").touch()
+    refused(tmp_path / "empty.npz", "not an .npz file")
+    (tmp_path / "text.npz").write_text("camera")
+    refused(tmp_path / "text.npz", "not an .npz file")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    refused(tmp_path / "array.npy", "not an .npz file")
+    np.savez(tmp_path / "foreign.npz", images=np.zeros(3))
+    refused(tmp_path / "foreign.npz", "format: missing")
+    np.savez(tmp_path / "pickle.npz", format=np.array([{}], dtype=object))
+    refused(tmp_path / "pickle.npz", "allow_pickle")
+    with np.load(saved) as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "later.npz", **(arrays | {"format": np.array("2")}))
+    refused(tmp_path / "later.npz", "format: '2'")
+    arrays.pop("lidar")
+    np.savez(tmp_path / "without.npz", **arrays)
+    refused(tmp_path / "without.npz", "lidar: missing")
+
+
+@given(share=st.floats(0.0, 0.999))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_file_that_was_cut_off_is_refused(saved, share):
+    cut = saved.with_name("cut.npz")
+    whole = saved.read_bytes()
+    cut.write_bytes(whole[: int(share * len(whole))])
+    refused(cut, ".")
+
+
+@given(place=st.floats(0.0, 0.9999), flipped=st.integers(1, 255))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@pytest.mark.filterwarnings("ignore")  # numpy and zipfile may also warn of what they find
+def test_a_spoilt_byte_is_refused_or_changes_nothing(saved, place, flipped):
+    spoilt = saved.with_name("spoilt.npz")
+    content = bytearray(saved.read_bytes())
+    content[int(place * len(content))] ^= flipped
+    spoilt.write_bytes(content)
+    try:
+        loaded = AmiroSamples.load(spoilt)
+    except DataError:
+        refused(spoilt, ".")
+    else:
+        assert loaded.digest() == samples().digest()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters come from one dataclass, and what cannot be is refused by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+
+import pytest
+import rclpy
+import yaml
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from m2vae_ros.host.resources import resource
+from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
+from m2vae_ros.nodes.fusion_parameters import FusionParameters, KnownObjects
+from m2vae_ros.nodes.patrol_node import PatrolParameters
+from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+
+pytestmark = pytest.mark.ros
+
+
+@dataclass(frozen=True)
+class Inner:
+    weight: float = parameter(0.5, "a number", minimum=0.0, maximum=1.0)
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str = parameter("x", "a name")
+    count: int = parameter(3, "how many", minimum=1)
+    places: tuple[float, ...] = parameter((), "some places", minimum=0.0)
+    words: tuple[str, ...] = parameter(("a", "b"), "some words")
+    inner: Inner = Inner(weight=0.25)
+
+
+@contextmanager
+def node_with(**overrides) -> Iterator[Node]:
+    context = Context()
+    rclpy.init(context=context)
+    given = [Parameter(name.replace("__", "."), value=value) for name, value in overrides.items()]
+    node = Node("parameters", context=context, parameter_overrides=given)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def test_without_overrides_the_defaults_come_back_typed() -> None:
+    with node_with() as node:
+        declare(node, Outer)
+        assert read(node, Outer) == Outer()
+        assert node.describe_parameter("count").description == "how many"
+        assert node.describe_parameter("inner.weight").floating_point_range[0].to_value == 1.0
+
+
+def test_overrides_count_also_in_groups_and_arrays() -> None:
+    given = {"name": "y", "places": [1.0], "words": ["c"], "inner__weight": 1.0}
+    with node_with(**given) as node:
+        declare(node, Outer)
+        assert read(node, Outer) == Outer("y", 3, (1.0,), ("c",), Inner(1.0))
+
+
+def test_what_is_set_later_is_read_later() -> None:
+    with node_with() as node:
+        declare(node, Outer)
+        node.set_parameters([Parameter("count", value=7)])
+        assert read(node, Outer).count == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", 0),
+        ("count", 1.5),
+        ("name", 3),
+        ("inner__weight", 1.5),
+        ("inner__weight", 1),
+        ("words", [1.0]),
+    ],
+)
+def test_a_wrong_type_or_range_is_refused_by_name(name: str, value) -> None:
+    shown = name.replace("__", ".")
+    with node_with(**{name: value}) as node, pytest.raises(ParameterError, match=shown):
+        declare(node, Outer)
+
+
+@pytest.mark.parametrize("value", [[-1.0], [math.nan]])
+def test_ranges_of_arrays_are_checked_when_read(value: list[float]) -> None:
+    with node_with(places=value) as node:
+        declare(node, Outer)
+        with pytest.raises(ParameterError, match="places"):
+            read(node, Outer)
+
+
+@pytest.mark.parametrize(
+    ("made", "match"),
+    [
+        (lambda: FusionParameters(modalities=("sonar",)), "modalities: 'sonar'"),
+        (lambda: FusionParameters(frame=""), "frame"),
+        (lambda: KnownObjects(names=("a",)), "1 names, 0 x"),
+        (lambda: KnownObjects(names=("a", "a"), x=(0.0, 1.0), y=(0.0, 1.0)), "names"),
+        (lambda: PatrolParameters(modalities=("sonar",)), "modalities: 'sonar'"),
+        (lambda: PatrolParameters(order=("a",)), "order: 'a'"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(made, match: str) -> None:
+    with pytest.raises(ParameterError, match=match):
+        made()
+
+
+def test_a_robot_may_have_no_sensors_at_all() -> None:
+    assert FusionParameters(modalities=("",)).modalities == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "of"),
+    [
+        ("config/fusion.yaml", FusionParameters),
+        ("config/amiro_sim.yaml", SimulatorParameters),
+        ("config/patrol.yaml", PatrolParameters),
+    ],
+)
+def test_the_parameter_file_shows_every_parameter_with_its_default(file: str, of: type) -> None:
+    text = resource(file).read_text()
+    shown = yaml.safe_load(text)["/**"]["ros__parameters"]
+    assert shown == written(of())
+    for item in fields(of):
+        assert f"{item.name}:" in text
+
+
+def written(defaults) -> dict:
+    """The defaults as a parameter file can show them: an empty list has no type there."""
+    shown = {}
+    for item in fields(defaults):
+        value = getattr(defaults, item.name)
+        value = written(value) if is_dataclass(value) else value
+        value = list(value) if isinstance(value, tuple) else value
+        if value not in ([], {}):
+            shown[item.name] = value
+    return shown

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package as ROS 2, colcon and pip see it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from catkin_pkg.package import parse_package
+from packaging.requirements import Requirement
+
+import m2vae_ros
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _checkout_copy(target: Path) -> Path:
+    """A copy of what a clone would hold, without what was built or installed here."""
+    keep = (
+        "CMakeLists.txt LICENSE MANIFEST.in cmake config launch m2vae_ros models msg package.xml "
+        "pyproject.toml requirements setup.py srv worlds"
+    )
+    target.mkdir(parents=True)
+    for path in (ROOT / name for name in keep.split()):
+        if path.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", ".training")
+            shutil.copytree(path, target / path.name, ignore=ignore)
+        elif path.exists():
+            shutil.copy2(path, target)
+    return target
+
+
+def _clean_environment() -> dict[str, str]:
+    """This process's environment without what ./run put into it."""
+    dropped = {"PYTHONPATH", "LD_LIBRARY_PATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH"}
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
+def test_colcon_takes_it_for_a_ros_package_built_by_cmake():
+    colcon = [sys.executable, "-m", "colcon", "list", "--base-paths", str(ROOT)]
+    listed = subprocess.run(colcon, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert [line.split("\t")[::2] for line in listed.splitlines()] == [
+        ["m2vae_ros", "(ros.ament_cmake)"]
+    ]
+
+
+def test_package_xml_is_valid_and_says_the_version_of_the_code():
+    warnings: list[str] = []
+    package = parse_package(ROOT / "package.xml", warnings=warnings)
+    assert warnings == []
+    assert package.version == m2vae_ros.__version__
+
+
+@pytest.mark.parametrize(("distribution", "gazebo"), [("humble", True), ("jazzy", False)])
+def test_gazebo_classic_is_a_dependency_only_where_it_still_exists(distribution, gazebo):
+    package = parse_package(ROOT / "package.xml")
+    package.evaluate_conditions({"ROS_DISTRO": distribution})
+    needed = {each.name for each in package.exec_depends if each.evaluated_condition}
+    assert ("gazebo_ros" in needed) == gazebo
+    assert {"rclpy", "sensor_msgs", "launch_ros"} <= needed
+
+
+def _imports(path: Path) -> set[str]:
+    """Full names of the modules a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def test_only_rooms_that_need_ros_import_the_messages():
+    # import-linter cannot see generated modules, so this rule is checked here.
+    allowed = {"ros", "nodes", "apps"}
+    package = ROOT / "m2vae_ros"
+    offenders = [
+        str(path.relative_to(ROOT))
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in allowed
+        and any(re.match(r"m2vae_ros\.(msg|srv)\b", name) for name in _imports(path))
+    ]
+    assert offenders == []
+
+
+def _executables() -> list[str]:
+    text = (ROOT / "CMakeLists.txt").read_text()
+    return re.findall(r"^install_executable\(\w+ ([\w.]+) ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", _executables())
+def test_every_installed_command_has_a_main(module):
+    assert callable(importlib.import_module(module).main)
+
+
+def test_direct_requirements_are_locked_and_say_what_they_are_for():
+    locked = {
+        Requirement(line).name.lower()
+        for line in (ROOT / "requirements/lock.txt").read_text().splitlines()
+        if not line.startswith("#")
+    }
+    for name in ("base", "dev", "ros"):
+        for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines():
+            requirement = line.split("#")[0].strip()
+            if requirement:
+                assert Requirement(requirement).name.lower() in locked, line
+    assert "torch" in locked
+
+
+def _link_dependencies(site: Path) -> None:
+    """Makes what the library needs, and nothing of ROS, importable from another site folder."""
+    wanted = [
+        line.split("#")[0].strip()
+        for line in (ROOT / "requirements/base.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    queue = [*wanted, "setuptools"]
+    seen = set()
+    while queue:
+        requirement = Requirement(queue.pop())
+        name = requirement.name.lower().replace("_", "-")
+        if name in seen or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(name)
+        distribution = importlib.metadata.distribution(requirement.name)
+        queue += distribution.requires or []
+        for top in {file.parts[0] for file in distribution.files or []} - {"..", "__pycache__"}:
+            link = site / top
+            if not link.exists():
+                link.symlink_to(distribution.locate_file(top))
+
+
+@pytest.mark.slow
+def test_pip_installs_library_and_command_where_there_is_no_ros(tmp_path):
+    environment = _clean_environment()
+    # What the library needs is linked in from here: torch alone would be a download of minutes.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    (site,) = (tmp_path / "venv/lib").glob("python3.*/site-packages")
+    _link_dependencies(site)
+
+    source = _checkout_copy(tmp_path / "source")
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    install += ["--disable-pip-version-check", "--no-deps", "--no-build-isolation", source]
+    subprocess.run(install, check=True, env=environment)
+    shutil.rmtree(source)
+
+    script = """if True:
+        import importlib.util
+        from m2vae_ros import cli
+        from m2vae_ros.host import resources
+        from m2vae_ros.datasets import amiro
+        from m2vae_ros.experiments import amiro
+        from m2vae_ros.fusion import engine, memory
+        from m2vae_ros.sensors import VIEWS
+        from m2vae_ros.sim import sampler
+        from m2vae_ros.training import amiro
+        from m2vae_ros.vae import m2vae
+        assert importlib.util.find_spec("rclpy") is None
+        print(resources.resource("worlds/amiro.world"))
+    """
+    run = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+    result = subprocess.run([python, "-c", script], **run)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == str(tmp_path / "venv/share/m2vae_ros/worlds/amiro.world")
+    result = subprocess.run([tmp_path / "venv/bin/m2vae", "--help"], **run)
+    assert result.returncode == 0, result.stderr
+    assert "evaluate" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--symlink-install"]], ids=["copied", "symlinked"])
+def test_an_ordinary_workspace_builds_and_runs_it(tmp_path, options):
+    _checkout_copy(tmp_path / "src/m2vae_ros")
+    colcon = [sys.executable, "-m", "colcon", "build", *options]
+    colcon += ["--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
+    build_environment = {**os.environ, "PYTHONPATH": "", "AMENT_PREFIX_PATH": sys.prefix}
+    build_environment["CMAKE_PREFIX_PATH"] = sys.prefix
+    result = subprocess.run(
+        colcon, cwd=tmp_path, env=build_environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+    script = """if True:
+        import pathlib, m2vae_ros.sensors
+        from m2vae_ros.host import resources
+        from m2vae_ros.msg import LatentEmbedding
+        from rclpy.serialization import serialize_message
+        serialize_message(LatentEmbedding())
+        print(resources.resource("worlds/amiro.world"))
+    """
+    result = subprocess.run(
+        [
+            "bash",
+            "-c",
+            '. install/local_setup.bash && m2vae --help && cd / && python3 -c "$0"',
+            script,
+        ],
+        cwd=tmp_path,
+        env=build_environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.rstrip().endswith("worlds/amiro.world")
+    assert str(tmp_path) in result.stdout
+    for name in ("fusion_node", "amiro_sim", "patrol"):
+        path = tmp_path / "install/m2vae_ros/lib/m2vae_ros" / name
+        assert os.access(path, os.X_OK), f"`ros2 run m2vae_ros {name}` would not find it"

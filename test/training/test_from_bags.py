@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trained, evaluated and trained on from bags, by the command that users type."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bag_making import text, tour, write
+from untrained import untrained_weights
+
+from m2vae_ros.cli import main
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.host.resources import resource
+from m2vae_ros.training import amiro, time_limit
+from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, codes, train
+from m2vae_ros.training.fine_tuning import LEARNING_RATE, Pretrained, fine_tuning
+from m2vae_ros.training.loop import Schedule
+from m2vae_ros.training.m2vae import M2VAERecipe
+from m2vae_ros.training.time_limit import limited
+from m2vae_ros.vae.weights import WeightsError, load
+
+SHIPPED = "models/amiro"
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("one", "two"):
+        write(folder / name, tour(readings=6))
+    return folder
+
+
+@pytest.fixture
+def samples() -> AmiroSamples:
+    rng = np.random.default_rng(0)
+    attributes = np.arange(160)[:, None] >> np.arange(3) & 1
+    return AmiroSamples(
+        rng.integers(0, 256, (160, 3, 16, 64), dtype=np.uint8),
+        rng.random((160, 227), dtype=np.float32),
+        rng.random((160, 8), dtype=np.float32),
+        attributes.astype(np.int64),
+    )
+
+
+def briefly(recipe: AmiroRecipe, epochs: int = 1) -> AmiroRecipe:
+    def short(schedule: Schedule) -> Schedule:
+        return replace(schedule, epochs=epochs)
+
+    return replace(
+        recipe,
+        beta_vaes={m: replace(r, schedule=short(r.schedule)) for m, r in recipe.beta_vaes.items()},
+        m2vae=replace(recipe.m2vae, schedule=short(recipe.m2vae.schedule)),
+    )
+
+
+@pytest.mark.parametrize("name", ["samples.npz", "samples"])
+def test_samples_of_bags_are_kept_and_their_report_is_shown(
+    name: str, bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / name
+    assert main(["collect", str(out), "--bags", str(bags)]) == 0
+    assert len(AmiroSamples.load(out)) == 2 * 8 * 6
+    printed = capsys.readouterr().out
+    assert "96 samples of 2 bags" in printed
+    assert "red cylinder shiny" in printed
+
+
+def test_a_folder_is_no_file_to_write_before_any_bag_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["collect", str(tmp_path), "--bags", str(tmp_path / "nowhere")]) == 1
+    assert f"{tmp_path}: is a folder" in capsys.readouterr().err
+
+
+def test_what_is_not_used_is_shown_as_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    made = sorted([*tour(readings=2), text(1.0, "/label", "[/b] teapot")], key=lambda m: m.stamp)
+    bag = write(tmp_path / "run[old]", made)
+    arguments = ["--bags", str(bag), "--label-topic", "/label"]
+    assert main(["collect", str(tmp_path / "samples.npz"), *arguments]) == 1
+    said = "".join(capsys.readouterr().out.split())
+    assert "'[/b]teapot':isneitheraclass" in said
+    assert "run[old]" in said
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_bags_that_do_not_suffice_change_nothing(
+    command: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    bag = write(tmp_path / "bag", [m for m in tour(readings=1) if "laser" not in m.topic])
+    arguments = [command, "amiro", "--bags", str(bag)]
+    if command == "train":
+        arguments += ["--out", str(tmp_path / "weights")]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "no robot has this topic" in printed.out
+    assert "lidar" in printed.err or "no object was sensed by every sensor" in printed.err
+    assert not (tmp_path / "weights").exists()
+
+
+@pytest.mark.parametrize("where", ["--world", "beside the file", "in the package"])
+def test_a_training_that_goes_on_knows_if_the_world_file_has_changed(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = write(tmp_path / "bag", tour(readings=1))
+    world = tmp_path / "my.world" if where != "beside the file" else bag / "world.sdf"
+    shutil.copy(resource("worlds/amiro.world"), world)
+    monkeypatch.setattr(
+        "m2vae_ros.bags.worlds.resource",
+        lambda name: world if "package" in where else resource(name),
+    )
+    trained_on: list[AmiroSamples] = []
+
+    def interrupted(data: AmiroSamples, *_: object) -> None:
+        trained_on.append(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(amiro, "train", interrupted)
+    (file,) = bag.glob("*.mcap")
+    how = ["--bags", str(file), "--enough", "1", *(["--world", str(world)] * (where == "--world"))]
+
+    def begin() -> str:
+        assert main(["train", "amiro", *how, "--out", str(tmp_path / "mine")]) == 130
+        return trained_on[-1].digest()
+
+    def collect() -> str:
+        assert main(["collect", str(tmp_path / "now.npz"), *how]) == 0
+        return AmiroSamples.load(tmp_path / "now.npz").digest()
+
+    first = begin()
+    assert first == begin() == collect()
+    times = world.stat()
+    changed = world.read_text().replace("_mat", "_gloss").replace("_shiny", "_mat")
+    world.write_text(changed.replace("_gloss", "_shiny"))
+    os.utime(world, ns=(times.st_atime_ns, times.st_mtime_ns))  # as tools leave it that copy
+    assert first != begin() == collect()
+
+
+def test_a_world_file_that_is_not_there_is_named(
+    bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    given = ["--bags", str(bags), "--world", str(tmp_path / "no.world")]
+    assert main(["train", "amiro", *given, "--out", str(tmp_path / "mine")]) == 1
+    assert f"{tmp_path}/no.world: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--from", "--data", "--bags"])
+def test_where_new_weights_go_must_be_said(option: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["train", "amiro", option, "there"]) == 1
+    assert f"{option}: say with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("start", "out"),
+    [
+        ("mine", "mine"),
+        ("mine", f"mine{WITHOUT_REENCODING}"),
+        (f"mine{WITHOUT_REENCODING}", "elsewhere/../mine"),
+    ],
+)
+def test_what_one_starts_from_is_not_overwritten(
+    start: str, out: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    arguments = ["--from", str(tmp_path / start), "--out", str(tmp_path / out)]
+    assert main(["train", "amiro", *arguments]) == 1
+    assert "say with --out another folder" in capsys.readouterr().err
+
+
+def test_samples_are_those_of_a_file_or_of_bags(capsys: pytest.CaptureFixture) -> None:
+    given = ["--data", "samples.npz", "--bags", "runs", "--out", "mine"]
+    assert main(["train", "amiro", *given]) == 1
+    assert "--data and --bags" in capsys.readouterr().err
+
+
+def test_weights_of_another_architecture_are_no_start(tmp_path: Path) -> None:
+    for suffix in ("", WITHOUT_REENCODING):
+        untrained_weights(tmp_path / f"other{suffix}")
+    with pytest.raises(WeightsError, match=r"other: β-VAE of camera is .* but what is trained"):
+        Pretrained.load(tmp_path / "other", AmiroRecipe())
+
+
+def test_a_start_without_its_twin_is_named(tmp_path: Path) -> None:
+    load(resource(SHIPPED)).save(tmp_path / "lonely")
+    with pytest.raises(WeightsError, match="lonely_without_reencoding"):
+        Pretrained.load(tmp_path / "lonely", AmiroRecipe())
+
+
+@pytest.mark.slow
+def test_training_on_begins_where_the_weights_are(samples: AmiroSamples, tmp_path: Path) -> None:
+    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+    before = start.weights.fingerprint
+    still = briefly(fine_tuning(AmiroRecipe()))
+
+    def frozen(schedule: Schedule) -> Schedule:
+        return replace(schedule, learning_rate=0.0)
+
+    still = replace(
+        still,
+        beta_vaes={m: replace(r, schedule=frozen(r.schedule)) for m, r in still.beta_vaes.items()},
+        m2vae=replace(still.m2vae, schedule=frozen(still.m2vae.schedule)),
+    )
+    weights, twin = train(samples, tmp_path / "same", still, {"source": "test"}, start)
+    assert weights.fingerprint == before
+    for mine, theirs in zip(twin.m2vae.parameters(), start.twin.m2vae.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+    weights, _ = train(
+        samples, tmp_path / "on", briefly(fine_tuning(AmiroRecipe())), {"source": "test"}, start
+    )
+    assert weights.fingerprint != before == start.weights.fingerprint
+    card = json.loads((tmp_path / "on/card.json").read_text())
+    assert card["training"]["from"] == before
+    assert card["recipe"]["m2vae"]["schedule"]["learning_rate"] == LEARNING_RATE
+    assert load(tmp_path / "on").fingerprint == weights.fingerprint
+    # it is near where it began: the codes of what it knew before are much the same
+    old = codes(start.weights.beta_vaes, samples)["lidar"]
+    new = codes(load(tmp_path / "on").beta_vaes, samples)["lidar"]
+    assert (old - new).square().mean() < 0.5 * old.var()
+
+
+def test_classifiers_are_fitted_anew_in_the_same_latent_space(
+    samples: AmiroSamples, tmp_path: Path
+) -> None:
+    data, mine = tmp_path / "few.npz", tmp_path / "mine"
+    samples.save(data)
+    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+    fit = ["train", "amiro", "--from", str(resource(SHIPPED)), "--classifiers-only"]
+    assert main([*fit, "--data", str(data), "--out", str(mine)]) == 0
+    fitted = Pretrained.load(mine, AmiroRecipe())
+    for new, old in ((fitted.weights, start.weights), (fitted.twin, start.twin)):
+        assert new.fingerprint == old.fingerprint
+        assert new.familiar_error == old.familiar_error
+        assert set(new.classifiers) == set(old.classifiers)
+        for name, classifier in new.classifiers.items():
+            assert not all(
+                map(torch.equal, classifier.parameters(), old.classifiers[name].parameters())
+            )
+        assert new.facts["recipe"] == old.facts["recipe"]
+        assert new.facts["data"] == old.facts["data"]
+        assert new.facts["classifier_data"]["sha256"] == samples.digest()
+        assert "metrics" not in new.facts  # those were of the old classifiers
+
+
+@pytest.mark.parametrize("others", [[], ["--from", "there", "--minutes", "1"]])
+def test_classifiers_only_goes_with_the_networks_of_others(
+    others: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["train", "amiro", "--classifiers-only", *others, "--out", "mine"]) == 1
+    assert "--classifiers-only: say with --from" in capsys.readouterr().err
+
+
+def test_the_reencoding_loss_is_there_from_the_first_epoch() -> None:
+    recipe = fine_tuning(AmiroRecipe()).m2vae
+    assert recipe.alpha_at(0) == recipe.alpha == M2VAERecipe().alpha
+    assert M2VAERecipe().alpha_at(0) == 0
+    assert M2VAERecipe().alpha_at(15) == pytest.approx(M2VAERecipe().alpha / 2)
+    assert M2VAERecipe().alpha_at(20) == M2VAERecipe().alpha
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_ends_with_the_same_weights(
+    samples: AmiroSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+    recipe = briefly(fine_tuning(AmiroRecipe()), epochs=2)
+    whole, _ = train(samples, tmp_path / "whole", recipe, {}, start)
+
+    really = amiro.train_m2vae
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(amiro, "train_m2vae", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(samples, tmp_path / "again", recipe, {}, start)
+    assert not (tmp_path / "again/card.json").exists()
+    monkeypatch.setattr(amiro, "train_m2vae", really)
+    again, _ = train(samples, tmp_path / "again", recipe, {}, start)
+    assert again.fingerprint == whole.fingerprint
+
+
+def test_less_time_is_fewer_epochs_of_everything(
+    samples: AmiroSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[object] = []
+
+    def seconds(recipe: AmiroRecipe, samples: AmiroSamples) -> dict[str, float]:
+        measured.append(samples)
+        stages = ["camera", "lidar", "reflectance", "m2vae", "m2vae twin"]
+        return dict.fromkeys(stages, 1.0)
+
+    monkeypatch.setattr(time_limit, "_seconds_of_an_epoch", seconds)
+    plan = tmp_path / "plan.json"
+    recipe = AmiroRecipe()  # 10 + 40 + 20 + 40 + 40 epochs, a second each
+    shorter, expected = limited(recipe, samples, 75 / 60, plan)
+    assert [r.schedule.epochs for r in shorter.beta_vaes.values()] == [5, 20, 10]
+    assert shorter.m2vae.schedule.epochs == 20
+    assert expected == 75
+    assert limited(recipe, samples, 75 / 60, plan)[0] == shorter
+    assert len(measured) == 1  # the second time it goes by what was measured the first time
+    assert limited(recipe, samples, 1000.0, plan)[0] == recipe
+    assert len(measured) == 2
+    least, _ = limited(recipe, samples, 1e-6, plan)
+    assert {r.schedule.epochs for r in least.beta_vaes.values()} == {1}
+
+
+def test_what_an_epoch_takes_is_measured_for_every_stage(
+    samples: AmiroSamples, tmp_path: Path
+) -> None:
+    _, expected = limited(AmiroRecipe(), samples, 0.001, tmp_path / "plan.json")
+    seconds = json.loads((tmp_path / "plan.json").read_text())["seconds"]
+    assert set(seconds) == {"camera", "lidar", "reflectance", "m2vae", "m2vae twin"}
+    assert all(value > 0 for value in seconds.values())
+    assert expected == pytest.approx(sum(seconds.values()))
+
+
+@pytest.mark.slow
+def test_from_bags_to_weights_and_their_table(
+    bags: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    mine, report = tmp_path / "mine", tmp_path / "table.json"
+    shipped = str(resource(SHIPPED))
+    learn = ["train", "amiro", "--bags", str(bags), "--from", shipped, "--minutes", "0.05"]
+    assert main([*learn, "--out", str(mine)]) == 0
+    card = json.loads((mine / "card.json").read_text())
+    assert card["data"]["bags"] == [bags.name]
+    assert card["data"]["count"] == 96
+    assert card["training"]["from"] == load(resource(SHIPPED)).fingerprint
+    assert not (mine / ".training").exists()
+
+    evaluate = ["evaluate", str(mine), "--json", str(report), "--bags"]
+    assert main([*evaluate, str(bags)]) == 1
+    assert "was trained on these very samples" in capsys.readouterr().err
+    assert main([*evaluate, str(bags / "one")]) == 0
+    assert f"bags {bags / 'one'}" in capsys.readouterr().out.replace("\n", "")
+    numbers = json.loads(report.read_text())
+    assert numbers["n"] == 48
+    assert numbers["seed"] is None
