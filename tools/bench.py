@@ -34,7 +34,7 @@ def main() -> None:
         "reflectance": (random.uniform(0.0, 1.0, 8),),
     }
     views = {m: engine.views[m](*reading) for m, reading in readings.items()}
-    codes = {m: engine.observe(m, view) for m, view in views.items()}
+    codes = {m: engine.encode_modality(m, view).code for m, view in views.items()}
     mean = engine.encode({"camera": codes["camera"]}).mean
 
     memory = ObjectMemory(engine, "robot", 0.3)
@@ -57,10 +57,12 @@ def main() -> None:
         "joint encoding of three modalities": lambda: engine.encode(codes),
         "classification": lambda: engine.classify(mean),
         "camera: 640×480 image → view": lambda: engine.views["camera"](*readings["camera"]),
-        "camera: view → code": lambda: engine.observe("camera", views["camera"]),
+        "camera: view → code": lambda: engine.encode_modality("camera", views["camera"]),
         "LiDAR: scan → view": lambda: engine.views["lidar"](*readings["lidar"]),
-        "LiDAR: view → code": lambda: engine.observe("lidar", views["lidar"]),
-        "reflectance: view → code": lambda: engine.observe("reflectance", views["reflectance"]),
+        "LiDAR: view → code": lambda: engine.encode_modality("lidar", views["lidar"]),
+        "reflectance: view → code": lambda: engine.encode_modality(
+            "reflectance", views["reflectance"]
+        ),
         "message → embedding → memory (known)": lambda: other.receive(embedding(message), 2),
         "embedding → message → bytes": lambda: serialize_message(embedding_message(held)),
     }

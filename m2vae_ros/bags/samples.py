@@ -20,7 +20,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from m2vae_ros.bags.odometry import Moving, Standing, Track, Unplaced
 from m2vae_ros.bags.reader import (
     BagFile,
     BagMessage,
@@ -33,6 +32,7 @@ from m2vae_ros.bags.reader import (
 )
 from m2vae_ros.datasets.amiro import ATTRIBUTES, CLASSES, AmiroSamples, class_named
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.robot.odometry import Standing, Track, Unplaced, UnusedReading
 from m2vae_ros.sensors import MODALITIES, VIEWS, ObservationError
 from m2vae_ros.sensors.gaze import GAZES, Position
 from m2vae_ros.sensors.messages import (
@@ -117,10 +117,6 @@ class NotEnough(DataError):
     def __init__(self, message: str, report: BagReport) -> None:
         super().__init__(message)
         self.report = report
-
-
-class _NotLooking(DataError):
-    """An ordinary reading of nothing: told of the bag, not of each file."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +236,6 @@ class _BagReader:
         self._report = report
         self._shelf = shelf
         self._decode = Decoder()
-        self._odometry: dict[str, tuple[list[int], list[tuple[float, float, float]]]] = {}
         self._restarted: set[str] = set()
         self._labels: dict[str, tuple[list[int], list[str]]] = {}
         self._tracks: dict[str, Track] = {}
@@ -262,7 +257,6 @@ class _BagReader:
                     self._check(file, topic)
                 self._take(file, self._says_what_is_sensed, self._take_what_is_sensed, meter)
             meter.passed(file.size)
-        self._order()
         for file in files:
             with self._problems(file):
                 self._take(file, lambda t: _modality(t) is not None, self._take_reading, meter)
@@ -283,16 +277,11 @@ class _BagReader:
             self._heard[message.topic.name] += 1
             try:
                 take(message)
-            except _NotLooking as error:
-                self._report.note(self._bag, message.topic.name, str(error))
-            except (DataError, ObservationError) as error:
-                self._report.note(file.path, message.topic.name, str(error))
-
-    def _order(self) -> None:
-        """Put in order what says when which object was sensed."""
-        for robot, (stamps, poses) in self._odometry.items():
-            if robot not in self._restarted:
-                self._tracks[robot] = Track(stamps, poses)
+            except (DataError, ObservationError, UnusedReading) as error:
+                # An ordinary reading of nothing is told of the bag, not of each file.
+                ordinary = isinstance(error, UnusedReading) and not isinstance(error, Unplaced)
+                where = self._bag if ordinary else file.path
+                self._report.note(where, message.topic.name, str(error))
 
     def _tell_what_is_missing(self) -> None:
         """Tell which topics are not there, and which have nothing in them."""
@@ -359,15 +348,17 @@ class _BagReader:
     def _take_odometry(self, message: BagMessage) -> None:
         where = motion(self._decode(message))
         robot = _robot(message.topic.name, ODOMETRY.topic)
-        stamps, poses = self._odometry.setdefault(robot, ([], []))
-        if stamps and where.stamp < stamps[-1] - _RESTARTED and robot not in self._restarted:
+        if robot in self._restarted:
+            return
+        track = self._tracks.setdefault(robot, Track(self._standing))
+        if track.newest is not None and where.stamp < track.newest - _RESTARTED:
             self._restarted.add(robot)
+            del self._tracks[robot]
             raise DataError(
                 "its stamps go back in time, so it is of several runs, which need a bag each; none "
                 "of this robot's readings is used"
             )
-        stamps.append(where.stamp)
-        poses.append(where.pose)
+        track.add(where)
 
     def _take_label(self, message: BagMessage) -> None:
         text = self._decode(message).data.strip()
@@ -397,13 +388,10 @@ class _BagReader:
     def _looked_at(self, robot: str, modality: str, stamp: int) -> _Object:
         if robot not in self._tracks:
             raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
-        try:
-            pose = self._tracks[robot].pose(stamp, self._standing)
-        except Moving as error:
-            raise _NotLooking("moving") from error
+        pose = self._tracks[robot].pose(stamp)
         seen = GAZES[modality].looked_at(pose, self._objects)
         if seen is None:
-            raise _NotLooking("no object in view")
+            raise UnusedReading("no object in view")
         return _Object(self._bag, seen.object_id, seen.class_name)
 
     def _labelled(self, robot: str, stamp: int) -> _Object:
@@ -414,7 +402,7 @@ class _BagReader:
         newest = bisect_right(stamps, stamp) - 1
         text = texts[newest] if newest >= 0 else ""
         if not text:
-            raise _NotLooking("no label")
+            raise UnusedReading("no label")
         return _Object(self._bag, text, class_named(text))
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from numpy import ndarray
 
@@ -23,10 +23,24 @@ class Posterior(Protocol):
     log_variance: ndarray
 
 
+class Encoding(NamedTuple):
+    """What one pass of a β-VAE makes of an observation.
+
+    Attributes:
+        code: float32 (D_m,).
+        surprise: how unlike the training data the observation is: its reconstruction error relative
+            to the error that 99.9 % of the training observations stay below. Above 1 the model has
+            seen nothing like it.
+    """
+
+    code: ndarray
+    surprise: float
+
+
 class Engine(Protocol):
     """A trained system that serves one observation at a time, in numpy float32.
 
-    A reading goes view → `observe` → code (D_m,) → `encode` → posterior over z (D_z,).
+    A reading goes view → `encode_modality` → code (D_m,) → `encode` → posterior over z (D_z,).
     `m2vae_ros.vae.in_place.fuse_in_place` and `merge` work on any engine.
 
     Attributes:
@@ -34,7 +48,8 @@ class Engine(Protocol):
         modalities: those of the model, in its order.
         latent_dim: D_z.
         classes: names of the classes, in the order of `classify`.
-        views: modality -> what turns a raw reading into the array that `observe` takes.
+        views: modality -> what turns a raw reading into the array that `encode_modality`
+            takes.
     """
 
     fingerprint: str
@@ -43,8 +58,8 @@ class Engine(Protocol):
     classes: tuple[str, ...]
     views: Mapping[str, View]
 
-    def observe(self, modality: str, observation: ndarray) -> ndarray:
-        """The β-VAE's code (D_m,) of an observation in the shape of the modality's view."""
+    def encode_modality(self, modality: str, observation: ndarray) -> Encoding:
+        """The β-VAE's code of an observation in the shape of the modality's view."""
         ...
 
     def encode(self, codes: Mapping[str, ndarray]) -> Posterior:
@@ -61,13 +76,4 @@ class Engine(Protocol):
 
     def classify(self, mean: ndarray) -> ndarray:
         """The probability of each class (len(classes),) given the embedding's mean (D_z,)."""
-        ...
-
-    def surprise(self, modality: str, observation: ndarray) -> float:
-        """How unlike the training data an observation is.
-
-        Returns:
-            The β-VAE's reconstruction error relative to the error that 99.9 % of the training
-            observations stay below: above 1 the model has seen nothing like it.
-        """
         ...

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from m2vae_ros.fusion.engine import Posterior
+from m2vae_ros.fusion.engine import Encoding, Posterior
 from m2vae_ros.sensors import views_from_card
 from m2vae_ros.vae.weights import Weights, WeightsError, load
 
@@ -44,9 +44,13 @@ class TorchEngine:
             raise WeightsError(f"{folder}/card.json: {error}") from error
 
     @torch.inference_mode()
-    def observe(self, modality: str, observation: np.ndarray) -> np.ndarray:
-        """See `Engine.observe`."""
-        return _array(self._beta_vaes[modality].encode(self._batch(modality, observation)).mean)
+    def encode_modality(self, modality: str, observation: np.ndarray) -> Encoding:
+        """See `Engine.encode_modality`."""
+        vae = self._beta_vaes[modality]
+        x = _tensor(observation).reshape(1, *vae.config.shape)
+        code = vae.encode(x).mean
+        error = float((x - vae.decode(code)).square().sum())
+        return Encoding(_array(code), error / self._familiar_error[modality])
 
     @torch.inference_mode()
     def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:
@@ -72,17 +76,6 @@ class TorchEngine:
     def classify(self, mean: np.ndarray) -> np.ndarray:
         """See `Engine.classify`."""
         return _array(self._classifier(_tensor(mean)))
-
-    @torch.inference_mode()
-    def surprise(self, modality: str, observation: np.ndarray) -> float:
-        """See `Engine.surprise`."""
-        x = self._batch(modality, observation)
-        vae = self._beta_vaes[modality]
-        error = (x - vae.decode(vae.encode(x).mean)).square().sum()
-        return float(error) / self._familiar_error[modality]
-
-    def _batch(self, modality: str, observation: np.ndarray) -> Tensor:
-        return _tensor(observation).reshape(1, *self._beta_vaes[modality].config.shape)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

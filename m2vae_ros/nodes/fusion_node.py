@@ -7,14 +7,12 @@ embedding and its classification are published. What others publish is taken in 
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -23,7 +21,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
-from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.validation import check
@@ -31,33 +28,16 @@ from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import FusionParameters
 from m2vae_ros.robot.attention import ScanAttention
+from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.ledger import Ledger
-from m2vae_ros.ros.messages import SENSORS, Motion
+from m2vae_ros.ros.messages import SENSORS
 from m2vae_ros.ros.parameters import ParameterError, declare, read
 from m2vae_ros.ros.process import run
-from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.gaze import Position
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
-
-
-class Target(NamedTuple):
-    """An object and its place; without a name it is whatever stands there."""
-
-    object_id: str | None
-    position: Position
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """One observation: when it was made, in nanoseconds, and how the robot moved."""
-
-    observation: np.ndarray
-    stamp: int
-    motion: Motion
 
 
 class FusionNode(LifecycleNode):
@@ -70,7 +50,7 @@ class FusionNode(LifecycleNode):
         self._ledger = Ledger(self.get_logger())
         self._dropped_before = 0
         self._engine: Engine | None = None
-        self._memory: ObjectMemory | None = None
+        self._perception: Perception | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
         self._phase = "unconfigured"
         # What has to be undone on the way back through the lifecycle.
@@ -146,24 +126,10 @@ class FusionNode(LifecycleNode):
                 raise ParameterError(f"parameter modalities: the weights know no {modality!r}")
         self._settings = settings
         self._engine = engine
-        self._memory = ObjectMemory(
-            engine,
-            robot,
-            settings.gate,
-            frame=settings.frame,
-            tolerance_ns=int(settings.stamp_tolerance * 1e9),
-            min_gain=settings.min_gain,
-        )
-        self._places = [
-            Target(name, (x, y, 0.0))
-            for name, x, y in zip(
-                settings.objects.names, settings.objects.x, settings.objects.y, strict=True
-            )
-        ]
+        self._perception = Perception(engine, robot, settings.perception)
         self._scan_attention = ScanAttention(
             max(settings.gaze(modality).max_distance for modality in SENSORS)
         )
-        self._last_sensed: dict[tuple[str, str], int] = {}
         self._classification = self.create_lifecycle_publisher(
             ObjectClassification, "classification", qos.EVERY_ONE
         )
@@ -177,9 +143,7 @@ class FusionNode(LifecycleNode):
         self.get_logger().info(f"{robot} speaks the latent space {engine.fingerprint}")
 
     def _activate(self) -> None:
-        self._fresh: dict[str, Sighting] = {}
-        self._motion: Motion | None = None
-        self._ahead: Position | None = None
+        self._perception.begin()
         self._activated.callback(self._writers.close)
         for embedding in self._memory.objects():
             if embedding.sender == self._memory.owner:
@@ -211,7 +175,7 @@ class FusionNode(LifecycleNode):
     def _forget(self) -> None:
         self._activated.close()
         self._configured.close()
-        self._engine = self._memory = None
+        self._engine = self._perception = None
         self._phase = "unconfigured"
 
     @property
@@ -219,126 +183,65 @@ class FusionNode(LifecycleNode):
         return self.get_clock().now().nanoseconds
 
     @property
-    def _tolerance(self) -> int:
-        return int(self._settings.stamp_tolerance * 1e9)
+    def _memory(self) -> ObjectMemory | None:
+        return self._perception and self._perception.memory
 
     def _on_odometry(self, message: Odometry) -> None:
-        self._motion = messages.motion(message)
+        self._perception.move(messages.motion(message))
 
     def _on_sensor(self, modality: str, message: Any) -> None:
-        """Keep the newest observation for the next tick, with where the robot was."""
+        """Take the reading in; a LiDAR's shows where something stands, too."""
         observation = messages.observation(self._engine.views[modality], message)
         stamp = messages.nanoseconds(message.header.stamp)
-        if not 0 <= stamp <= self._now + self._tolerance:
-            ahead = (stamp - self._now) * 1e-9
-            raise ObservationError(f"header.stamp: {ahead:.3g} s ahead of this robot's clock")
-        age = math.inf if self._motion is None else abs(stamp - self._motion.stamp) * 1e-9
-        if age > self._settings.max_odometry_age:
-            self._ledger.counts["unused: no odometry of that time"] += 1
-            return
-        if (
-            self._motion.speed > self._settings.max_speed
-            or self._motion.turn > self._settings.max_turn
-        ):
-            self._ledger.counts["unused: moving"] += 1
-            return
+        ahead = None
         if modality == "lidar":
-            self._ahead = self._scan_attention(
-                self._motion.pose,
+            ahead = self._scan_attention(
+                (0.0, 0.0, 0.0),
                 messages.numbers(message.ranges),
                 message.angle_min,
                 message.angle_increment,
             )
-        self._fresh[modality] = Sighting(observation, stamp, self._motion)
+        self._perception.sense(modality, observation, stamp, self._now, ahead)
 
     def _tick(self) -> None:
-        """Fuse what has come since the last tick, all of one object at once."""
+        """Fuse what has come since the last tick."""
         if not self._listening:
             self._listen()
-        fresh, self._fresh = self._fresh, {}
-        sets: dict[Target, dict[str, Sighting]] = {}
-        for modality, sighting in fresh.items():
-            with self._ledger.guard(SENSORS[modality].topic):
-                target = self._looked_at(modality, sighting)
-                if target is not None and self._worth_sensing(modality, target, sighting):
-                    sets.setdefault(target, {})[modality] = sighting
-        for target, sightings in sets.items():
-            with self._ledger.guard(" + ".join(SENSORS[m].topic for m in sightings)):
-                self._fuse(*target, sightings)
-
-    def _looked_at(self, modality: str, sighting: Sighting) -> Target | None:
-        """Which object a sensor looks at: of those on the map, else what the LiDAR sees ahead,
-        else of those that others told of."""
-        gaze, pose = self._settings.gaze(modality), sighting.motion.pose
-        places = self._places
-        if not places and self._ahead is not None:
-            known = self._memory.nearest(self._ahead)
-            places = [Target(known.object_id if known else None, self._ahead)]
-        places = places or self._memory.objects()
-        seen = gaze.limits.looked_at(pose, places)
-        if seen is None:
-            self._ledger.counts["unused: nothing to look at"] += 1
-            return None
-        return Target(seen.object_id, seen.position)
-
-    def _worth_sensing(self, modality: str, target: Target, sighting: Sighting) -> bool:
-        """Not if it was sensed a moment ago, nor if the model has never seen the like."""
-        last = self._last_sensed.get((target.object_id, modality))
-        period = int(self._settings.gaze(modality).refresh_period * 1e9)
-        if last is not None and last <= sighting.stamp < last + period:
-            self._ledger.counts["unused: sensed a moment ago"] += 1
-            return False
-        surprise = self._engine.surprise(modality, sighting.observation)
-        if not surprise <= self._settings.max_surprise:
-            self._ledger.drop(
-                SENSORS[modality].topic,
-                "surprise",
-                f"unlike anything the model was trained on ({surprise:.3g} times the error "
-                "of its training data)",
-            )
-            return False
-        return True
-
-    def _fuse(
-        self, object_id: str | None, position: Position, sightings: Mapping[str, Sighting]
-    ) -> None:
-        codes = {m: self._engine.observe(m, s.observation) for m, s in sightings.items()}
-        stamps = {m: s.stamp for m, s in sightings.items()}
-        outcome = self._memory.observe(object_id, position, codes, stamps)
-        if outcome.kind == "known":
-            self._ledger.counts["unused: not newer than what is held"] += 1
-            return
-        for modality, stamp in stamps.items():
-            self._last_sensed[outcome.embedding.object_id, modality] = stamp
-            self._ledger.counts[f"{outcome.kind} {modality}"] += 1
-        if outcome.kind == "fused":
-            self._writers.publish(outcome.embedding)
-        self._classify(outcome.embedding, stamps)
+        with self._ledger.guard("update"):
+            for event in self._perception.update(self._now):
+                self._report(event)
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
-        if message.sender == self._memory.owner:
-            self._ledger.counts["embeddings own"] += 1
-            return
-        outcome = self._memory.receive(messages.embedding(message), self._now)
-        self._ledger.counts[f"embeddings {outcome.kind}"] += 1
-        if outcome.kind == "known":
-            return
-        if outcome.kind == "merged":
-            self._writers.publish(outcome.embedding)
-        self._classify(outcome.embedding, {})
+        self._report(self._perception.receive(messages.embedding(message), self._now))
 
-    def _classify(self, embedding: Embedding, looks: Mapping[str, int]) -> None:
-        probabilities = self._engine.classify(embedding.mean)
-        self._classification.publish(
-            messages.classification_message(
-                embedding, self._memory.owner, self._engine.classes, probabilities, looks
+    def _report(self, event: Event) -> None:
+        """Count an event, and publish what others have to know."""
+        counts = self._ledger.counts
+        if isinstance(event, Dropped):
+            self._ledger.refuse(" + ".join(SENSORS[m].topic for m in event.modalities), event.error)
+            return
+        if isinstance(event, Unused):
+            counts[f"unused: {event.reason}"] += 1
+            return
+        for what in event.looks or ("embeddings",):
+            counts[f"{event.kind} {what}" if event.looks else f"{what} {event.kind}"] += 1
+        if event.has_to_be_told:
+            self._writers.publish(event.embedding)
+        if event.probabilities is not None:
+            self._classification.publish(
+                messages.classification_message(
+                    event.embedding,
+                    self._memory.owner,
+                    self._engine.classes,
+                    event.probabilities,
+                    event.looks,
+                )
             )
-        )
 
     def _decode(self, request: Decode.Request, response: Decode.Response) -> Decode.Response:
         try:
             embedding = messages.embedding(request.embedding)
-            check(embedding, self._engine, self._now, self._tolerance)
+            check(embedding, self._engine, self._now, self._memory.tolerance_ns)
             if request.modality not in self._engine.modalities:
                 raise ValueError(
                     f"modality {request.modality!r} is not one of "
@@ -355,14 +258,12 @@ class FusionNode(LifecycleNode):
     def _reset_object(
         self, request: ResetObject.Request, response: ResetObject.Response
     ) -> ResetObject.Response:
-        known = self._memory.get(request.object_id)
-        response.success = self._memory.reset(request.object_id, self._now)
-        if not response.success:
+        held = self._perception.reset(request.object_id, self._now)
+        response.success = held is not None
+        if held is None:
             response.message = f"nothing is held of {request.object_id!r}"
-            return response
-        self._writers.withdraw(known.object_id)
-        for key in [key for key in self._last_sensed if key[0] in known.names]:
-            del self._last_sensed[key]
+        else:
+            self._writers.withdraw(held.object_id)
         return response
 
     def _diagnose(self) -> None:

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 
 from m2vae_ros.fusion.memory import MIN_GAIN
+from m2vae_ros.robot.odometry import Standing
+from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.messages import SENSORS
 from m2vae_ros.ros.parameters import ParameterError, parameter
 from m2vae_ros.sensors import gaze
@@ -77,8 +79,10 @@ class FusionParameters:
     max_turn: float = parameter(
         0.1, "rad/s; a robot that turns faster does not sense.", minimum=0.0
     )
-    max_odometry_age: float = parameter(
-        0.5, "Seconds between an observation and the newest odometry.", minimum=0.0
+    odometry_tolerance: float = parameter(
+        0.2,
+        "Seconds between an observation and the odometry before it, and to that after it.",
+        minimum=0.0,
     )
     max_surprise: float = parameter(
         2.0,
@@ -116,3 +120,23 @@ class FusionParameters:
     def gaze(self, modality: str) -> Gaze:
         """The gaze of a modality's sensor."""
         return getattr(self, modality)
+
+    @property
+    def perception(self) -> Settings:
+        """The rules of perception that the parameters say."""
+        objects = self.objects
+        gazes = {modality: self.gaze(modality) for modality in self.modalities}
+        return Settings(
+            gazes={modality: gaze.limits for modality, gaze in gazes.items()},
+            refresh_periods={modality: gaze.refresh_period for modality, gaze in gazes.items()},
+            places=[
+                Target(name, (x, y, 0.0))
+                for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
+            ],
+            frame=self.frame,
+            gate=self.gate,
+            standing=Standing(self.odometry_tolerance, self.max_speed, self.max_turn),
+            max_surprise=self.max_surprise,
+            min_gain=self.min_gain,
+            stamp_tolerance=self.stamp_tolerance,
+        )

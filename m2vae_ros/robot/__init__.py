@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One robot without ROS: what it looks at, and how it drives there."""
+"""One robot without ROS: what it perceives, and how it drives."""

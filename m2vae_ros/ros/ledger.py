@@ -56,12 +56,18 @@ class Ledger:
         """Whatever goes wrong inside is a drop of a message of that topic, and ends there."""
         try:
             yield
-        except UnfitEmbedding as error:
-            self.drop(topic, error.kind, error.reason)
-        except ObservationError as error:
-            self.drop(topic, str(error).split(":")[0], str(error))
         except Exception as error:
-            self.drop(topic, "unexpected", f"{error!r}", traceback.format_exc())
+            self.refuse(topic, error)
+
+    def refuse(self, topic: str, error: Exception) -> None:
+        """Drop a message for what went wrong with it."""
+        if isinstance(error, UnfitEmbedding):
+            self.drop(topic, error.kind, error.reason)
+        elif isinstance(error, ObservationError):
+            self.drop(topic, str(error).split(":")[0], str(error))
+        else:
+            details = "".join(traceback.format_exception(error))
+            self.drop(topic, "unexpected", f"{error!r}", details)
 
     def drop(self, topic: str, kind: str, reason: str, details: str = "") -> None:
         """Count a message that is not used, and warn unless the like was said lately."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections import Counter
@@ -32,7 +31,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
-from m2vae_ros.bags.odometry import Moving, Standing, Track, Unplaced
 from m2vae_ros.bags.reader import find_bags
 from m2vae_ros.bags.samples import NotEnough, pairing
 from m2vae_ros.bags.types import MessageTypes
@@ -486,58 +484,6 @@ def test_a_file_with_wrong_bytes_never_does_more_than_fail(
     except DataError:
         return
     assert set(samples.labels) <= set(range(8))
-
-
-stamps = st.lists(st.integers(0, 10**19 // 2), min_size=1, max_size=30)
-
-
-@given(stamps=stamps, stamp=st.integers(0, 10**19 // 2), tolerance=st.floats(0.001, 1e9))
-def test_a_pose_is_only_known_between_two_odometries_nearby(
-    stamps: list[int], stamp: int, tolerance: float
-) -> None:
-    track = Track(stamps, [(1.0, 2.0, 3.0)] * len(stamps))
-    before = [s for s in stamps if s <= stamp]
-    after = [s for s in stamps if s > stamp]
-    if not after and stamp in stamps:
-        before, after = [s for s in stamps if s < stamp], [stamp]
-    try:
-        pose = track.pose(stamp, Standing(tolerance))
-    except Moving:
-        raise AssertionError("nobody moved") from None
-    except Unplaced:
-        near = before and after and max(stamp - max(before), min(after) - stamp)
-        assert not before or not after or near * 1e-9 > tolerance
-    else:
-        assert pose == (1.0, 2.0, 3.0)
-        assert (stamp - max(before)) * 1e-9 <= tolerance
-        assert (min(after) - stamp) * 1e-9 <= tolerance
-
-
-@given(
-    start=st.tuples(*[st.floats(-10, 10)] * 2, st.floats(-7, 7)),
-    distance=st.floats(0, 0.1),
-    heading=st.floats(-4, 4),
-    turn=st.floats(-0.1, 0.1),
-    turns=st.integers(-1, 1),
-)
-def test_standing_is_a_matter_of_both_poses(
-    start: tuple[float, float, float], distance: float, heading: float, turn: float, turns: int
-) -> None:
-    x, y, yaw = start
-    end = (
-        x + distance * math.cos(heading),
-        y + distance * math.sin(heading),
-        yaw + turn + turns * math.tau,
-    )
-    track = Track([0, 50_000_000], [start, end])
-    # what is exactly at a limit may be rounded either way
-    if abs(distance - 0.01) < 1e-9 or abs(abs(turn) - math.radians(1)) < 1e-9:
-        return
-    if distance < 0.01 and abs(turn) < math.radians(1):
-        assert track.pose(20_000_000, Standing()) == start
-    else:
-        with pytest.raises(Moving):
-            track.pose(20_000_000, Standing())
 
 
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=4), seed=st.integers(0, 99))

@@ -45,7 +45,7 @@ def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():
         m: np.random.default_rng(i).random(VIEWS[m].shape, dtype=np.float32)
         for i, m in enumerate(MODALITIES)
     }
-    codes = {m: engine.observe(m, observations[m]) for m in MODALITIES}
+    codes = {m: engine.encode_modality(m, observations[m]).code for m in MODALITIES}
     for seed in range(10):
         order = random.Random(seed)
         team = Team(engines=[engine] * 3)

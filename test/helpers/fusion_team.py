@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.engine import Encoding
 from m2vae_ros.fusion.memory import ObjectMemory
 
 MODALITIES = ("camera", "lidar", "reflectance")
@@ -35,8 +36,10 @@ class LinearGaussianEngine:
         self._rounding = rounding
         self._loadings = {m: random.normal(size=(2, 3)) for m in MODALITIES}
 
-    def observe(self, modality, observation):
-        return np.asarray(observation, dtype=np.float32)
+    def encode_modality(self, modality, observation):
+        """The observation is the code; its surprise is how far it lies from the origin, over 10."""
+        code = np.asarray(observation, dtype=np.float32)
+        return Encoding(code, float(np.abs(code).max()) / 10)
 
     def encode(self, codes):
         precision = np.eye(3) + sum(100 * a.T @ a for a in map(self._loadings.get, sorted(codes)))
@@ -56,9 +59,6 @@ class LinearGaussianEngine:
     def classify(self, mean):
         one = 1 / (1 + np.exp(-float(mean[0])))
         return np.array([one, 1 - one], dtype=np.float32)
-
-    def surprise(self, modality, observation):
-        return 0.0
 
 
 ENGINE = LinearGaussianEngine()

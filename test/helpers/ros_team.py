@@ -26,6 +26,7 @@ from m2vae_ros.nodes.fusion_node import FusionNode
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.messages import stamp as stamp_of
 
 PATIENCE = 20.0
 """Seconds until a condition that is not met has failed; only failures wait that long."""
@@ -48,6 +49,7 @@ class Team:
         self.classifications: list[ObjectClassification] = []
         self.diagnostics: dict[str, dict[str, str]] = defaultdict(dict)
         self._publishers: dict[str, Any] = {}
+        self._stood: dict[str, tuple[float, float]] = {}
         self.listen(LatentEmbedding, "/embeddings", self.embeddings.append, qos.EMBEDDINGS)
         self.listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
@@ -64,7 +66,7 @@ class Team:
             "objects.names": [OBJECT],
             "objects.x": [0.5],
             "objects.y": [0.0],
-            "max_odometry_age": 3600.0,  # one is enough
+            "odometry_tolerance": 3600.0,
             **{f"{m}.{key}": value for m in SENSORS for key, value in GAZE.items()},
             **parameters,
         }
@@ -89,16 +91,26 @@ class Team:
         self.stand(name)
         return node
 
-    def stand(self, robot: str, x: float = 0.0, speed: float = 0.0) -> None:
-        """Odometry, until the robot has it."""
+    def stand(
+        self, robot: str, x: float = 0.0, speed: float = 0.0, stamp: int | None = None
+    ) -> None:
+        """Odometry, of now or of `stamp` (ns), until the robot has it."""
+        self._stood[robot] = (x, speed)
+        before = self.counted(robot, "received odom")
+        self._send_odometry(robot, stamp)
+        self.until(lambda: self.counted(robot, "received odom") > before)
+
+    def _send_odometry(self, robot: str, stamp: int | None = None) -> None:
+        x, speed = self._stood[robot]
         message = Odometry()
         message.header.frame_id = "map"
-        message.header.stamp = self.tester.get_clock().now().to_msg()
+        if stamp is None:
+            stamp = self.tester.get_clock().now().nanoseconds
+        message.header.stamp = stamp_of(stamp)
         message.pose.pose.position.x = x
         message.pose.pose.orientation.w = 1.0
         message.twist.twist.linear.x = speed
         self.send(f"/{robot}/odom", message)
-        self.until(lambda: self.counted(robot, "received odom") > 0)
 
     def send(self, topic: str, message: Any) -> None:
         """Publish once there is a subscriber."""
@@ -112,9 +124,10 @@ class Team:
         publisher.publish(message)
 
     def sense(self, robot: str, message: Any, modality: str) -> None:
-        """Publish a reading with the stamp of now."""
+        """Publish a reading with the stamp of now, and the odometry after it."""
         message.header.stamp = self.tester.get_clock().now().to_msg()
         self.send(f"/{robot}/{SENSORS[modality].topic}", message)
+        self._send_odometry(robot)
 
     def counted(self, robot: str, name: str) -> int:
         """A count of the robot's node, without waiting for its next diagnosis."""

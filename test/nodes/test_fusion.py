@@ -52,7 +52,7 @@ def test_observations_of_one_tick_are_encoded_together(weights) -> None:
         engine = node._engine
         readings = {"camera": image(), "lidar": scan(), "reflectance": reflectance()}
         codes = {
-            m: engine.observe(m, messages.observation(engine.views[m], reading))
+            m: engine.encode_modality(m, messages.observation(engine.views[m], reading)).code
             for m, reading in readings.items()
         }
         np.testing.assert_allclose(t.embeddings[0].mean, engine.encode(codes).mean, atol=1e-5)
@@ -72,7 +72,7 @@ def test_a_moving_robot_does_not_sense(weights) -> None:
 
 def test_without_odometry_of_its_time_an_observation_has_no_place(weights) -> None:
     with team() as t:
-        t.active_robot("amiro1", weights, ["camera"], max_odometry_age=0.2)
+        t.active_robot("amiro1", weights, ["camera"], odometry_tolerance=0.2)
         t.settle(0.4)
         t.sense("amiro1", image(), "camera")
         t.until(lambda: t.counted("amiro1", "unused: no odometry of that time") == 1)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a robot stood when it took a reading, going by the odometry before and after."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from m2vae_ros.sensors.gaze import Pose
+from m2vae_ros.sensors.messages import NANOSECONDS, Motion
+
+
+class UnusedReading(ValueError):
+    """A reading that is fit, but not used; the message says why."""
+
+
+class Unplaced(UnusedReading):
+    """A reading taken nobody knows where."""
+
+
+class OdometryToCome(Unplaced):
+    """There is no odometry after it, so far."""
+
+
+class Moving(UnusedReading):
+    """A reading taken by a robot that was not standing."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """When a robot counts as standing, and its odometry as being of the time of a reading.
+
+    Both the speeds that odometry tells and the poses must say so: many a driver leaves the speeds
+    at zero, and poses a few milliseconds apart differ by little, however fast a robot drives.
+
+    Attributes:
+        tolerance: seconds from the reading to the odometry before, and to that after it.
+        max_speed: m/s, in both.
+        max_turn: rad/s, in both.
+        distance: metres between the places of the two, at most.
+        turn: radians between their headings, at most.
+    """
+
+    tolerance: float = 0.2
+    max_speed: float = 0.05
+    max_turn: float = 0.1
+    distance: float = 0.01
+    turn: float = math.radians(1.0)
+
+
+class Track:
+    """The odometry of one robot, in order.
+
+    Args:
+        standing: when the robot counts as standing.
+        keep: seconds before the newest odometry that are remembered.
+    """
+
+    def __init__(self, standing: Standing, keep: float = math.inf) -> None:
+        self.standing = standing
+        self._keep = keep
+        self._stamps: list[int] = []
+        self._motions: list[Motion] = []
+
+    @property
+    def newest(self) -> int | None:
+        """The latest time of which there is odometry, nanoseconds; None if there is none."""
+        return self._stamps[-1] if self._stamps else None
+
+    def add(self, motion: Motion) -> None:
+        """Remember where the robot was; of equal stamps the last counts."""
+        place = bisect_left(self._stamps, motion.stamp)
+        same = self._stamps[place : place + 1] == [motion.stamp]
+        self._stamps[place : place + same] = [motion.stamp]
+        self._motions[place : place + same] = [motion]
+        if self._keep < math.inf:
+            old = bisect_left(self._stamps, self._stamps[-1] - int(self._keep * NANOSECONDS))
+            del self._stamps[:old], self._motions[:old]
+
+    def clear(self) -> None:
+        """Forget all of it: the clock was set back, say."""
+        self._stamps.clear()
+        self._motions.clear()
+
+    def pose(self, stamp: int) -> Pose:
+        """Where the robot stood at a time (nanoseconds).
+
+        Raises:
+            Unplaced: there is no odometry of that time; `OdometryToCome` if there may still be.
+            Moving: the robot was not standing.
+        """
+        after = bisect_right(self._stamps, stamp)
+        if after == len(self._stamps) and after and self._stamps[-1] == stamp:
+            after -= 1  # the very last odometry is as good a bracket as those before
+        if not 0 < after < len(self._stamps):
+            kind, side = (OdometryToCome, "after") if after else (Unplaced, "before")
+            raise kind(f"no odometry {side} it{self._nearest(stamp)}")
+        for side, index in (("before", after - 1), ("after", after)):
+            away = abs(self._stamps[index] - stamp) / NANOSECONDS
+            if away > self.standing.tolerance:
+                raise Unplaced(
+                    f"no odometry within {self.standing.tolerance:g} s {side} it; the nearest is "
+                    f"{_span(away)} away"
+                )
+        before, next_ = self._motions[after - 1], self._motions[after]
+        if not self._stands(before, next_):
+            raise Moving("moving")
+        return before.pose
+
+    def _stands(self, before: Motion, after: Motion) -> bool:
+        limits = self.standing
+        return (
+            max(before.speed, after.speed) <= limits.max_speed
+            and max(before.turn, after.turn) <= limits.max_turn
+            and math.dist(before.pose[:2], after.pose[:2]) <= limits.distance
+            and abs(math.remainder(after.yaw - before.yaw, math.tau)) <= limits.turn
+        )
+
+    def _nearest(self, stamp: int) -> str:
+        if not self._stamps:
+            return ""
+        away = min(abs(known - stamp) for known in (self._stamps[0], self._stamps[-1]))
+        return f"; the nearest is {_span(away / NANOSECONDS)} away"
+
+
+def _span(seconds: float) -> str:
+    """A span in the unit that people would use."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

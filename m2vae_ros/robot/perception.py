@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one robot perceives: which of its readings count, of which object, and what it then knows.
+
+Readings, odometry and the embeddings of others go in with their times; events come out. A node
+feeds it from topics, a simulation or a test by itself: there is no clock and no thread in here.
+
+A reading counts if the robot stood when it was taken (`Track`), looked at an object, has not sensed
+that object with that sensor a moment ago, and if the model has seen the like in training. Where a
+robot stood is known only when there is odometry of after the reading: until then it waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.engine import Engine
+from m2vae_ros.fusion.memory import MIN_GAIN, ObjectMemory, Outcome
+from m2vae_ros.robot.odometry import (
+    Moving,
+    OdometryToCome,
+    Standing,
+    Track,
+    Unplaced,
+    UnusedReading,
+)
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.gaze import Gaze, Pose, Position
+from m2vae_ros.sensors.messages import NANOSECONDS, Motion
+
+MOST_WAITING = 32
+"""Readings of one sensor that wait for odometry at the same time."""
+
+NO_ODOMETRY = "no odometry of that time"
+
+MOST_REMEMBERED = 4096
+"""Pairs of object and sensor of which the last look is remembered."""
+
+
+class Target(NamedTuple):
+    """An object and its place; without a name it is whatever stands there."""
+
+    object_id: str | None
+    position: Position
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The rules of one robot's perception.
+
+    Attributes:
+        gazes: modality -> from where its sensor looks at an object; those of this robot.
+        refresh_periods: modality -> seconds until an object is sensed again.
+        places: where objects are known to be; without any, they are found by the LiDAR or told of
+            by others.
+        frame: of all positions.
+        gate: metres between two places that are one object.
+        standing: when the robot stands.
+        max_surprise: reconstruction error, in units of what 99.9 % of the training data stay below,
+            up to which a reading is believed.
+        min_gain: see `ObjectMemory`.
+        stamp_tolerance: seconds that a stamp may lie in the future.
+    """
+
+    gazes: Mapping[str, Gaze]
+    refresh_periods: Mapping[str, float] = field(default_factory=dict)
+    places: Sequence[Target] = ()
+    frame: str = "map"
+    gate: float = 0.3
+    standing: Standing = Standing()
+    max_surprise: float = 2.0
+    min_gain: float = MIN_GAIN
+    stamp_tolerance: float = 0.5
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Something came of an object: a look of this robot's own, or an embedding of another.
+
+    Attributes:
+        kind: see `Outcome`; "own" if the embedding was this robot's.
+        looks: modality -> time (ns) of the readings, if it was a look.
+        embedding: what is now held of the object, if anything.
+        probabilities: of each class, if `embedding` was not known before.
+    """
+
+    kind: str
+    looks: Mapping[str, int]
+    embedding: Embedding | None
+    probabilities: np.ndarray | None = None
+
+    @property
+    def has_to_be_told(self) -> bool:
+        """Whether no message says it yet."""
+        return self.kind in ("fused", "merged")
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A reading that is fit, but not used, and why."""
+
+    modality: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Readings that do not fit, and why."""
+
+    modalities: tuple[str, ...]
+    error: Exception
+
+
+Event = Learnt | Unused | Dropped
+
+
+@dataclass(frozen=True)
+class _Reading:
+    observation: np.ndarray
+    stamp: int
+    ahead: Position | None
+
+
+class Perception:
+    """One robot. Whatever a method raises, nothing held has changed. Not for several threads.
+
+    Attributes:
+        memory: what it knows of all objects.
+    """
+
+    def __init__(self, engine: Engine, robot: str, settings: Settings) -> None:
+        """Start with nothing known.
+
+        Raises:
+            ValueError: an empty name, or a setting out of range.
+        """
+        self.memory = ObjectMemory(
+            engine,
+            robot,
+            settings.gate,
+            frame=settings.frame,
+            tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
+            min_gain=settings.min_gain,
+        )
+        self._engine = engine
+        self._settings = settings
+        self._last_looks: dict[tuple[str, str], int] = {}
+        self._memory_span = 10 * int(settings.standing.tolerance * NANOSECONDS)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to sense: what waited, and where the robot was, is forgotten; objects are not."""
+        self._track = Track(self._settings.standing, self._memory_span / NANOSECONDS)
+        self._waiting: dict[str, deque[_Reading]] = {
+            m: deque(maxlen=MOST_WAITING) for m in self._settings.gazes
+        }
+        self._ahead: Position | None = None
+
+    def move(self, motion: Motion) -> None:
+        """Take in where the robot is."""
+        newest = self._track.newest
+        if newest is not None and motion.stamp < newest - NANOSECONDS:
+            self.begin()  # time began anew
+        self._track.add(motion)
+
+    def sense(
+        self,
+        modality: str,
+        observation: np.ndarray,
+        stamp: int,
+        now: int,
+        ahead: Position | None = None,
+    ) -> None:
+        """Take in a reading, for the next `update`.
+
+        Args:
+            modality: of this robot's.
+            observation: in the shape of the modality's view.
+            stamp: when it was taken, nanoseconds.
+            now: this robot's time, nanoseconds.
+            ahead: where the reading itself shows an object, in the robot's frame, if it can.
+
+        Raises:
+            ObservationError: the stamp is negative or lies in the future.
+        """
+        if not 0 <= stamp <= now + self._settings.stamp_tolerance * NANOSECONDS:
+            raise ObservationError(
+                f"header.stamp: {(stamp - now) / NANOSECONDS:.3g} s ahead of this robot's clock"
+            )
+        waiting = self._waiting[modality]
+        if waiting and stamp < waiting[-1].stamp - NANOSECONDS:
+            waiting.clear()  # time began anew
+        spacing = self._settings.standing.tolerance * NANOSECONDS * 2 / MOST_WAITING
+        if not waiting or abs(stamp - waiting[-1].stamp) >= spacing:
+            waiting.append(_Reading(observation, stamp, ahead))
+
+    def update(self, now: int) -> Iterator[Event]:
+        """Fuse what has come and can be placed by now, all of one object at once.
+
+        Args:
+            now: this robot's time, nanoseconds.
+        """
+        placed: dict[str, tuple[_Reading, Pose]] = {}
+        for modality in self._waiting:
+            yield from self._place(modality, now, placed)
+        for reading, pose in placed.values():
+            if reading.ahead is not None:
+                self._ahead = _moved(pose, reading.ahead)
+        looks: dict[Target, dict[str, _Reading]] = {}
+        for modality, (reading, pose) in placed.items():
+            try:
+                target = self._target(modality, reading, pose)
+            except UnusedReading as reason:
+                yield Unused(modality, str(reason))
+            else:
+                looks.setdefault(target, {})[modality] = reading
+        for target, readings in looks.items():
+            yield from self._look(target, readings)
+
+    def receive(self, embedding: Embedding, now: int) -> Learnt:
+        """Take in an embedding that was published.
+
+        Raises:
+            UnfitEmbedding: see `ObjectMemory.receive`.
+        """
+        if embedding.sender == self.memory.owner:
+            return Learnt("own", {}, None)
+        return self._learnt(self.memory.receive(embedding, now), {})
+
+    def reset(self, object_id: str, now: int) -> Embedding | None:
+        """Forget an object, see `ObjectMemory.reset`; returns what was held of it."""
+        held = self.memory.get(object_id)
+        self.memory.reset(object_id, now)
+        if held is not None:
+            for key in [key for key in self._last_looks if key[0] in held.names]:
+                del self._last_looks[key]
+        return held
+
+    def _place(
+        self, modality: str, now: int, placed: dict[str, tuple[_Reading, Pose]]
+    ) -> Iterator[Event]:
+        """The newest reading of which it is known that the robot stood; older ones are left."""
+        waiting = self._waiting[modality]
+        too_early: list[_Reading] = []
+        while waiting and modality not in placed:
+            reading = waiting.pop()
+            try:
+                placed[modality] = (reading, self._track.pose(reading.stamp))
+            except OdometryToCome:
+                if now <= reading.stamp + self._memory_span:
+                    too_early.append(reading)
+                else:
+                    yield Unused(modality, NO_ODOMETRY)
+            except Unplaced:
+                yield Unused(modality, NO_ODOMETRY)
+            except Moving as reason:
+                yield Unused(modality, str(reason))
+        waiting.clear()
+        waiting.extend(reversed(too_early))
+
+    def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
+        """Which object a sensor looks at: of those on the map, else what a reading shows ahead,
+        else of those that others told of.
+
+        Raises:
+            UnusedReading: none, or one that was sensed a moment ago.
+        """
+        places = list(self._settings.places)
+        if not places and self._ahead is not None:
+            known = self.memory.nearest(self._ahead)
+            places = [Target(known.object_id if known else None, self._ahead)]
+        seen = self._settings.gazes[modality].looked_at(pose, places or self.memory.objects())
+        if seen is None:
+            raise UnusedReading("nothing to look at")
+        last = self._last_looks.get((self._id(seen.object_id), modality))
+        period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
+        if last is not None and last <= reading.stamp < last + period:
+            raise UnusedReading("sensed a moment ago")
+        return Target(seen.object_id, seen.position)
+
+    def _look(self, target: Target, readings: Mapping[str, _Reading]) -> Iterator[Event]:
+        """Fuse readings of one object."""
+        codes: dict[str, np.ndarray] = {}
+        for modality, reading in readings.items():
+            try:
+                codes[modality] = self._code(modality, reading.observation)
+            except Exception as error:  # the other readings are not to blame
+                yield Dropped((modality,), error)
+        if not codes:
+            return
+        looks = {m: readings[m].stamp for m in codes}
+        try:
+            learnt = self._learnt(self.memory.observe(*target, codes, looks), looks)
+        except Exception as error:  # of a model that gives nonsense, say
+            yield Dropped(tuple(codes), error)
+            return
+        if learnt.kind != "known":
+            self._remember(learnt.embedding.object_id, looks)
+        yield learnt
+
+    def _code(self, modality: str, observation: np.ndarray) -> np.ndarray:
+        encoding = self._engine.encode_modality(modality, observation)
+        if not encoding.surprise <= self._settings.max_surprise:
+            raise ObservationError(
+                "surprise: unlike anything the model was trained on "
+                f"({encoding.surprise:.3g} times the error of its training data)"
+            )
+        return encoding.code
+
+    def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
+        if outcome.kind == "known":
+            return Learnt("known", looks, outcome.embedding)
+        probabilities = self._engine.classify(outcome.embedding.mean)
+        return Learnt(outcome.kind, looks, outcome.embedding, probabilities)
+
+    def _id(self, name: str | None) -> str | None:
+        """The id of an object that has this name."""
+        held = None if name is None else self.memory.get(name)
+        return held.object_id if held else name
+
+    def _remember(self, object_id: str, looks: Mapping[str, int]) -> None:
+        if len(self._last_looks) > MOST_REMEMBERED:
+            held = {embedding.object_id for embedding in self.memory.objects()}
+            self._last_looks = {k: t for k, t in self._last_looks.items() if k[0] in held}
+        for modality, stamp in looks.items():
+            self._last_looks[object_id, modality] = stamp
+
+
+def _moved(pose: Pose, point: Position) -> Position:
+    """A point in the robot's frame, in the frame of the robot's pose."""
+    x, y, yaw = pose
+    sin, cos = math.sin(yaw), math.cos(yaw)
+    return (x + cos * point[0] - sin * point[1], y + sin * point[0] + cos * point[1], point[2])

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a robot stood when it took a reading, and when nobody can say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2vae_ros.robot.odometry import Moving, OdometryToCome, Standing, Track, Unplaced
+from m2vae_ros.sensors.messages import Motion
+
+stamps = st.lists(st.integers(0, 10**19 // 2), min_size=1, max_size=30)
+
+
+def track(*motions: Motion, **how) -> Track:
+    made = Track(Standing(), **how)
+    for motion in motions:
+        made.add(motion)
+    return made
+
+
+def at(stamp: int, x: float = 0.0, speed: float = 0.0, turn: float = 0.0) -> Motion:
+    return Motion(x, 0.0, 0.0, speed, turn, stamp)
+
+
+@given(stamps=stamps, stamp=st.integers(0, 10**19 // 2), tolerance=st.floats(0.001, 1e9))
+def test_a_pose_is_only_known_between_two_odometries_nearby(
+    stamps: list[int], stamp: int, tolerance: float
+) -> None:
+    track = Track(Standing(tolerance))
+    for known in stamps:  # in any order
+        track.add(Motion(1.0, 2.0, 3.0, 0.0, 0.0, known))
+    before = [s for s in stamps if s <= stamp]
+    after = [s for s in stamps if s > stamp]
+    if not after and stamp in stamps:
+        before, after = [s for s in stamps if s < stamp], [stamp]
+    try:
+        pose = track.pose(stamp)
+    except Unplaced as error:
+        near = before and after and max(stamp - max(before), min(after) - stamp)
+        assert not before or not after or near / 1e9 > tolerance
+        assert isinstance(error, OdometryToCome) == bool(before and not after)
+    else:
+        assert pose == (1.0, 2.0, 3.0)
+        assert (stamp - max(before)) / 1e9 <= tolerance
+        assert (min(after) - stamp) / 1e9 <= tolerance
+
+
+@given(
+    start=st.tuples(*[st.floats(-10, 10)] * 2, st.floats(-7, 7)),
+    distance=st.floats(0, 0.1),
+    heading=st.floats(-4, 4),
+    turn=st.floats(-0.1, 0.1),
+    turns=st.integers(-1, 1),
+)
+def test_who_tells_no_speed_stands_if_both_poses_are_the_same(
+    start: tuple[float, float, float], distance: float, heading: float, turn: float, turns: int
+) -> None:
+    x, y, yaw = start
+    end = (
+        x + distance * math.cos(heading),
+        y + distance * math.sin(heading),
+        yaw + turn + turns * math.tau,
+    )
+    made = track(Motion(*start, 0.0, 0.0, 0), Motion(*end, 0.0, 0.0, 50_000_000))
+    # what is exactly at a limit may be rounded either way
+    if abs(distance - 0.01) < 1e-9 or abs(abs(turn) - math.radians(1)) < 1e-9:
+        return
+    if distance < 0.01 and abs(turn) < math.radians(1):
+        assert made.pose(20_000_000) == start
+    else:
+        with pytest.raises(Moving):
+            made.pose(20_000_000)
+
+
+@pytest.mark.parametrize("fast", [{"speed": 0.06}, {"turn": 0.11}])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_robot_that_tells_a_speed_moves_however_near_the_poses_are(fast, first) -> None:
+    motions = [at(0), at(50_000_000, x=0.003, **fast)]
+    if first:
+        motions = [at(0, **fast), at(50_000_000, x=0.003)]
+    with pytest.raises(Moving):
+        track(*motions).pose(20_000_000)
+
+
+def test_of_equal_stamps_the_last_counts() -> None:
+    assert track(at(0, x=5.0), at(0, x=1.0), at(9, x=1.0)).pose(3) == (1.0, 0.0, 0.0)
+
+
+def test_only_so_much_is_remembered() -> None:
+    made = track(*(at(i * 10**8) for i in range(1000)), keep=2.0)
+    assert made.pose(998 * 10**8)
+    with pytest.raises(Unplaced, match="no odometry before it"):
+        made.pose(970 * 10**8)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which readings count, of which object, and what a robot then knows; no ROS."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fusion_team import ENGINE, LinearGaussianEngine, code, embedding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2vae_ros.robot.odometry import Standing
+from m2vae_ros.robot.perception import Dropped, Learnt, Perception, Settings, Target, Unused
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.gaze import Gaze
+from m2vae_ros.sensors.messages import Motion
+
+MS = 1_000_000
+SECOND = 1000 * MS
+PILLAR = Target("pillar", (1.0, 0.0, 0.0))
+GAZES = dict.fromkeys(("camera", "lidar"), Gaze(0.0, 2.0, 0.5))
+
+
+def perception(engine=ENGINE, name: str = "amiro1", **how) -> Perception:
+    return Perception(engine, name, Settings(**{"gazes": GAZES, "places": [PILLAR], **how}))
+
+
+def stand(robot: Perception, stamp: int, x: float = 0.0, yaw: float = 0.0, **how) -> None:
+    robot.move(Motion(x, 0.0, yaw, how.get("speed", 0.0), how.get("turn", 0.0), stamp))
+
+
+def look(robot: Perception, stamp: int, modality: str = "camera", seed: int = 0, **how) -> list:
+    """A reading between two odometries, and what comes of it."""
+    stand(robot, stamp - 10 * MS, **how)
+    robot.sense(modality, code(seed), stamp, stamp)
+    stand(robot, stamp + 10 * MS, **how)
+    return list(robot.update(stamp + 10 * MS))
+
+
+def test_a_look_is_fused_classified_and_has_to_be_told() -> None:
+    robot = perception()
+    (event,) = look(robot, SECOND)
+    assert (event.kind, event.looks) == ("fused", {"camera": SECOND})
+    assert event.has_to_be_told
+    assert event.embedding == robot.memory.get("pillar")
+    assert event.probabilities == pytest.approx(ENGINE.classify(event.embedding.mean))
+
+
+def test_readings_of_one_object_are_encoded_together() -> None:
+    robot = perception()
+    robot.sense("lidar", code(1), SECOND, SECOND)
+    stand(robot, SECOND - MS)
+    (event,) = look(robot, SECOND + MS)
+    assert event.looks == {"lidar": SECOND, "camera": SECOND + MS}
+    together = ENGINE.encode({"camera": code(0), "lidar": code(1)})
+    np.testing.assert_allclose(event.embedding.mean, together.mean, atol=1e-5)
+
+
+def test_a_reading_waits_for_the_odometry_after_it() -> None:
+    robot = perception()
+    stand(robot, SECOND - MS)
+    robot.sense("camera", code(0), SECOND, SECOND)
+    for now in (SECOND, SECOND + 50 * MS):
+        assert list(robot.update(now)) == []
+    stand(robot, SECOND + 60 * MS)
+    (event,) = robot.update(SECOND + 70 * MS)
+    assert event.kind == "fused"
+
+
+def test_it_does_not_wait_for_ever() -> None:
+    robot = perception()
+    stand(robot, SECOND - MS)
+    robot.sense("camera", code(0), SECOND, SECOND)
+    assert list(robot.update(10 * SECOND)) == [Unused("camera", "no odometry of that time")]
+    assert list(robot.update(10 * SECOND)) == []
+
+
+@given(
+    sensor_ms=st.integers(1, 100),
+    odometry_ms=st.integers(5, 150),
+    delay_ms=st.integers(0, 150),
+    period_ms=st.integers(10, 300),
+)
+def test_no_rate_of_sensor_odometry_or_node_starves_a_standing_robot(
+    sensor_ms: int, odometry_ms: int, delay_ms: int, period_ms: int
+) -> None:
+    robot = perception(min_gain=0.0)
+    seen = 0
+    for ms in range(1, 1500):
+        if ms % sensor_ms == 0:
+            robot.sense("camera", code(ms), ms * MS, ms * MS)
+        if ms > delay_ms and (ms - delay_ms) % odometry_ms == 0:
+            stand(robot, (ms - delay_ms) * MS)
+        if ms % period_ms == 0:
+            seen += sum(isinstance(event, Learnt) for event in robot.update(ms * MS))
+    assert seen > 0
+
+
+@pytest.mark.parametrize("motion", [{"speed": 0.2}, {"turn": 0.2}])
+def test_a_moving_robot_does_not_sense(motion) -> None:
+    assert look(perception(), SECOND, **motion) == [Unused("camera", "moving")]
+
+
+def test_what_was_read_before_the_robot_set_off_counts() -> None:
+    robot = perception()
+    stand(robot, SECOND - 10 * MS)
+    robot.sense("camera", code(0), SECOND, SECOND)
+    stand(robot, SECOND + 10 * MS)
+    robot.sense("camera", code(1), SECOND + 90 * MS, SECOND + 90 * MS)
+    stand(robot, SECOND + 95 * MS, x=0.1, speed=1.0)
+    events = list(robot.update(SECOND + 100 * MS))
+    assert events[0] == Unused("camera", "moving")
+    assert events[1].looks == {"camera": SECOND}
+
+
+def test_what_is_out_of_view_is_not_looked_at() -> None:
+    assert look(perception(), SECOND, yaw=2.0) == [Unused("camera", "nothing to look at")]
+
+
+def test_an_object_is_not_sensed_again_within_the_refresh_period_whatever_its_names() -> None:
+    robot = perception(refresh_periods={"camera": 2.0})
+    look(robot, SECOND)
+    told = embedding(object_id="a_pillar", aliases=("a_pillar", "pillar"), held={"lidar": SECOND})
+    assert robot.receive(told, 2 * SECOND).embedding.object_id == "a_pillar"
+    look(robot, 4 * SECOND)
+    assert look(robot, 5 * SECOND) == [Unused("camera", "sensed a moment ago")]
+    (event,) = look(robot, 7 * SECOND, seed=2)
+    assert event.kind == "fused"
+
+
+def test_a_robot_without_a_map_senses_what_a_reading_shows_ahead() -> None:
+    robot = perception(places=())
+    stand(robot, SECOND - MS, x=3.0)
+    robot.sense("lidar", code(1), SECOND, SECOND, ahead=(1.0, 0.5, 0.0))
+    (event,) = look(robot, SECOND + MS, x=3.0)
+    assert event.looks == {"lidar": SECOND, "camera": SECOND + MS}
+    assert event.embedding.position == pytest.approx((4.0, 0.5, 0.0))
+
+
+def test_a_robot_without_map_and_lidar_senses_what_others_told_of() -> None:
+    robot = perception(places=())
+    assert look(robot, SECOND) == [Unused("camera", "nothing to look at")]
+    robot.receive(embedding(position=(1.0, 0.0, 0.0), held={"lidar": SECOND}), SECOND)
+    (event,) = look(robot, 2 * SECOND)
+    assert set(event.embedding.held) == {"camera", "lidar"}
+
+
+def test_a_surprising_reading_is_dropped_and_those_beside_it_are_used() -> None:
+    robot = perception(max_surprise=2.0)
+    robot.sense("lidar", np.array([100.0, 0.0], np.float32), SECOND, SECOND)
+    stand(robot, SECOND - MS)
+    dropped, learnt = look(robot, SECOND + MS)
+    assert dropped.modalities == ("lidar",)
+    assert "surprise: " in str(dropped.error)
+    assert learnt.looks == {"camera": SECOND + MS}
+
+
+def test_a_model_that_fails_costs_its_reading_and_nothing_else() -> None:
+    class Failing(LinearGaussianEngine):
+        def encode(self, codes):
+            raise RuntimeError("out of order")
+
+    robot = perception(Failing())
+    (event,) = look(robot, SECOND)
+    assert isinstance(event, Dropped)
+    assert "out of order" in str(event.error)
+    assert robot.memory.objects() == []
+
+
+@pytest.mark.parametrize("stamp", [-1, 2 * SECOND])
+def test_a_stamp_that_is_no_time_of_now_is_refused(stamp: int) -> None:
+    with pytest.raises(ObservationError, match="header.stamp"):
+        perception().sense("camera", code(0), stamp, SECOND)
+
+
+def test_when_time_begins_anew_a_robot_senses_on() -> None:
+    robot = perception()
+    look(robot, 1000 * SECOND)
+    (event,) = look(robot, SECOND, "lidar")
+    assert event.kind == "fused"
+
+
+def test_what_this_robot_published_is_not_taken_in_again() -> None:
+    robot = perception()
+    (event,) = look(robot, SECOND)
+    assert robot.receive(event.embedding, SECOND).kind == "own"
+
+
+def test_a_reset_object_can_be_sensed_at_once() -> None:
+    robot = perception(refresh_periods={"camera": 1e6})
+    look(robot, SECOND)
+    assert robot.reset("pillar", 2 * SECOND).object_id == "pillar"
+    assert robot.memory.objects() == []
+    assert robot.reset("pillar", 2 * SECOND) is None
+    (event,) = look(robot, 3 * SECOND)
+    assert event.kind == "fused"
+
+
+def test_beginning_anew_forgets_where_the_robot_was_and_not_what_it_knows() -> None:
+    robot = perception(standing=Standing(tolerance=100.0))
+    look(robot, SECOND)
+    robot.begin()
+    assert robot.memory.get("pillar") is not None
+    robot.sense("camera", code(0), 2 * SECOND, 2 * SECOND)
+    stand(robot, 3 * SECOND)
+    assert list(robot.update(3 * SECOND)) == [Unused("camera", "no odometry of that time")]
+
+
+def test_many_robots_agree_without_ros() -> None:
+    objects = [Target(f"object{i}", (3.0 * i, 0.0, 0.0)) for i in range(4)]
+    names = [f"robot{i}" for i in range(6)]
+    sensors = ["camera", "lidar", "reflectance"] * 2
+    team = [
+        perception(
+            LinearGaussianEngine(rounding=1e-4 * i),
+            name,
+            gazes={sensor: Gaze(0.0, 2.0, 0.5)},
+            places=objects,
+        )
+        for i, (name, sensor) in enumerate(zip(names, sensors, strict=True))
+    ]
+    for turn in range(8):
+        told = []
+        for i, robot in enumerate(team):
+            x = objects[(turn + i) % len(objects)].position[0] - 1.0
+            stamp = (turn * len(team) + i + 1) * SECOND
+            told += [e.embedding for e in look(robot, stamp, sensors[i], seed=i, x=x)]
+        while told:
+            message = told.pop()
+            events = [robot.receive(message, 100 * SECOND) for robot in team]
+            told += [event.embedding for event in events if event.has_to_be_told]
+    first, *others = (robot.memory.objects() for robot in team)
+    assert [set(e.held) for e in first] == [{"camera", "lidar", "reflectance"}] * 4
+    assert all(other == first for other in others)
