@@ -9,8 +9,9 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, check_robot
-from m2vae_ros.bringup.launching import CONFIG, RESPAWN, USE_SIM_TIME, WEIGHTS, actions
-from m2vae_ros.bringup.specs import INPUTS, MODALITIES, fusion, reading_from
+from m2vae_ros.bringup.launching import CONFIG, RESPAWN, TOPICS, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.specs import INPUTS, fusion, reading_from
+from m2vae_ros.sensors import AMIRO
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -19,25 +20,10 @@ ARGUMENTS = (
     ),
     DeclareLaunchArgument(
         "modalities",
-        default_value="camera,lidar,reflectance",
+        default_value=",".join(AMIRO),
         description="Its sensors, with commas; empty: it only listens to the others.",
     ),
-    DeclareLaunchArgument(
-        "camera",
-        default_value="",
-        description="Topic of its images (sensor_msgs/Image); empty: front_camera/image_raw.",
-    ),
-    DeclareLaunchArgument(
-        "lidar",
-        default_value="",
-        description="Topic of its scans (sensor_msgs/LaserScan); empty: laser_scan.",
-    ),
-    DeclareLaunchArgument(
-        "reflectance",
-        default_value="",
-        description="Topic of its proximity ring (sensor_msgs/LaserScan, intensities); empty: "
-        "reflectance.",
-    ),
+    *TOPICS,
     DeclareLaunchArgument(
         "odom",
         default_value="",
@@ -59,7 +45,7 @@ def _robot(context):
     given = LaunchArguments(context.launch_configurations)
     node = fusion(
         check_robot(given.text("robot")),
-        given.words("modalities", among=MODALITIES),
+        given.words("modalities", among=tuple(AMIRO)),
         weights=given.text("weights"),
         config=given.packaged("config"),
         use_sim_time=given.flag("use_sim_time"),

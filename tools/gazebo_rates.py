@@ -20,6 +20,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from m2vae_ros.sensors import AMIRO
+
 PATIENCE = 60.0
 """Seconds until every topic has to be heard."""
 
@@ -72,7 +74,6 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
     from m2vae_ros.gazebo.server import GazeboServer
     from m2vae_ros.host.domains import own_domain
     from m2vae_ros.ros import qos
-    from m2vae_ros.ros.messages import SENSORS
 
     heard: dict[str, list[tuple[float, float]]] = {}
     with own_domain(), GazeboServer(world) as server:
@@ -93,7 +94,7 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
                 node.create_subscription(kind, topic, note, qos.NEWEST_READING)
 
             for number in range(1, robots + 1):
-                for sensor in SENSORS.values():
+                for sensor in AMIRO.values():
                     hear(sensor.message, f"/amiro{number}/{sensor.topic}")
             hear(Clock, "/clock")
             try:

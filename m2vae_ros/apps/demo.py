@@ -21,11 +21,9 @@ from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team,
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.host.domains import own_domain
+from m2vae_ros.sensors import AMIRO
 
-RAW_BYTES = {"camera": 640 * 480 * 3, "lidar": 683 * 4, "reflectance": 8 * 4}
 """What one reading of each sensor takes on the wire, without its header."""
-
-NAMES = {"camera": "camera", "lidar": "LiDAR", "reflectance": "reflect."}
 
 
 SECONDS_BETWEEN_WORDS = 15.0
@@ -180,7 +178,7 @@ def _summary(
         right, of = scoreboard.right_after(count)
         share = f"{right / of:4.0%}" if of else "   –"
         console.print(f"  after {words}  {right} of {of}  {share}")
-    raw = len(scoreboard.records) * sum(RAW_BYTES[m] for m in scoreboard.modalities)
+    raw = len(scoreboard.records) * sum(AMIRO[m].reading_bytes for m in scoreboard.modalities)
     console.print(
         f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
         f"the readings they stand for are {raw / 1e6:.1f} MB, "
@@ -259,8 +257,8 @@ class _LiveTable:
             caption_justify="left",
         )
         table.add_column("object", min_width=20)
-        for modality in NAMES:
-            table.add_column(NAMES[modality], justify="center")
+        for modality in AMIRO:
+            table.add_column(AMIRO[modality].title, justify="center")
         table.add_column("taken for", min_width=20)
         table.add_column("prob.", justify="right", min_width=5)
         table.add_column("", min_width=1)
@@ -269,7 +267,7 @@ class _LiveTable:
             held = best.held if best else frozenset()
             table.add_row(
                 _coloured(record.item.class_name),
-                *("●" if modality in held else "[dim]·[/dim]" for modality in NAMES),
+                *("●" if modality in held else "[dim]·[/dim]" for modality in AMIRO),
                 _coloured(best.class_name) if best else "",
                 f"{best.probability:.2f}" if best else "",
                 _mark(record, best, "[green]✓[/green]", "[red]✗[/red]") if best else "",
@@ -297,7 +295,7 @@ class _Lines:
 
     def changed(self, robot: str, record: Record) -> None:
         best = record.best
-        held = "+".join(modality for modality in NAMES if modality in best.held)
+        held = "+".join(modality for modality in AMIRO if modality in best.held)
         complete = best.held >= self._scoreboard.modalities
         said = f"{held} {best.class_name if complete else ''}"
         if self._said.get(record.item.name) == said:

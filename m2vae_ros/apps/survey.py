@@ -29,10 +29,10 @@ from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.resources import resource
 from m2vae_ros.host.scratch import Scratch
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.drawn import draw_world
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 if TYPE_CHECKING:
     from m2vae_ros.ros.recorder import Recorder
@@ -130,7 +130,7 @@ def tour(
             poses = {}
             for index, (robot, (sensor,)) in enumerate(team.items()):
                 item = objects[order[(stop + index * apart) % len(objects)]]
-                poses[robot] = VIEWPOINTS[sensor].draw(item.x, item.y, rng)
+                poses[robot] = AMIRO[sensor].viewpoint.draw(item.x, item.y, rng)
             yield poses
 
 
@@ -173,9 +173,8 @@ def _record(
     progress: Callable[[], object],
 ) -> Mapping[str, int]:
     """Record one bag, or nothing of it; returns topic -> messages that are not in it."""
-    from m2vae_ros.ros.messages import SENSORS
 
-    heard = {f"/{robot}/{SENSORS[s].topic}" for robot, sensors in TEAM.items() for s in sensors}
+    heard = {f"/{robot}/{AMIRO[s].topic}" for robot, sensors in TEAM.items() for s in sensors}
     heard |= {f"/{robot}/odom" for robot in TEAM}
     recorder = None
     try:

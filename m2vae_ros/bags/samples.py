@@ -30,19 +30,12 @@ from m2vae_ros.bags.reader import (
     messages_of,
     topics_of,
 )
-from m2vae_ros.datasets.amiro import ATTRIBUTES, CLASSES, AmiroSamples, class_named
+from m2vae_ros.datasets.amiro import AmiroSamples, class_named
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.robot.odometry import Standing, Track, Unplaced, UnusedReading
-from m2vae_ros.sensors import MODALITIES, VIEWS, ObservationError
-from m2vae_ros.sensors.gaze import GAZES, Position
-from m2vae_ros.sensors.messages import (
-    NANOSECONDS,
-    ODOMETRY,
-    SOURCES,
-    motion,
-    nanoseconds,
-    observation,
-)
+from m2vae_ros.sensors import AMIRO, ObservationError
+from m2vae_ros.sensors.messages import NANOSECONDS, ODOMETRY, motion, nanoseconds
+from m2vae_ros.sensors.sensing_range import Position
 
 ENOUGH = 10
 """Readings of each class by each sensor, below which nothing can be trained."""
@@ -86,7 +79,7 @@ class BagReport:
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
     unused: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
     readings: dict[str, Counter[str]] = field(
-        default_factory=lambda: {name: Counter() for name in CLASSES}
+        default_factory=lambda: {name: Counter() for name in AMIRO.classes}
     )
     samples: int = 0
 
@@ -101,8 +94,8 @@ class BagReport:
         """The classes and sensors of which there are fewer readings than that."""
         return [
             f"{name}: {self.readings[name][modality]} by {modality}"
-            for name in CLASSES
-            for modality in MODALITIES
+            for name in AMIRO.classes
+            for modality in AMIRO
             if self.readings[name][modality] < enough
         ]
 
@@ -151,7 +144,7 @@ def read_bags(
     """Read the samples of bags.
 
     Without `label_topic`, a reading is of the object that its robot stands before: by the odometry
-    before and after it, and by the same limits as in a running robot (`sensors.gaze`).
+    before and after it, and by the same limits as in a running robot (`sensors.sensing_range`).
 
     Args:
         paths: bags, folders of bags, or storage files.
@@ -287,7 +280,7 @@ class _BagReader:
         """Tell which topics are not there, and which have nothing in them."""
         if self._damaged:  # it may be in what cannot be read
             return
-        expected = [source.topic for source in SOURCES.values()]
+        expected = [modality.topic for modality in AMIRO.values()]
         if self._label_topic is None:
             expected.append(ODOMETRY.topic)
         elif not any(map(self._is_label, self._readable)):
@@ -316,11 +309,9 @@ class _BagReader:
 
     def _check(self, file: BagFile, topic: BagTopic) -> None:
         """Tell of a topic that ought to be read, but has another type."""
-        for source in (*SOURCES.values(), ODOMETRY):
-            if _robot(topic.name, source.topic) is not None and topic.type != source.type:
-                self._report.note(
-                    file.path, topic.name, f"is a {topic.type}, expected {source.type}"
-                )
+        for name, kind in (*((m.topic, m.type) for m in AMIRO.values()), ODOMETRY):
+            if _robot(topic.name, name) is not None and topic.type != kind:
+                self._report.note(file.path, topic.name, f"is a {topic.type}, expected {kind}")
         if _modality(topic) is None and not self._says_what_is_sensed(topic):
             return
         self._readable[topic.name] = not self._decode.differs(topic)
@@ -373,15 +364,14 @@ class _BagReader:
 
     def _take_reading(self, message: BagMessage) -> None:
         modality = _modality(message.topic)
-        robot = _robot(message.topic.name, SOURCES[modality].topic)
+        robot = _robot(message.topic.name, AMIRO[modality].topic)
         decoded = self._decode(message)
         if self._label_topic is None:
             met = self._looked_at(robot, modality, nanoseconds(decoded.header.stamp))
         else:
             met = self._labelled(robot, message.stamp)
-        values = observation(VIEWS[modality], decoded)
-        if modality == "camera":
-            values = np.rint(values * 255.0).astype(np.uint8)
+        view = AMIRO[modality].view
+        values = view.pack(view.read(decoded))
         readings = self._shelf.setdefault(met, {}).setdefault(modality, [])
         readings.append(_Reading(values, self._bag, message.topic.name))
 
@@ -389,7 +379,7 @@ class _BagReader:
         if robot not in self._tracks:
             raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
         pose = self._tracks[robot].pose(stamp)
-        seen = GAZES[modality].looked_at(pose, self._objects)
+        seen = AMIRO[modality].range.looked_at(pose, self._objects)
         if seen is None:
             raise UnusedReading("no object in view")
         return _Object(self._bag, seen.object_id, seen.class_name)
@@ -414,9 +404,9 @@ def _robot(topic: str, relative: str) -> str | None:
 
 def _modality(topic: BagTopic) -> str | None:
     """The modality whose readings come by a topic, if any."""
-    for modality, source in SOURCES.items():
-        if topic.type == source.type and _robot(topic.name, source.topic) is not None:
-            return modality
+    for name, modality in AMIRO.items():
+        if topic.type == modality.type and _robot(topic.name, modality.topic) is not None:
+            return name
     return None
 
 
@@ -449,31 +439,29 @@ def _paired(
     rng: np.random.Generator,
 ) -> AmiroSamples:
     """The samples of all objects; those that lack a sensor are told and left out."""
-    columns: dict[str, list[Any]] = {modality: [] for modality in MODALITIES}
+    columns: dict[str, list[Any]] = {modality: [] for modality in AMIRO}
     labels: list[int] = []
     for met, readings in sorted(shelf.items(), key=lambda item: (item[0].bag, item[0].name)):
-        missing = [modality for modality in MODALITIES if modality not in readings]
+        missing = [modality for modality in AMIRO if modality not in readings]
         if missing:
             count = sum(map(len, readings.values()))
             report.note(met.bag, met.name, f"left out, not sensed by {', '.join(missing)}", count)
             continue
-        readings = {m: _some(readings[m], most, rng) for m in MODALITIES}
+        readings = {m: _some(readings[m], most, rng) for m in AMIRO}
         picks = pairing({m: len(found) for m, found in readings.items()}, rng)
         for modality, pick in picks.items():
             columns[modality] += [readings[modality][index].values for index in pick]
             report.readings[met.class_name][modality] += len(readings[modality])
             report.used.update((str(r.bag), r.topic) for r in readings[modality])
-        labels += [CLASSES.index(met.class_name)] * len(pick)
+        labels += [AMIRO.classes.index(met.class_name)] * len(pick)
     report.samples = len(labels)
-    bits = np.array(labels, dtype=np.int64)[:, None] >> np.arange(len(ATTRIBUTES))[::-1] & 1
+    bits = np.array(labels, dtype=np.int64)[:, None] >> np.arange(len(AMIRO.attributes))[::-1] & 1
     return AmiroSamples(
-        **{
-            modality: np.array(
-                columns[modality], dtype=np.uint8 if modality == "camera" else np.float32
-            ).reshape(-1, *VIEWS[modality].shape)
-            for modality in MODALITIES
+        {
+            name: np.array(columns[name], dtype=view.packed).reshape(-1, *view.shape)
+            for name, view in AMIRO.views.items()
         },
-        attributes=bits,
+        bits,
     )
 
 

@@ -13,7 +13,7 @@ from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import MODALITIES
+from m2vae_ros.sensors import AMIRO
 
 T = TypeVar("T")
 
@@ -145,8 +145,8 @@ def team_of(entries: Iterable[str]) -> Robots:
     for robot, sensors in robots.items():
         check_robot(robot, "robots")
         for sensor in sensors:
-            if sensor not in MODALITIES:
-                known = ", ".join(MODALITIES)
+            if sensor not in AMIRO:
+                known = ", ".join(AMIRO)
                 raise ValueError(f"robots: {sensor!r} of {robot} is not one of {known}")
     return robots
 

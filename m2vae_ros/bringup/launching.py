@@ -41,10 +41,11 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import GetState
 
 from m2vae_ros.bringup.processes import environment
-from m2vae_ros.bringup.specs import NodeSpec
+from m2vae_ros.bringup.specs import TEAM, NodeSpec
 from m2vae_ros.host.resources import PACKAGE, resource
 from m2vae_ros.host.shared_memory import remove_abandoned_memory
 from m2vae_ros.ros.service_call import ServiceCall
+from m2vae_ros.sensors import AMIRO
 
 RESPAWN_DELAY = 2.0
 LOOK_AGAIN_AFTER = 0.2
@@ -54,10 +55,19 @@ machine it takes a while."""
 
 ROBOTS = DeclareLaunchArgument(
     "robots",
-    default_value="amiro1/camera,amiro2/lidar,amiro3/reflectance",
+    default_value=",".join(f"{robot}/{name}" for robot, names in TEAM.items() for name in names),
     description="Which robots there are and what each senses: robot/sensor, with commas. "
-    "Sensors: camera, lidar, reflectance.",
+    f"Sensors: {', '.join(AMIRO)}.",
 )
+TOPICS = tuple(
+    DeclareLaunchArgument(
+        name,
+        default_value="",
+        description=f"Topic of its {modality.title} ({modality.type}); empty: {modality.topic}.",
+    )
+    for name, modality in AMIRO.items()
+)
+"""One for each modality."""
 WEIGHTS = DeclareLaunchArgument(
     "weights",
     default_value="amiro",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import MODALITIES
+from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
 
@@ -21,14 +22,12 @@ Robots = Mapping[str, Sequence[str]]
 """Robot -> modalities of the sensors it carries."""
 
 INPUTS: Mapping[str, str] = {
-    "camera": "front_camera/image_raw",
-    "lidar": "laser_scan",
-    "reflectance": "reflectance",
-    "odom": "odom",
+    **{name: modality.topic for name, modality in AMIRO.items()},
+    "odom": ODOMETRY.topic,
 }
-"""What a fusion node reads, by modality, and odometry: the topics of the AMiRo."""
+"""What a fusion node reads, by modality, and odometry."""
 
-TEAM: Robots = {"amiro1": ("camera",), "amiro2": ("lidar",), "amiro3": ("reflectance",)}
+TEAM: Robots = {f"amiro{number}": (name,) for number, name in enumerate(AMIRO, start=1)}
 """The paper's idea in its purest form: no robot alone can know an object."""
 
 
@@ -106,7 +105,7 @@ def gazebo_bridge(robots: Robots | None = None, master: str = "", seed: int = 0)
 
 def fusion(
     robot: str,
-    modalities: Sequence[str] = MODALITIES,
+    modalities: Sequence[str] = tuple(AMIRO),
     *,
     weights: str = "amiro",
     objects: Iterable[WorldObject] = (),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli.arguments import positive
+from m2vae_ros.sensors import AMIRO
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -135,9 +136,8 @@ def check_views(weights: Weights) -> None:
     Raises:
         ValueError: the weights' views differ.
     """
-    from m2vae_ros.sensors import VIEWS
 
-    for modality, view in VIEWS.items():
+    for modality, view in AMIRO.views.items():
         if weights.views.get(modality) != view.to_card():
             raise ValueError(
                 f"{weights.name}: its view of {modality} is {weights.views.get(modality)}, but "
@@ -158,15 +158,13 @@ def show(report: BagReport) -> None:
 def _used(report: BagReport) -> Table:
     from rich.table import Table
 
-    from m2vae_ros.sensors import MODALITIES
-
     bags = len({bag for bag, _ in report.used})
     table = Table(title=f"{report.samples} samples of {bags} bag{'s' * (bags != 1)}; readings:")
     table.add_column("class")
-    for modality in MODALITIES:
+    for modality in AMIRO:
         table.add_column(modality, justify="right")
     for name, readings in report.readings.items():
-        table.add_row(name, *(str(readings[modality]) for modality in MODALITIES))
+        table.add_row(name, *(str(readings[modality]) for modality in AMIRO))
     return table
 
 

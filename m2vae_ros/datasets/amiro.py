@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the AMiRo robots sense of the eight objects: one sample is one object, sensed three times.
 
-The paper's Sec. IV: primitive objects with a colour, a shape and a material; only who has sensed
-all three attributes knows which of the eight objects it is.
+The suite (`m2vae_ros.sensors.amiro`) says what its sensors, attributes and classes are.
 """
 
 import hashlib
-import itertools
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +15,7 @@ import numpy as np
 
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.host.files import replacing
-
-ATTRIBUTES: dict[str, tuple[str, str]] = {
-    "colour": ("red", "green"),
-    "shape": ("cylinder", "box"),
-    "material": ("mat", "shiny"),
-}
-
-# The index of a class is 4·colour + 2·shape + material.
-CLASSES: tuple[str, ...] = tuple(map(" ".join, itertools.product(*ATTRIBUTES.values())))
+from m2vae_ros.sensors import AMIRO
 
 
 def class_named(name: str) -> str | None:
@@ -37,60 +28,63 @@ def class_named(name: str) -> str | None:
     if words and words[-1].isdigit():
         words.pop()
     said = " ".join(words)
-    return said if said in CLASSES else None
+    return said if said in AMIRO.classes else None
 
 
 _FORMAT = "m2vae_ros AMiRo samples 1"
 
-# Shape of one sample of each field, and its type.
+# Shape of one sample of each array, and its type.
 _LAYOUT: dict[str, tuple[tuple[int, ...], type]] = {
-    "camera": ((3, 16, 64), np.uint8),
-    "lidar": ((227,), np.float32),
-    "reflectance": ((8,), np.float32),
-    "attributes": ((len(ATTRIBUTES),), np.int64),
+    **{name: (view.shape, view.packed) for name, view in AMIRO.views.items()},
+    "attributes": ((len(AMIRO.attributes),), np.int64),
 }
 
 
 @dataclass(frozen=True)
 class AmiroSamples:
-    """N objects, each as the views of the three sensors and its three attributes.
+    """N objects, each as what every sensor saw of it and its attributes.
 
     Attributes:
-        camera: uint8 (N, 3, 16, 64), 255 times what `CameraView` gives.
-        lidar: float32 (N, 227), what `LidarView` gives.
-        reflectance: float32 (N, 8), what `ReflectanceView` gives.
-        attributes: int64 (N, 3), 0 or 1, columns in the order of `ATTRIBUTES`.
+        packed: modality -> (N, *shape of its view), as its view packs them: images as uint8.
+        attributes: int64 (N, 3), 0 or 1, columns in the order of the suite's attributes.
     """
 
-    camera: np.ndarray
-    lidar: np.ndarray
-    reflectance: np.ndarray
+    packed: Mapping[str, np.ndarray]
     attributes: np.ndarray
 
     def __post_init__(self) -> None:
+        if list(self.packed) != list(AMIRO):
+            raise DataError(f"modalities: {list(self.packed)}, expected {list(AMIRO)}")
         count = len(self.attributes)
+        arrays = self._arrays()
         for name, (shape, dtype) in _LAYOUT.items():
-            values = getattr(self, name)
+            values = arrays[name]
             if values.shape != (count, *shape):
                 raise DataError(f"{name}: shape {values.shape}, expected {(count, *shape)}")
             if values.dtype != dtype:
                 raise DataError(f"{name}: type {values.dtype}, expected {np.dtype(dtype)}")
-        for name in ("lidar", "reflectance"):
-            if not np.isfinite(getattr(self, name)).all():
+            if not np.isfinite(values).all():
                 raise DataError(f"{name}: holds values that are not finite")
         if not np.isin(self.attributes, (0, 1)).all():
             raise DataError("attributes: holds values other than 0 and 1")
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {**self.packed, "attributes": self.attributes}
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, np.ndarray]) -> "AmiroSamples":
+        return cls({name: arrays[name] for name in AMIRO}, arrays["attributes"])
 
     def __len__(self) -> int:
         return len(self.attributes)
 
     def __getitem__(self, index: Any) -> "AmiroSamples":
         """Some of the samples; `index` is a slice, a mask or an array of indices."""
-        return AmiroSamples(**{name: getattr(self, name)[index] for name in _LAYOUT})
+        return self._of({name: values[index] for name, values in self._arrays().items()})
 
     @property
     def labels(self) -> np.ndarray:
-        """Index into `CLASSES` of each sample, int64 (N,)."""
+        """Index into the suite's classes of each sample, int64 (N,)."""
         return self.attributes @ np.array([4, 2, 1], dtype=np.int64)
 
     def observations(self, modality: str) -> np.ndarray:
@@ -99,17 +93,15 @@ class AmiroSamples:
         Raises:
             DataError: there is no such modality.
         """
-        if modality == "camera":
-            return self.camera.astype(np.float32) / np.float32(255.0)
-        if modality in ("lidar", "reflectance"):
-            return getattr(self, modality)
-        raise DataError(f"modality: {modality!r} is none of camera, lidar, reflectance")
+        if modality not in self.packed:
+            raise DataError(f"modality: {modality!r} is none of {', '.join(self.packed)}")
+        return AMIRO[modality].view.unpack(self.packed[modality])
 
     def digest(self) -> str:
         """SHA-256 over every value, as hexadecimal digits: equal samples, equal digest."""
         digest = hashlib.sha256(_FORMAT.encode())
-        for name, (_, dtype) in _LAYOUT.items():
-            values = np.ascontiguousarray(getattr(self, name), np.dtype(dtype).newbyteorder("<"))
+        for name, array in self._arrays().items():
+            values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
             digest.update(f"{name}{values.shape}".encode())
             digest.update(values)
         return digest.hexdigest()
@@ -118,8 +110,7 @@ class AmiroSamples:
         """Write the samples as one .npz file; a file of that name is replaced in one step."""
         # an open file: to names that do not end on .npz, numpy appends it
         with replacing(path) as temporary, temporary.open("wb") as file:
-            arrays = {name: getattr(self, name) for name in _LAYOUT}
-            np.savez_compressed(file, format=np.array(_FORMAT), **arrays)
+            np.savez_compressed(file, format=np.array(_FORMAT), **self._arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "AmiroSamples":
@@ -145,6 +136,6 @@ class AmiroSamples:
                 missing = [name for name in _LAYOUT if name not in archive]
                 if missing:
                     raise DataError(f"{missing[0]}: missing")
-                return cls(**{name: np.asarray(archive[name]) for name in _LAYOUT})
+                return cls._of({name: np.asarray(archive[name]) for name in _LAYOUT})
         except Exception as error:  # numpy and zipfile have a dozen for a spoilt file
             raise DataError(f"{path}: {error}") from error

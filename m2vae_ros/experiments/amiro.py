@@ -13,7 +13,8 @@ from rich.table import Table
 from scipy.stats import binomtest
 from torch import Tensor
 
-from m2vae_ros.datasets.amiro import ATTRIBUTES, AmiroSamples
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.in_place import fuse_in_place
@@ -132,7 +133,7 @@ def evaluate(
                     weights.classifiers[f"{modality}/{attribute}"](x),
                     torch.from_numpy(samples.attributes[:, column]),
                 )
-                for column, attribute in enumerate(ATTRIBUTES)
+                for column, attribute in enumerate(AMIRO.attributes)
             }
             for modality, x in inputs.items()
         },
@@ -203,7 +204,7 @@ def _fusion_table(evaluation: Evaluation) -> Table:
 def _premise_table(evaluation: Evaluation) -> Table:
     table = Table(title="The premise: what one sensor alone tells")
     table.add_column("sensor")
-    for attribute in ATTRIBUTES:
+    for attribute in AMIRO.attributes:
         table.add_column(attribute, justify="right")
     for modality, counts in evaluation.single.items():
         table.add_row(modality, *(f"{count.accuracy:.1%}" for count in counts.values()))

@@ -23,7 +23,7 @@ from m2vae_ros.host.resources import resource
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.ledger import Ledger
-from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import declare, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.ros.sensor_messages import (
@@ -33,6 +33,7 @@ from m2vae_ros.ros.sensor_messages import (
     odometry_message,
     scan_message,
 )
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.simulation import Simulation
 from m2vae_ros.world.sdf import CameraSensor
 
@@ -89,7 +90,7 @@ class AmiroSimNode(Node):
         for robot, sensors in self._simulation.robots.items():
             self._add_robot(robot)
             for sensor in sensors:
-                if sensor in SENSORS:
+                if sensor in AMIRO:
                     self._add_sensor(robot, sensor)
         # Simulated time cannot drive itself.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -114,25 +115,23 @@ class AmiroSimNode(Node):
         )
 
     def _add_sensor(self, robot: str, modality: str) -> None:
-        sensor, kind = self._simulation.sensor(robot, modality), SENSORS[modality]
+        sensor, kind = self._simulation.sensor(robot, modality), AMIRO[modality]
         topic = f"/{robot}/{kind.topic}"
-        publisher = self.create_publisher(kind.message, topic, qos.NEWEST_READING)
+        publisher = self.create_publisher(message_class(kind.type), topic, qos.NEWEST_READING)
         wanted = lambda: publisher.get_subscription_count() > 0  # noqa: E731
         if isinstance(sensor, CameraSensor):
             info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
 
             def publish() -> None:
-                image = image_message(self._simulation.image(robot))
+                image = image_message(self._simulation.image(robot, modality))
                 publisher.publish(self._stamped(image, robot, modality))
                 info.publish(self._stamped(camera_info(sensor), robot, modality))
         else:
-            read_rays = {
-                "lidar": lambda: (self._simulation.scan(robot), None),
-                "reflectance": lambda: (None, self._simulation.reflectance(robot)),
-            }[modality]
+            measures = kind.view.measures
 
             def publish() -> None:
-                scan = scan_message(sensor, *read_rays())
+                measured = getattr(self._simulation, measures)(robot, modality)
+                scan = scan_message(sensor, **{measures: measured})
                 publisher.publish(self._stamped(scan, robot, modality))
 
         self._outputs.append(Output(1.0 / sensor.update_rate, wanted, publish))

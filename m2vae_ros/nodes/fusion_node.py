@@ -31,10 +31,12 @@ from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
+from m2vae_ros.ros.images import rgb
 from m2vae_ros.ros.ledger import Ledger
-from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, read
 from m2vae_ros.ros.process import run
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
@@ -128,7 +130,7 @@ class FusionNode(LifecycleNode):
         self._engine = engine
         self._perception = Perception(engine, robot, settings.perception)
         self._scan_attention = ScanAttention(
-            max(settings.gaze(modality).max_distance for modality in SENSORS)
+            max(settings.sensor(modality).max_distance for modality in AMIRO)
         )
         self._classification = self.create_lifecycle_publisher(
             ObjectClassification, "classification", qos.EVERY_ONE
@@ -161,8 +163,9 @@ class FusionNode(LifecycleNode):
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
         self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)
         for modality in self._settings.modalities:
-            sensor, callback = SENSORS[modality], partial(self._on_sensor, modality)
-            self._subscribe(sensor.message, sensor.topic, callback, qos.NEWEST_READING)
+            sensor, callback = AMIRO[modality], partial(self._on_sensor, modality)
+            kind = message_class(sensor.type)
+            self._subscribe(kind, sensor.topic, callback, qos.NEWEST_READING)
 
     def _subscribe(
         self, message: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
@@ -190,11 +193,11 @@ class FusionNode(LifecycleNode):
         self._perception.move(messages.motion(message))
 
     def _on_sensor(self, modality: str, message: Any) -> None:
-        """Take the reading in; a LiDAR's shows where something stands, too."""
-        observation = messages.observation(self._engine.views[modality], message)
+        """Take the reading in; a laser scan shows where something stands, too."""
+        observation = self._engine.views[modality].read(message, rgb)
         stamp = messages.nanoseconds(message.header.stamp)
         ahead = None
-        if modality == "lidar":
+        if AMIRO[modality].finds_objects:
             ahead = self._scan_attention(
                 (0.0, 0.0, 0.0),
                 messages.numbers(message.ranges),
@@ -218,7 +221,7 @@ class FusionNode(LifecycleNode):
         """Count an event, and publish what others have to know."""
         counts = self._ledger.counts
         if isinstance(event, Dropped):
-            self._ledger.refuse(" + ".join(SENSORS[m].topic for m in event.modalities), event.error)
+            self._ledger.refuse(" + ".join(AMIRO[m].topic for m in event.modalities), event.error)
             return
         if isinstance(event, Unused):
             counts[f"unused: {event.reason}"] += 1

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, make_dataclass
 
 from m2vae_ros.fusion.memory import MIN_GAIN
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
-from m2vae_ros.ros.messages import SENSORS
 from m2vae_ros.ros.parameters import ParameterError, parameter
-from m2vae_ros.sensors import gaze
+from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors.sensing_range import SensingRange
 
 
 @dataclass(frozen=True)
-class Gaze:
+class SensorParameters:
     """When a sensor looks at an object, and how often the same one is sensed again."""
 
     min_distance: float = parameter(0.0, "Metres from robot to object.", minimum=0.0)
@@ -28,14 +28,9 @@ class Gaze:
     )
 
     @property
-    def limits(self) -> gaze.Gaze:
+    def range(self) -> SensingRange:
         """From where the sensor looks at an object."""
-        return gaze.Gaze(self.min_distance, self.max_distance, self.max_bearing)
-
-
-def _trained(modality: str) -> Gaze:
-    """The limits within which the weights were trained."""
-    return Gaze(**asdict(gaze.GAZES[modality]))
+        return SensingRange(self.min_distance, self.max_distance, self.max_bearing)
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class KnownObjects:
 
 
 @dataclass(frozen=True)
-class FusionParameters:
+class _Common:
     """See the descriptions; `ros2 param describe` shows them too."""
 
     robot: str = parameter(
@@ -67,7 +62,7 @@ class FusionParameters:
         "amiro", "Folder of the weights; a bare name is looked up in the package's models."
     )
     modalities: tuple[str, ...] = parameter(
-        tuple(SENSORS), f"Sensors of this robot, of {', '.join(SENSORS)}; [''] for none."
+        tuple(AMIRO), f"Sensors of this robot, of {', '.join(AMIRO)}; [''] for none."
     )
     frame: str = parameter("map", "Frame of the odometry and of all positions, one for the team.")
     gate: float = parameter(
@@ -102,33 +97,30 @@ class FusionParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
-    camera: Gaze = _trained("camera")
-    lidar: Gaze = _trained("lidar")
-    reflectance: Gaze = _trained("reflectance")
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(m for m in self.modalities if m))
         for modality in self.modalities:
-            if modality not in SENSORS:
+            if modality not in AMIRO:
                 raise ParameterError(
-                    f"parameter modalities: {modality!r} is not one of {', '.join(SENSORS)}"
+                    f"parameter modalities: {modality!r} is not one of {', '.join(AMIRO)}"
                 )
         if not self.frame:
             raise ParameterError("parameter frame: is empty")
 
-    def gaze(self, modality: str) -> Gaze:
-        """The gaze of a modality's sensor."""
+    def sensor(self, modality: str) -> SensorParameters:
+        """Those of a modality's sensor."""
         return getattr(self, modality)
 
     @property
     def perception(self) -> Settings:
         """The rules of perception that the parameters say."""
         objects = self.objects
-        gazes = {modality: self.gaze(modality) for modality in self.modalities}
+        sensors = {modality: self.sensor(modality) for modality in self.modalities}
         return Settings(
-            gazes={modality: gaze.limits for modality, gaze in gazes.items()},
-            refresh_periods={modality: gaze.refresh_period for modality, gaze in gazes.items()},
+            ranges={modality: sensor.range for modality, sensor in sensors.items()},
+            refresh_periods={m: sensor.refresh_period for m, sensor in sensors.items()},
             places=[
                 Target(name, (x, y, 0.0))
                 for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
@@ -140,3 +132,15 @@ class FusionParameters:
             min_gain=self.min_gain,
             stamp_tolerance=self.stamp_tolerance,
         )
+
+
+FusionParameters = make_dataclass(
+    "FusionParameters",
+    [  # the limits within which the weights were trained
+        (modality.name, SensorParameters, SensorParameters(**asdict(modality.range)))
+        for modality in AMIRO.values()
+    ],
+    bases=(_Common,),
+    frozen=True,
+)
+"""The parameters of the node: those common to all, and a group for each modality."""

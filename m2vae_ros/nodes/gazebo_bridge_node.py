@@ -36,7 +36,7 @@ from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.ledger import Ledger
-from m2vae_ros.ros.messages import SENSORS
+from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.ros.sensor_messages import (
@@ -46,6 +46,7 @@ from m2vae_ros.ros.sensor_messages import (
     odometry_message,
     scan_message,
 )
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.noise import SensorNoise, generator
 
 USUAL_MASTER = "http://127.0.0.1:11345"
@@ -64,8 +65,8 @@ SILENCE = 5.0
 STOPPING = 0.5
 """Seconds in which robots stop."""
 
-TYPES = {"camera": "camera", "lidar": "ray", "reflectance": "ray"}
-"""Modality -> type of the sensor in Gazebo."""
+TYPES = {"image": "camera", "ranges": "ray", "intensities": "ray"}
+"""What a modality's view measures -> type of the sensor in Gazebo."""
 
 
 @dataclass(frozen=True)
@@ -211,11 +212,11 @@ class GazeboBridgeNode(Node):
                 self._sensors[name, modality] = self._make_sensor(name, modality)
 
     def _make_sensor(self, robot: str, modality: str) -> BridgedSensor:
-        kind = SENSORS[modality]
+        kind = AMIRO[modality]
         topic = f"/{robot}/{kind.topic}"
-        publisher = self.create_publisher(kind.message, topic, qos.NEWEST_READING)
+        publisher = self.create_publisher(message_class(kind.type), topic, qos.NEWEST_READING)
         info = None
-        if modality == "camera":
+        if kind.view.measures == "image":
             info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
         return BridgedSensor(modality, publisher, info, generator(self._seed, robot, modality))
 
@@ -232,11 +233,14 @@ class GazeboBridgeNode(Node):
                 except ValueError as error:
                     self._ledger.warn(str(error))
                     continue
-                self._add_robot(name, [sensor for sensor in sensors if sensor in SENSORS])
+                self._add_robot(name, [sensor for sensor in sensors if sensor in AMIRO])
         self._missing = [name for name in self._robots if name not in there]
         for (robot, modality), sensor in self._sensors.items():
             sensor.source = there.get(robot, {}).get(modality)
-            if sensor.source is not None and sensor.source.type != TYPES[modality]:
+            if (
+                sensor.source is not None
+                and sensor.source.type != TYPES[AMIRO[modality].view.measures]
+            ):
                 sensor.source = None
             if sensor.source is None and robot in there:
                 self._missing.append(f"{robot}/{modality}")
@@ -329,16 +333,14 @@ class GazeboBridgeNode(Node):
     def _messages(
         self, sensor: BridgedSensor, source: GazeboSensor, reading: Reading
     ) -> Iterator[tuple[Publisher, Any]]:
-        noise = self._noise
-        if sensor.modality == "camera":
-            yield sensor.publisher, image_message(noise.image(reading.image, sensor.rng))
+        measures = AMIRO[sensor.modality].view.measures
+        measured = getattr(self._noise, measures)(getattr(reading, measures), sensor.rng)
+        if measures == "image":
+            yield sensor.publisher, image_message(measured)
             yield sensor.info, camera_info(camera(source))
-        elif sensor.modality == "lidar":
-            ranges = noise.ranges(reading.ranges, sensor.rng)
-            yield sensor.publisher, scan_message(rays(source, reading), ranges, None)
         else:
-            intensities = noise.intensities(reading.intensities, sensor.rng)
-            yield sensor.publisher, scan_message(rays(source, reading), None, intensities)
+            scan = scan_message(rays(source, reading), **{measures: measured})
+            yield sensor.publisher, scan
 
 
 def main(args: list[str] | None = None) -> int:

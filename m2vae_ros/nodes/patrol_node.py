@@ -20,10 +20,9 @@ from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.ledger import Ledger
-from m2vae_ros.ros.messages import SENSORS
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
-from m2vae_ros.world.viewpoints import VIEWPOINTS
+from m2vae_ros.sensors import AMIRO
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class PatrolParameters:
 
     robot: str = parameter("", "Name of the robot; empty: the node's namespace.")
     modalities: tuple[str, ...] = parameter(
-        ("camera",), f"With which it looks, of {', '.join(VIEWPOINTS)}."
+        ("camera",), f"With which it looks, of {', '.join(AMIRO)}."
     )
     order: tuple[str, ...] = parameter((), "Names of the objects in order; empty: all, as given.")
     speed: float = parameter(0.4, "m/s at most.", minimum=0.01, maximum=5.0)
@@ -47,9 +46,9 @@ class PatrolParameters:
 
     def __post_init__(self) -> None:
         for modality in self.modalities:
-            if modality not in VIEWPOINTS:
+            if modality not in AMIRO:
                 raise ParameterError(
-                    f"parameter modalities: {modality!r} is not one of {', '.join(VIEWPOINTS)}"
+                    f"parameter modalities: {modality!r} is not one of {', '.join(AMIRO)}"
                 )
         for name in self.order:
             if name not in self.objects.names:
@@ -131,7 +130,7 @@ class PatrolNode(Node):
             return STILL
         stop = self._waiting[0]
         # No use in going anywhere before anybody looks through the robot's sensor.
-        topic = self.resolve_topic_name(SENSORS[stop.modality].topic)
+        topic = self.resolve_topic_name(AMIRO[stop.modality].topic)
         self._begun = self._begun or self.count_subscribers(topic) > 0
         if not self._begun:
             return STILL
@@ -155,7 +154,7 @@ class PatrolNode(Node):
 
     def _goal(self, stop: Stop) -> Goal:
         x, y = self._places[stop.name]
-        stand_x, stand_y, _ = VIEWPOINTS[stop.modality].pose(x, y)
+        stand_x, stand_y, _ = AMIRO[stop.modality].viewpoint.pose(x, y)
         return Goal(stand_x, stand_y, x, y)
 
     def _next(self, what: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.gaze import Pose, Position
+from m2vae_ros.sensors.sensing_range import Pose, Position
 
 
 def point_ahead(pose: Pose, distance: float) -> Position:

@@ -7,8 +7,8 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from m2vae_ros.sensors.gaze import Pose
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
+from m2vae_ros.sensors.sensing_range import Pose
 
 
 class UnusedReading(ValueError):

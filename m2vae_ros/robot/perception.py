@@ -31,8 +31,8 @@ from m2vae_ros.robot.odometry import (
     UnusedReading,
 )
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.gaze import Gaze, Pose, Position
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
+from m2vae_ros.sensors.sensing_range import Pose, Position, SensingRange
 
 MOST_WAITING = 32
 """Readings of one sensor that wait for odometry at the same time."""
@@ -55,7 +55,7 @@ class Settings:
     """The rules of one robot's perception.
 
     Attributes:
-        gazes: modality -> from where its sensor looks at an object; those of this robot.
+        ranges: modality -> from where its sensor looks at an object; those of this robot.
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or told of
             by others.
@@ -68,7 +68,7 @@ class Settings:
         stamp_tolerance: seconds that a stamp may lie in the future.
     """
 
-    gazes: Mapping[str, Gaze]
+    ranges: Mapping[str, SensingRange]
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
     frame: str = "map"
@@ -158,7 +158,7 @@ class Perception:
         """Begin to sense: what waited, and where the robot was, is forgotten; objects are not."""
         self._track = Track(self._settings.standing, self._memory_span / NANOSECONDS)
         self._waiting: dict[str, deque[_Reading]] = {
-            m: deque(maxlen=MOST_WAITING) for m in self._settings.gazes
+            m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
 
@@ -275,7 +275,7 @@ class Perception:
         if not places and self._ahead is not None:
             known = self.memory.nearest(self._ahead)
             places = [Target(known.object_id if known else None, self._ahead)]
-        seen = self._settings.gazes[modality].looked_at(pose, places or self.memory.objects())
+        seen = self._settings.ranges[modality].looked_at(pose, places or self.memory.objects())
         if seen is None:
             raise UnusedReading("nothing to look at")
         last = self._last_looks.get((self._id(seen.object_id), modality))

@@ -5,24 +5,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Twist
-from sensor_msgs.msg import Image, LaserScan
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
-from m2vae_ros.ros.images import rgb
-from m2vae_ros.sensors import CameraView, LidarView, ObservationError, ReflectanceView
-from m2vae_ros.sensors.messages import NANOSECONDS, SOURCES, Motion, motion, nanoseconds, numbers
-from m2vae_ros.sensors.messages import observation as sensed
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.messages import NANOSECONDS, Motion, motion, nanoseconds, numbers
 
 __all__ = [
     "NANOSECONDS",
-    "SENSORS",
     "Motion",
     "classification_message",
     "embedding",
@@ -30,7 +25,6 @@ __all__ = [
     "motion",
     "nanoseconds",
     "numbers",
-    "observation",
     "stamp",
     "velocity",
 ]
@@ -40,31 +34,6 @@ def stamp(time_ns: int) -> Time:
     """Nanoseconds as a stamp."""
     sec, nanosec = divmod(time_ns, NANOSECONDS)
     return Time(sec=sec, nanosec=nanosec)
-
-
-_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/LaserScan": LaserScan}
-
-
-@dataclass(frozen=True)
-class Sensor:
-    """Where a modality's readings come from: topic below the robot's namespace, and type."""
-
-    topic: str
-    message: type
-
-
-SENSORS = {
-    modality: Sensor(source.topic, _CLASSES[source.type]) for modality, source in SOURCES.items()
-}
-
-
-def observation(view: CameraView | LidarView | ReflectanceView, message) -> np.ndarray:
-    """What the model takes of a sensor's message: float32 of the view's shape.
-
-    Raises:
-        ObservationError: names the field of the message and what is wrong with it.
-    """
-    return sensed(view, message, rgb)
 
 
 def velocity(message: Twist) -> tuple[float, float]:

@@ -28,10 +28,11 @@ from m2vae_ros.bags.writer import BagWriter, Split, Summary
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.ros import bag_qos
 from m2vae_ros.ros.message_types import UnknownType, message_class, message_definition
-from m2vae_ros.sensors.messages import ODOMETRY, SOURCES
+from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors.messages import ODOMETRY
 
 TOPICS = (
-    *(f"*/{source.topic}" for source in (*SOURCES.values(), ODOMETRY)),
+    *(f"*/{topic}" for topic in (*(m.topic for m in AMIRO.values()), ODOMETRY.topic)),
     "*/front_camera/camera_info",
     "*/cmd_vel",
     "*/classification",

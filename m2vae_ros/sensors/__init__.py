@@ -1,29 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a raw sensor reading to the array of fixed size that the model takes.
-
-The samples for training and the running nodes go through the same views, so what a model was
-trained on is what it is given later. A view is plain data and travels in the card of the weights.
-"""
+"""Modalities: where readings come from, and how one becomes the array that the model takes."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from m2vae_ros.sensors.amiro import AMIRO
 from m2vae_ros.sensors.camera import CameraView
 from m2vae_ros.sensors.lidar import LidarView
 from m2vae_ros.sensors.observation import ObservationError
 from m2vae_ros.sensors.reflectance import ReflectanceView
+from m2vae_ros.sensors.suite import BetaVAESpec, Modality, SensorSuite
+from m2vae_ros.sensors.view import View
 
-MODALITIES = ("camera", "lidar", "reflectance")
-
-View = CameraView | LidarView | ReflectanceView
-
-VIEWS: dict[str, View] = {
-    "camera": CameraView(),
-    "lidar": LidarView(),
-    "reflectance": ReflectanceView(),
+VIEW_KINDS: Mapping[str, type[View]] = {
+    kind.kind: kind for kind in (CameraView, LidarView, ReflectanceView)
 }
-
-_KINDS: dict[str, type[View]] = {view.kind: type(view) for view in VIEWS.values()}
+"""What a card may name."""
 
 
 def views_from_card(card: Mapping[str, Mapping[str, Any]]) -> dict[str, View]:
@@ -44,24 +36,27 @@ def views_from_card(card: Mapping[str, Mapping[str, Any]]) -> dict[str, View]:
             raise ValueError(f"view of {modality}: not a table of fields")
         fields = dict(fields)
         kind = fields.pop("kind", None)
-        if kind not in _KINDS:
+        if kind not in VIEW_KINDS:
             raise ValueError(
-                f"view of {modality}: kind is {kind!r}, it must be one of {', '.join(_KINDS)}"
+                f"view of {modality}: kind is {kind!r}, it must be one of {', '.join(VIEW_KINDS)}"
             )
         try:
-            views[modality] = _KINDS[kind](**fields)
+            views[modality] = VIEW_KINDS[kind](**fields)
         except (TypeError, ValueError) as error:
             raise ValueError(f"view of {modality}: {error}") from error
     return views
 
 
 __all__ = [
-    "MODALITIES",
-    "VIEWS",
+    "AMIRO",
+    "VIEW_KINDS",
+    "BetaVAESpec",
     "CameraView",
     "LidarView",
+    "Modality",
     "ObservationError",
     "ReflectanceView",
+    "SensorSuite",
     "View",
     "views_from_card",
 ]

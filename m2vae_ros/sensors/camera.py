@@ -2,17 +2,19 @@
 """The camera: a colour image becomes a narrow band around the height of the objects' middle."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
+from m2vae_ros.sensors.images import rgb
 from m2vae_ros.sensors.observation import ObservationError
+from m2vae_ros.sensors.view import DecodeImage, View
 
 
 @dataclass(frozen=True)
-class CameraView:
+class CameraView(View):
     """A band of an image, reduced to a small one by averaging areas.
 
     The band is given as angles of elevation in the middle column, so it is the same part of the
@@ -28,6 +30,8 @@ class CameraView:
     """
 
     kind: ClassVar[str] = "camera"
+    measures: ClassVar[str] = "image"
+    packed: ClassVar[type] = np.uint8
 
     width: int = 64
     height: int = 16
@@ -89,6 +93,14 @@ class CameraView:
         small = cv2.resize(band, (self.width, self.height), interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(small.transpose(2, 0, 1), dtype=np.float32) / np.float32(255.0)
 
-    def to_card(self) -> dict[str, Any]:
-        """The view as plain data, for the card of the weights."""
-        return {"kind": self.kind, **asdict(self)}
+    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
+        """See `View.read`."""
+        return self(decode_image(message))
+
+    def pack(self, values: np.ndarray) -> np.ndarray:
+        """In steps of 1/255, as uint8."""
+        return np.rint(values * 255.0).astype(np.uint8)
+
+    def unpack(self, stored: np.ndarray) -> np.ndarray:
+        """See `View.unpack`."""
+        return stored.astype(np.float32) / np.float32(255.0)

@@ -2,12 +2,15 @@
 """The LiDAR: a planar scan becomes the profile of what is right ahead."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from m2vae_ros.sensors.images import rgb
+from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
+from m2vae_ros.sensors.view import DecodeImage, View
 
 # Angles in a LaserScan are float32; a direction this close to a beam (in beams) is that beam.
 _SNAP = 0.01
@@ -17,7 +20,7 @@ _NEAREST = 5
 
 
 @dataclass(frozen=True)
-class LidarView:
+class LidarView(View):
     """The relief of what is nearest, at equally spaced directions around straight ahead.
 
     With the defaults these are the 227 beams within ±40° of a Hokuyo URG with 683 beams over ±120°;
@@ -32,6 +35,7 @@ class LidarView:
     """
 
     kind: ClassVar[str] = "lidar"
+    measures: ClassVar[str] = "ranges"
 
     beams: int = 227
     half_angle: float = 113 * math.radians(240.0) / 682
@@ -130,6 +134,6 @@ class LidarView:
             return position, lambda left: (left + 1) % count
         return position, lambda left: np.minimum(left + 1, count - 1)
 
-    def to_card(self) -> dict[str, Any]:
-        """The view as plain data, for the card of the weights."""
-        return {"kind": self.kind, **asdict(self)}
+    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
+        """See `View.read`."""
+        return self(numbers(message.ranges), message.angle_min, message.angle_increment)

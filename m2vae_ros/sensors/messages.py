@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where readings come from in ROS, and what of a message counts.
+"""What of a message counts.
 
 Messages are taken by their fields, so those of rclpy and those of rosbags are equally welcome: the
 running robots and the bags they are trained from go through the same code.
@@ -8,35 +8,23 @@ running robots and the bags they are trained from go through the same code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from m2vae_ros.sensors.camera import CameraView
-from m2vae_ros.sensors.images import rgb
-from m2vae_ros.sensors.lidar import LidarView
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.reflectance import ReflectanceView
 
 NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A topic below a robot's namespace, and the type of its messages."""
 
     topic: str
     type: str
 
-
-SOURCES: Mapping[str, Source] = {
-    "camera": Source("front_camera/image_raw", "sensor_msgs/msg/Image"),
-    "lidar": Source("laser_scan", "sensor_msgs/msg/LaserScan"),
-    "reflectance": Source("reflectance", "sensor_msgs/msg/LaserScan"),
-}
-"""Modality -> where its readings come from."""
 
 ODOMETRY = Source("odom", "nav_msgs/msg/Odometry")
 
@@ -44,28 +32,6 @@ ODOMETRY = Source("odom", "nav_msgs/msg/Odometry")
 def nanoseconds(stamp: Any) -> int:
     """A builtin_interfaces/Time as nanoseconds."""
     return stamp.sec * NANOSECONDS + stamp.nanosec
-
-
-def observation(
-    view: CameraView | LidarView | ReflectanceView,
-    message: Any,
-    to_rgb: Callable[[Any], np.ndarray] = rgb,
-) -> np.ndarray:
-    """What the model takes of a sensor's message: float32 of the view's shape.
-
-    Args:
-        view: of the sensor.
-        message: a sensor_msgs/Image or LaserScan.
-        to_rgb: makes a uint8 image (rows, columns, 3) of an Image.
-
-    Raises:
-        ObservationError: names the field of the message and what is wrong with it.
-    """
-    if isinstance(view, CameraView):
-        return view(to_rgb(message))
-    if isinstance(view, LidarView):
-        return view(numbers(message.ranges), message.angle_min, message.angle_increment)
-    return view(numbers(message.intensities))
 
 
 def numbers(field: Sequence[float]) -> np.ndarray:

@@ -2,16 +2,19 @@
 """The ring of infrared proximity sensors: how strongly what is near reflects."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from m2vae_ros.sensors.images import rgb
+from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
+from m2vae_ros.sensors.view import DecodeImage, View
 
 
 @dataclass(frozen=True)
-class ReflectanceView:
+class ReflectanceView(View):
     """The intensities of the ring, in units of the strongest one.
 
     Attributes:
@@ -20,6 +23,7 @@ class ReflectanceView:
     """
 
     kind: ClassVar[str] = "reflectance"
+    measures: ClassVar[str] = "intensities"
 
     rays: int = 8
     max_intensity: float = 1.0
@@ -59,6 +63,6 @@ class ReflectanceView:
         values = np.where(np.isfinite(values), values, 0.0) / self.max_intensity
         return np.clip(values, 0.0, 1.0).astype(np.float32)
 
-    def to_card(self) -> dict[str, Any]:
-        """The view as plain data, for the card of the weights."""
-        return {"kind": self.kind, **asdict(self)}
+    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
+        """See `View.read`."""
+        return self(numbers(message.intensities))

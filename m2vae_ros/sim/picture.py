@@ -9,7 +9,7 @@ import numpy as np
 
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import compile_world
-from m2vae_ros.sim.sensors import Eyes
+from m2vae_ros.sim.sensors import CameraRenderer
 from m2vae_ros.world.sdf import read_world
 
 
@@ -50,7 +50,7 @@ def world_picture(
     camera = mujoco.MjvCamera()
     camera.lookat[:] = 0.0, 0.0, 0.2
     camera.distance, camera.azimuth, camera.elevation = distance, azimuth, elevation
-    eyes = Eyes(model)
+    eyes = CameraRenderer(model)
     try:
         return eyes.draw(data, camera, width, height)
     finally:

@@ -12,16 +12,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
-from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples
+from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import MODALITIES, VIEWS
+from m2vae_ros.sensors import AMIRO, Modality
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import compile_world, geom_name
 from m2vae_ros.sim.robots import Robot
-from m2vae_ros.sim.sensors import Eyes, Rays
+from m2vae_ros.sim.sensors import CameraRenderer, Rays
 from m2vae_ros.world.noise import SensorNoise
 from m2vae_ros.world.objects import DrawnObject, ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import (
@@ -36,7 +37,6 @@ from m2vae_ros.world.sdf import (
     WorldError,
     read_world,
 )
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 _REPORT_EVERY = 50
 _BELOW_THE_FLOOR = -10.0
@@ -64,32 +64,32 @@ def sample(
         raise ValueError(f"count and seed must not be negative, not {count} and {seed}")
     world = read_world(resource("worlds/amiro.world") if world_path is None else world_path)
     variety = ObjectVariety.of(world)
-    studio = Studio(world, variety.height, SensorNoise())
-    camera = np.empty((count, *VIEWS["camera"].shape), dtype=np.uint8)
-    lidar = np.empty((count, *VIEWS["lidar"].shape), dtype=np.float32)
-    reflectance = np.empty((count, *VIEWS["reflectance"].shape), dtype=np.float32)
-    attributes = np.empty((count, 3), dtype=np.int64)
+    renderer = SampleRenderer(world, variety.height, SensorNoise())
+    packed = {
+        name: np.empty((count, *view.shape), dtype=view.packed)
+        for name, view in AMIRO.views.items()
+    }
+    attributes = np.empty((count, len(AMIRO.attributes)), dtype=np.int64)
     try:
         for index in range(count):
-            block, position = divmod(index, len(CLASSES))
+            block, position = divmod(index, len(AMIRO.classes))
             if position == 0:
-                order = np.random.default_rng([seed, 0, block]).permutation(len(CLASSES))
+                order = np.random.default_rng([seed, 0, block]).permutation(len(AMIRO.classes))
             rng = np.random.default_rng([seed, 1, index])
             item = variety.draw(attributes_of(int(order[position])), rng)
             attributes[index] = item.attributes
-            studio.show(item)
-            camera[index] = np.rint(studio.camera(rng) * 255.0)
-            lidar[index] = studio.lidar(rng)
-            reflectance[index] = studio.reflectance(rng)
+            renderer.show(item)
+            for name, modality in AMIRO.items():
+                packed[name][index] = modality.view.pack(renderer.render(modality, rng))
             done = index + 1
             if progress is not None and (done % _REPORT_EVERY == 0 or done == count):
                 progress(done - (index // _REPORT_EVERY) * _REPORT_EVERY)
     finally:
-        studio.close()
-    return AmiroSamples(camera, lidar, reflectance, attributes)
+        renderer.close()
+    return AmiroSamples(packed, attributes)
 
 
-class Studio:
+class SampleRenderer:
     """The arena with one robot that carries every sensor and one object that can be any.
 
     Args:
@@ -116,9 +116,12 @@ class Studio:
         self._noise = noise
         self._robot = Robot(self._model, rig)
         self._sensors = {sensor.name: sensor for sensor in rig.links[0].sensors}
-        self._eyes = Eyes(self._model)
-        self._lidar = Rays(self._world, rig, self._sensors["lidar"])
-        self._reflectance = Rays(self._world, rig, self._sensors["reflectance"])
+        self._camera = CameraRenderer(self._model)
+        self._rays = {
+            name: Rays(self._world, rig, self._sensors[name])
+            for name, modality in AMIRO.items()
+            if modality.view.measures != "image"
+        }
         self._place = (0.0, 0.0)
 
     def show(self, item: DrawnObject) -> None:
@@ -149,50 +152,45 @@ class Studio:
         self._model.geom_aabb[geom, 3:] = extents
         self._model.geom_rbound[geom] = np.linalg.norm(extents if shape else extents[1:])
 
-    def camera(self, rng: np.random.Generator) -> np.ndarray:
-        """The camera's view of the object from a random viewpoint, float32 (3, 16, 64)."""
-        self._look("camera", rng)
-        image = self._eyes.read(self._data, self._robot.name, self._sensors["camera"])
-        return VIEWS["camera"](self._noise.image(image, rng))
-
-    def cast(self, pose: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-        """The LiDAR's raw ranges and intensities from a pose of the robot, without noise."""
-        self._robot.place(self._data, *pose)
-        mujoco.mj_kinematics(self._model, self._data)
-        return self._lidar.read(self._data)
-
-    def lidar(self, rng: np.random.Generator) -> np.ndarray:
-        """The LiDAR's view of the object from a random viewpoint, float32 (227,)."""
-        ranges, _ = self.cast(VIEWPOINTS["lidar"].draw(*self._place, rng))
-        sensor = self._lidar.sensor
-        return VIEWS["lidar"](
-            self._noise.ranges(ranges, rng), sensor.angle_min, sensor.angle_increment
-        )
-
-    def reflectance(self, rng: np.random.Generator) -> np.ndarray:
-        """The proximity sensors' view of the object from a random viewpoint, float32 (8,)."""
-        self._look("reflectance", rng)
-        _, intensities = self._reflectance.read(self._data)
-        return VIEWS["reflectance"](self._noise.intensities(intensities, rng))
-
-    def _look(self, modality: str, rng: np.random.Generator) -> None:
-        self._robot.place(self._data, *VIEWPOINTS[modality].draw(*self._place, rng))
-        mujoco.mj_kinematics(self._model, self._data)
-        if modality == "camera":
+    def render(self, modality: Modality, rng: np.random.Generator) -> np.ndarray:
+        """A sensor's view of the object from a random viewpoint, float32, of the view's shape."""
+        self._stand(*modality.viewpoint.draw(*self._place, rng))
+        sensor, view = self._sensors[modality.name], modality.view
+        if view.measures == "image":
             mujoco.mj_comPos(self._model, self._data)  # the camera's pose is computed after it
             mujoco.mj_camlight(self._model, self._data)
+            image = self._camera.read(self._data, self._robot.name, sensor)
+            return view(self._noise.image(image, rng))
+        ranges, intensities = self._rays[modality.name].read(self._data)
+        message = SimpleNamespace(
+            angle_min=sensor.angle_min, angle_increment=sensor.angle_increment
+        )
+        if view.measures == "ranges":
+            message.ranges = self._noise.ranges(ranges, rng)
+        else:
+            message.intensities = self._noise.intensities(intensities, rng)
+        return view.read(message)
+
+    def cast(self, name: str, pose: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+        """A ray sensor's raw ranges and intensities from a pose of the robot, without noise."""
+        self._stand(*pose)
+        return self._rays[name].read(self._data)
+
+    def _stand(self, x: float, y: float, yaw: float) -> None:
+        self._robot.place(self._data, x, y, yaw)
+        mujoco.mj_kinematics(self._model, self._data)
 
     def close(self) -> None:
         """Give the drawing context back."""
-        self._eyes.close()
+        self._camera.close()
 
 
 def _robot_with_all_sensors(world: World) -> Model:
     for model in world.models:
         names = {sensor.name for link in model.links for sensor in link.sensors}
-        if not model.static and names.issuperset(MODALITIES):
+        if not model.static and names.issuperset(AMIRO):
             return replace(model, pose=Pose((0.0, 0.0, model.pose.position[2])))
-    raise WorldError(f"{world.name}: no robot has the sensors {', '.join(MODALITIES)}")
+    raise WorldError(f"{world.name}: no robot has the sensors {', '.join(AMIRO)}")
 
 
 def _pillar(name: str, geometry: Box | Cylinder) -> Model:

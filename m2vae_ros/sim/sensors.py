@@ -62,7 +62,7 @@ class Rays:
         return ranges, intensities
 
 
-class Eyes:
+class CameraRenderer:
     """Draws what cameras see. The drawing context is made with the first image.
 
     OpenGL ties a context to a thread: ask for images from one thread only.

@@ -12,7 +12,7 @@ import numpy as np
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import TIMESTEP, compile_world
 from m2vae_ros.sim.robots import Robot
-from m2vae_ros.sim.sensors import Eyes, Rays
+from m2vae_ros.sim.sensors import CameraRenderer, Rays
 from m2vae_ros.world.noise import SensorNoise, generator
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import CameraSensor, Model, Sensor, World, read_world
@@ -54,7 +54,7 @@ class Simulation:
         self._noise = SensorNoise() if noise is None else noise
         self._model = compiled.model
         self._data = mujoco.MjData(self._model)
-        self._eyes = Eyes(self._model)
+        self._camera = CameraRenderer(self._model)
         self._target = 0.0
         self._robots: dict[str, Robot] = {}
         self._sensors: dict[tuple[str, str], Sensor] = {}
@@ -154,41 +154,40 @@ class Simulation:
         """How a robot moves, in its own frame: forwards, leftwards (m/s), turn (rad/s)."""
         return self._robot(robot).twist(self._data)
 
-    def image(self, robot: str) -> np.ndarray:
-        """The camera's image, uint8 (height, width, 3), red, green, blue.
+    def image(self, robot: str, name: str = "camera") -> np.ndarray:
+        """A camera's image, uint8 (height, width, 3), red, green, blue.
 
         Ask from one thread only: OpenGL ties what it draws with to the thread of the first image.
 
         Raises:
-            SimulationError: no such robot, or it has no camera.
+            SimulationError: no such robot, or it has no such sensor.
         """
-        sensor = self.sensor(robot, "camera")
-        image = self._eyes.read(self._data, robot, sensor)
-        return self._noise.image(image, self._generators[robot, "camera"])
+        image = self._camera.read(self._data, robot, self.sensor(robot, name))
+        return self._noise.image(image, self._generators[robot, name])
 
-    def scan(self, robot: str) -> np.ndarray:
-        """The LiDAR's ranges, float32 (683,), metres, inf where there is nothing.
+    def ranges(self, robot: str, name: str = "lidar") -> np.ndarray:
+        """The ranges of a ray sensor, float32 (n,), metres, inf where there is nothing.
 
         Raises:
-            SimulationError: no such robot, or it has no LiDAR.
+            SimulationError: no such robot, or it has no such sensor.
         """
-        self.sensor(robot, "lidar")
-        ranges, _ = self._rays[robot, "lidar"].read(self._data)
-        return self._noise.ranges(ranges, self._generators[robot, "lidar"])
+        self.sensor(robot, name)
+        ranges, _ = self._rays[robot, name].read(self._data)
+        return self._noise.ranges(ranges, self._generators[robot, name])
 
-    def reflectance(self, robot: str) -> np.ndarray:
-        """The proximity sensors' intensities, float32 (8,), the first one straight ahead.
+    def intensities(self, robot: str, name: str = "reflectance") -> np.ndarray:
+        """The intensities of a ray sensor, float32 (n,), the first one straight ahead.
 
         Raises:
-            SimulationError: no such robot, or it has no proximity sensors.
+            SimulationError: no such robot, or it has no such sensor.
         """
-        self.sensor(robot, "reflectance")
-        _, intensities = self._rays[robot, "reflectance"].read(self._data)
-        return self._noise.intensities(intensities, self._generators[robot, "reflectance"])
+        self.sensor(robot, name)
+        _, intensities = self._rays[robot, name].read(self._data)
+        return self._noise.intensities(intensities, self._generators[robot, name])
 
     def close(self) -> None:
         """Give the drawing context back; another image would make a new one."""
-        self._eyes.close()
+        self._camera.close()
 
     def _robot(self, name: str) -> Robot:
         try:

@@ -22,8 +22,8 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 from tqdm import tqdm
 
-from m2vae_ros.datasets.amiro import ATTRIBUTES, CLASSES, AmiroSamples
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.sensors import AMIRO, Modality
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
@@ -68,6 +68,14 @@ class BetaVAERecipe:
     beta_norm: float
     schedule: Schedule
 
+    @classmethod
+    def of(cls, modality: Modality) -> BetaVAERecipe:
+        """What the suite says of a modality."""
+        spec = modality.beta_vae
+        shape = spec.shape or modality.view.shape
+        config = BetaVAEConfig(shape, spec.latent_dim, spec.hidden, spec.channels, "gaussian")
+        return cls(config, spec.beta_norm, Schedule(epochs=spec.epochs))
+
     @property
     def beta(self) -> float:
         """The weight of the divergence to the prior."""
@@ -79,23 +87,7 @@ class AmiroRecipe:
     """The whole training. ``seed`` decides the initial weights, too."""
 
     beta_vaes: Mapping[str, BetaVAERecipe] = field(
-        default_factory=lambda: {
-            "camera": BetaVAERecipe(
-                BetaVAEConfig((3, 16, 64), 10, (128,), (16, 32, 64), "gaussian"),
-                beta_norm=1e-4,
-                schedule=Schedule(epochs=10),
-            ),
-            "lidar": BetaVAERecipe(
-                BetaVAEConfig((1, 227), 10, (256, 128), (), "gaussian"),
-                beta_norm=1e-4,
-                schedule=Schedule(epochs=40),
-            ),
-            "reflectance": BetaVAERecipe(
-                BetaVAEConfig((8,), 10, (64, 64), (), "gaussian"),
-                beta_norm=1e-3,
-                schedule=Schedule(epochs=20),
-            ),
-        }
+        default_factory=lambda: {name: BetaVAERecipe.of(m) for name, m in AMIRO.items()}
     )
     m2vae: M2VAERecipe = M2VAERecipe()
     classifier_hidden: tuple[int, ...] = (100,)
@@ -232,10 +224,10 @@ def train(
     for suffix, fusion in fusions.items():
         weights = Weights(
             name=folder.name + suffix,
-            views={m: VIEWS[m].to_card() for m in beta_vaes},
+            views={m: AMIRO[m].view.to_card() for m in beta_vaes},
             beta_vaes=beta_vaes,
             m2vae=fusion,
-            classes=CLASSES,
+            classes=AMIRO.classes,
             classifiers=classifiers[suffix],
             familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
             facts=facts,
@@ -263,9 +255,9 @@ def train_classifiers(
     -> class ("raw"), one sensor's code -> one attribute.
     """
     readers = {"raw": train_classifier(torch.cat(list(inputs.values()), 1), samples.labels, recipe)}
-    pairs = [(m, a) for m in inputs for a in ATTRIBUTES]
+    pairs = [(m, a) for m in inputs for a in AMIRO.attributes]
     for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
-        labels = samples.attributes[:, list(ATTRIBUTES).index(attribute)]
+        labels = samples.attributes[:, list(AMIRO.attributes).index(attribute)]
         readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe)
     return {
         suffix: {

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.training.amiro import (
     WITHOUT_REENCODING,
     AmiroRecipe,
@@ -128,8 +128,8 @@ def _check(weights: Weights, folder: Path, recipe: AmiroRecipe) -> None:
     dims = {m: r.config.latent_dim for m, r in recipe.beta_vaes.items()}
     expected: Mapping[str, object] = {
         "modalities": sorted(recipe.beta_vaes),
-        "classes": list(CLASSES),
-        **{f"view of {m}": view.to_card() for m, view in VIEWS.items()},
+        "classes": list(AMIRO.classes),
+        **{f"view of {name}": view.to_card() for name, view in AMIRO.views.items()},
         **{f"β-VAE of {m}": asdict(r.config) for m, r in recipe.beta_vaes.items()},
         "M2VAE": asdict(
             M2VAEConfig(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m2vae_ros.datasets.amiro import CLASSES
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.objects import DrawnObject, ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import World, read_world
 
@@ -40,7 +40,7 @@ def draw_world(path: str | os.PathLike[str], seed: int | Sequence[int]) -> str:
     models = _objects(tree, world)
     places = rng.permutation(np.array([_numbers(model, "pose")[:2] for _, model in models]))
     for (name, model), (x, y) in zip(models, places, strict=True):
-        item = variety.draw(attributes_of(CLASSES.index(name)), rng)
+        item = variety.draw(attributes_of(AMIRO.classes.index(name)), rng)
         _redraw(model, item, (float(x), float(y)), variety.height)
     return ElementTree.tostring(tree.getroot(), encoding="unicode", xml_declaration=True) + "\n"
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2vae_ros.datasets.amiro import ATTRIBUTES, CLASSES, class_named
+from m2vae_ros.datasets.amiro import class_named
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.sdf import Box, Collision, Cylinder, Model, Visual, World, WorldError
 
 
@@ -24,12 +25,12 @@ class WorldObject:
 
     @property
     def object_id(self) -> str:
-        """Its name, as `sensors.gaze` asks for it."""
+        """Its name, as `sensors.sensing_range` asks for it."""
         return self.name
 
     @property
     def position(self) -> tuple[float, float, float]:
-        """Where it stands, as `sensors.gaze` asks for it: metres, on the floor."""
+        """Where it stands, as `sensors.sensing_range` asks for it: metres, on the floor."""
         return (self.x, self.y, 0.0)
 
 
@@ -70,7 +71,7 @@ class DrawnObject:
     """An object to be sensed.
 
     Attributes:
-        attributes: 0 or 1 for each of `ATTRIBUTES`.
+        attributes: 0 or 1 for each of `AMIRO.attributes`.
         width: edge of a box, diameter of a cylinder, metres.
         yaw: radians.
         colour: red, green, blue in [0, 1].
@@ -111,7 +112,7 @@ class ObjectVariety:
         Raises:
             WorldError: the world lacks a class, or an object is not as its class says.
         """
-        pillars: dict[str, list[tuple[Visual, Collision]]] = {name: [] for name in CLASSES}
+        pillars: dict[str, list[tuple[Visual, Collision]]] = {name: [] for name in AMIRO.classes}
         heights: set[float] = set()
         for model in world.models:
             name = class_of(model)
@@ -127,7 +128,7 @@ class ObjectVariety:
             raise WorldError(f"{world.name}: the objects' heights differ")
 
         def having(attribute: str, value: int) -> list[tuple[Visual, Collision]]:
-            word = ATTRIBUTES[attribute][value]
+            word = AMIRO.attributes[attribute][value]
             return [p for name, found in pillars.items() if word in name.split() for p in found]
 
         return cls(
@@ -145,7 +146,7 @@ class ObjectVariety:
         )
 
     def draw(self, attributes: tuple[int, int, int], rng: np.random.Generator) -> DrawnObject:
-        """Draw an object with these attributes (0 or 1, in the order of `ATTRIBUTES`)."""
+        """Draw an object with these attributes (0 or 1, in the order of `AMIRO.attributes`)."""
         colour, shape, material = attributes
         # As many numbers whatever the attributes, so that nothing but them differs.
         edge, yaw, side = self.edge.draw(rng), *rng.uniform(0.0, math.pi / 2.0, 2)
@@ -163,7 +164,7 @@ class ObjectVariety:
 
 
 def attributes_of(index: int) -> tuple[int, int, int]:
-    """The attributes of the class with that index in `CLASSES`."""
+    """The attributes of the class with that index in `AMIRO.classes`."""
     return index >> 2 & 1, index >> 1 & 1, index & 1
 
 

@@ -27,10 +27,9 @@ from m2vae_ros.bags import writer as bag_writer
 from m2vae_ros.bags.reader import find_bags
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bringup.specs import TEAM, world_objects
-from m2vae_ros.datasets.amiro import CLASSES
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors.gaze import GAZES
+from m2vae_ros.sensors import AMIRO
 
 OBJECTS = world_objects()
 ROBOT_WIDTH = 0.1
@@ -42,7 +41,7 @@ def test_every_sensor_looks_at_every_object_as_often_as_asked(seed, views):
     for poses in tour(OBJECTS, views, np.random.default_rng(seed)):
         for robot, pose in poses.items():
             (sensor,) = TEAM[robot]
-            looks[robot, GAZES[sensor].looked_at(pose, OBJECTS).name] += 1
+            looks[robot, AMIRO[sensor].range.looked_at(pose, OBJECTS).name] += 1
     assert looks == {(robot, item.name): views for robot in TEAM for item in OBJECTS}
 
 
@@ -239,7 +238,7 @@ def test_what_a_survey_records_can_be_trained_on_and_is_not_recorded_twice(tmp_p
     survey(tmp_path, worlds=1, views=1, seed=3, progress=lambda: looks.append(1))
     assert len(looks) == len(OBJECTS)
     samples, report = read_bags([tmp_path], enough=1)
-    assert set(samples.labels) == set(range(len(CLASSES)))
+    assert set(samples.labels) == set(range(len(AMIRO.classes)))
     for readings in report.readings.values():
         assert min(readings.values()) >= 1
 

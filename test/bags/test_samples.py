@@ -36,9 +36,9 @@ from m2vae_ros.bags.samples import NotEnough, pairing
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bags.writer import COMPRESSIONS, BagWriter, Split
-from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples, class_named
+from m2vae_ros.datasets.amiro import AmiroSamples, class_named
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.sensors import MODALITIES
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.sdf import WorldError
 
 TOUR = tour()
@@ -60,20 +60,22 @@ def reasons(report) -> dict[str, int]:
 def numbers(samples: AmiroSamples) -> dict[str, np.ndarray]:
     """Modality -> the number of the object that each sample's reading was made of."""
     return {
-        "camera": samples.camera[:, 0, 0, 0] // 10,
-        "lidar": np.rint((samples.lidar[:, -1] - samples.lidar[:, 0]) * 15).astype(int),
-        "reflectance": np.rint(samples.reflectance[:, 0] * 10).astype(int),
+        "camera": samples.packed["camera"][:, 0, 0, 0] // 10,
+        "lidar": np.rint(
+            (samples.packed["lidar"][:, -1] - samples.packed["lidar"][:, 0]) * 15
+        ).astype(int),
+        "reflectance": np.rint(samples.packed["reflectance"][:, 0] * 10).astype(int),
     }
 
 
 def test_every_reading_is_taken_for_the_object_it_is_of(bag: Path) -> None:
     samples, report = read_bags([bag])
-    labels = [CLASSES.index(item.class_name) for item in world_objects()]
+    labels = [AMIRO.classes.index(item.class_name) for item in world_objects()]
     for found in numbers(samples).values():
         np.testing.assert_array_equal([labels[number] for number in found], samples.labels)
     assert len(samples) == report.samples == 8 * 12
     assert {name: dict(c) for name, c in report.readings.items()} == {
-        name: dict.fromkeys(MODALITIES, 12) for name in CLASSES
+        name: dict.fromkeys(AMIRO, 12) for name in AMIRO.classes
     }
     assert sum(report.used.values()) == 3 * 8 * 12
     assert not report.unused
@@ -262,7 +264,7 @@ def test_labels_by_a_topic_need_neither_world_nor_odometry(tmp_path: Path) -> No
     write(tmp_path / "bag", labelled("/label"))
     samples, _ = read_bags([tmp_path / "bag"], label_topic="/label")
     assert len(samples) == 8 * 12
-    labels = [CLASSES.index(item.class_name) for item in world_objects()]
+    labels = [AMIRO.classes.index(item.class_name) for item in world_objects()]
     np.testing.assert_array_equal(
         [labels[number] for number in numbers(samples)["camera"]], samples.labels
     )

@@ -35,6 +35,7 @@ from m2vae_ros.bringup.specs import (
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors import AMIRO
 
 FOLDER = resource("launch")
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -44,6 +45,7 @@ OWN_MODULES = {
     "m2vae_ros.bringup.specs",
     "m2vae_ros.bringup.launching",
     "m2vae_ros.host.children",
+    "m2vae_ros.sensors",
 }
 LAUNCH_MODULES = {"launch", "launch.actions", "launch.conditions"}
 
@@ -82,7 +84,7 @@ def test_a_launch_file_is_thin_and_describes_its_arguments(file: Path) -> None:
 
 
 def inputs(text: str) -> set[str]:
-    return {"camera", "lidar", "reflectance", "odom"} if "for name in INPUTS" in text else set()
+    return {*AMIRO, "odom"} if "for name in INPUTS" in text else set()
 
 
 def declared(tree: ast.Module) -> dict[str, str]:
@@ -99,9 +101,13 @@ def declared(tree: ast.Module) -> dict[str, str]:
     )
     arguments = {}
     for entry in entries:
+        if isinstance(entry, ast.Starred):
+            assert entry.value.id == "TOPICS"
+            arguments |= {name: f"topic of {m.title}" for name, m in AMIRO.items()}
+            continue
         call = common[entry.id] if isinstance(entry, ast.Name) else entry
         options = {option.arg: option.value for option in call.keywords}
-        arguments[ast.literal_eval(call.args[0])] = ast.literal_eval(options["description"])
+        arguments[ast.literal_eval(call.args[0])] = ast.unparse(options["description"])
     return arguments
 
 
@@ -247,9 +253,8 @@ def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
 
 def test_inputs_are_those_of_the_fusion_node() -> None:
     from m2vae_ros.bringup.specs import INPUTS
-    from m2vae_ros.ros.messages import SENSORS
 
-    topics = {name: sensor.topic for name, sensor in SENSORS.items()}
+    topics = {name: sensor.topic for name, sensor in AMIRO.items()}
     assert {**topics, "odom": "odom"} == INPUTS
 
 

@@ -28,7 +28,7 @@ from m2vae_ros.bringup.specs import (
     visiting_orders,
     world_objects,
 )
-from m2vae_ros.datasets.amiro import CLASSES
+from m2vae_ros.sensors import AMIRO
 
 
 def test_a_team_is_a_simulator_and_two_nodes_for_each_robot() -> None:
@@ -47,7 +47,7 @@ def test_a_team_is_a_simulator_and_two_nodes_for_each_robot() -> None:
 
 
 def test_the_world_has_one_object_of_each_class() -> None:
-    assert sorted(item.class_name for item in world_objects()) == sorted(CLASSES)
+    assert sorted(item.class_name for item in world_objects()) == sorted(AMIRO.classes)
 
 
 @pytest.mark.parametrize("robots", range(1, 5))

@@ -5,18 +5,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_samples import random_samples
 
-from m2vae_ros.datasets.amiro import CLASSES, AmiroSamples, DataError
+from m2vae_ros.datasets.amiro import AmiroSamples, DataError
+from m2vae_ros.sensors import AMIRO
 
 
 def samples(count: int = 6, seed: int = 0) -> AmiroSamples:
     rng = np.random.default_rng(seed)
-    return AmiroSamples(
-        camera=rng.integers(0, 256, (count, 3, 16, 64)).astype(np.uint8),
-        lidar=rng.random((count, 227), dtype=np.float32),
-        reflectance=rng.random((count, 8), dtype=np.float32),
-        attributes=rng.integers(0, 2, (count, 3)),
-    )
+    return random_samples(rng, rng.integers(0, 2, (count, 3)))
 
 
 @pytest.fixture
@@ -29,8 +26,9 @@ def saved(tmp_path):
 def test_saved_samples_come_back(saved):
     loaded, original = AmiroSamples.load(saved), samples()
     assert loaded.digest() == original.digest()
-    for field in ("camera", "lidar", "reflectance", "attributes"):
-        assert np.array_equal(getattr(loaded, field), getattr(original, field))
+    for name in AMIRO:
+        assert np.array_equal(loaded.packed[name], original.packed[name])
+    assert np.array_equal(loaded.attributes, original.attributes)
 
 
 def test_the_same_samples_are_the_same_file(saved, tmp_path):
@@ -57,7 +55,7 @@ def test_labels_name_the_classes():
         f"{('red', 'green')[colour]} {('cylinder', 'box')[shape]} {('mat', 'shiny')[material]}"
         for colour, shape, material in some.attributes
     ]
-    assert [CLASSES[label] for label in some.labels] == words
+    assert [AMIRO.classes[label] for label in some.labels] == words
 
 
 def test_observations_are_what_the_model_takes():
@@ -75,15 +73,15 @@ def test_observations_are_what_the_model_takes():
 @pytest.mark.parametrize("index", [slice(1, 4), np.array([5, 0]), np.arange(6) % 2 == 0])
 def test_some_of_the_samples_are_samples(index):
     some = samples()
-    assert np.array_equal(some[index].lidar, some.lidar[index])
+    assert np.array_equal(some[index].packed["lidar"], some.packed["lidar"][index])
     assert np.array_equal(some[index].labels, some.labels[index])
 
 
 def test_the_digest_tells_any_change():
     some = samples()
-    for field in ("camera", "lidar", "reflectance", "attributes"):
+    for name in (*AMIRO, "attributes"):
         changed = samples()
-        values = getattr(changed, field)
+        values = changed.packed.get(name, changed.attributes)
         values.flat[0] = 0 if values.flat[0] else 1
         assert changed.digest() != some.digest()
     assert some[:5].digest() != some.digest()
@@ -102,9 +100,15 @@ def test_the_digest_tells_any_change():
 )
 def test_arrays_that_are_no_samples_are_named(field, value, reason):
     some = samples()
-    arrays = {name: getattr(some, name) for name in some.__dataclass_fields__}
+    arrays = {**some.packed, "attributes": some.attributes} | {field: value}
     with pytest.raises(DataError, match=reason):
-        AmiroSamples(**(arrays | {field: value}))
+        AmiroSamples({name: arrays[name] for name in AMIRO}, arrays["attributes"])
+
+
+def test_samples_of_other_modalities_are_refused():
+    some = samples()
+    with pytest.raises(DataError, match="modalities: "):
+        AmiroSamples({"camera": some.packed["camera"]}, some.attributes)
 
 
 def refused(path, reason: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from random_samples import random_samples
 from rich.console import Console
 
-from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import reproduce, transfer
 from m2vae_ros.experiments.lab import Lab
@@ -81,12 +81,7 @@ def test_bags_that_are_not_there_are_named_with_the_command_that_makes_them(tmp_
 
 def few_samples(seed):
     rng = np.random.default_rng(seed)
-    return AmiroSamples(
-        rng.integers(0, 256, (8, 3, 16, 64), dtype=np.uint8),
-        rng.random((8, 227), dtype=np.float32),
-        rng.random((8, 8), dtype=np.float32),
-        (np.arange(8)[:, None] >> np.arange(3) & 1).astype(np.int64),
-    )
+    return random_samples(rng, np.arange(8)[:, None] >> np.arange(3) & 1)
 
 
 def test_samples_of_other_bags_are_named_and_not_used(tmp_path, monkeypatch):

@@ -5,10 +5,10 @@ import random
 
 import numpy as np
 import torch
-from fusion_team import MODALITIES, Team
+from fusion_team import Team
 
 from m2vae_ros.fusion.torch_engine import TorchEngine
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.in_place import unfold
@@ -20,19 +20,17 @@ def random_engine() -> TorchEngine:
     torch.manual_seed(0)
     weights = Weights(
         name="random",
-        views={m: view.to_card() for m, view in VIEWS.items()},
+        views={m: view.to_card() for m, view in AMIRO.views.items()},
         beta_vaes={
             m: BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,), channels=(8,)))
             if len(view.shape) > 1
             else BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,)))
-            for m, view in VIEWS.items()
+            for m, view in AMIRO.views.items()
         },
-        m2vae=M2VAE(
-            M2VAEConfig(dict.fromkeys(MODALITIES, 4), latent_dim=10, hidden=(16,), joint=8)
-        ),
+        m2vae=M2VAE(M2VAEConfig(dict.fromkeys(AMIRO, 4), latent_dim=10, hidden=(16,), joint=8)),
         classes=("one", "other"),
         classifiers={"embedding": Classifier([10, 8, 2])},
-        familiar_error=dict.fromkeys(MODALITIES, 1.0),
+        familiar_error=dict.fromkeys(AMIRO, 1.0),
     )
     for module in (weights.m2vae, *weights.beta_vaes.values()):
         module.eval()
@@ -42,15 +40,15 @@ def random_engine() -> TorchEngine:
 def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():
     engine = random_engine()
     observations = {
-        m: np.random.default_rng(i).random(VIEWS[m].shape, dtype=np.float32)
-        for i, m in enumerate(MODALITIES)
+        m: np.random.default_rng(i).random(AMIRO[m].view.shape, dtype=np.float32)
+        for i, m in enumerate(AMIRO)
     }
-    codes = {m: engine.encode_modality(m, observations[m]).code for m in MODALITIES}
+    codes = {m: engine.encode_modality(m, observations[m]).code for m in AMIRO}
     for seed in range(10):
         order = random.Random(seed)
         team = Team(engines=[engine] * 3)
         for stamp, robot in enumerate(order.sample(range(6), 6)):
-            modality = MODALITIES[robot % 3]
+            modality = tuple(AMIRO)[robot % 3]
             place = (0.1 * stamp, 0.0, 0.0)
             team.sense(robot % 3, place, {modality: codes[modality]}, stamp)
             for message in range(len(team.published)):
@@ -59,16 +57,16 @@ def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():
         team.deliver_the_rest(order)
         team.assert_agreed()
         (one,) = team.robots[0].objects()
-        assert set(one.held) == set(MODALITIES)
+        assert set(one.held) == set(AMIRO)
         assert np.isclose(engine.classify(one.mean).sum(), 1.0)
 
 
 def test_messages_that_arrive_one_by_one_give_eq_18_with_each_modality_from_its_best_source():
     engine = random_engine()
-    codes = {m: np.random.default_rng(i).normal(size=4) for i, m in enumerate(MODALITIES)}
+    codes = {m: np.random.default_rng(i).normal(size=4) for i, m in enumerate(AMIRO)}
     team = Team(engines=[engine] * 3)
     unfolded: dict[str, np.ndarray] = {}
-    for robot, modality in enumerate(MODALITIES):
+    for robot, modality in enumerate(AMIRO):
         told = team.sense(robot, (0.0, 0.0, 0.0), {modality: codes[modality]}, robot).embedding
         for other in range(3):
             team.deliver(robot, other)

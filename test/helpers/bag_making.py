@@ -18,10 +18,10 @@ from rosbags.typesys import Stores, get_typestore
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.writer import BagWriter
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors.messages import ODOMETRY, SOURCES
+from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 STORE = get_typestore(Stores.LATEST)
 ROBOTS = {"camera": "/amiro1", "lidar": "/amiro2", "reflectance": "/amiro3"}
@@ -82,7 +82,7 @@ def odometry(seconds: float, pose: tuple[float, float, float]) -> Any:
 def image(seconds: float, number: int) -> Any:
     """All pixels are ten times the number."""
     return new(
-        SOURCES["camera"].type,
+        AMIRO["camera"].type,
         header=header(seconds),
         height=48,
         width=64,
@@ -95,7 +95,7 @@ def image(seconds: float, number: int) -> Any:
 
 def scan(seconds: float, ranges: Iterable[float] = (), intensities: Iterable[float] = ()) -> Any:
     return new(
-        SOURCES["lidar"].type,
+        AMIRO["lidar"].type,
         header=header(seconds),
         angle_min=-2.0944,
         angle_max=2.0944,
@@ -133,10 +133,10 @@ def tour(
     next; its odometry comes twenty times a second. In the order of recording."""
     made: list[Made] = []
     for modality, robot in ROBOTS.items():
-        source = SOURCES[modality]
+        source = AMIRO[modality]
         now = begin
         for number, item in enumerate(objects or world_objects()):
-            pose = VIEWPOINTS[modality].pose(item.x, item.y)
+            pose = AMIRO[modality].viewpoint.pose(item.x, item.y)
             for step in range(2 * readings + 1):
                 made.append(at(f"{robot}/odom", ODOMETRY.type, now, odometry(now, pose)))
                 if step % 2:

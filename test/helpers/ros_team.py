@@ -25,8 +25,8 @@ from sensor_msgs.msg import Image, LaserScan
 from m2vae_ros.nodes.fusion_node import FusionNode
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.images import image_message
-from m2vae_ros.ros.messages import SENSORS
 from m2vae_ros.ros.messages import stamp as stamp_of
+from m2vae_ros.sensors import AMIRO
 
 PATIENCE = 20.0
 """Seconds until a condition that is not met has failed; only failures wait that long."""
@@ -67,7 +67,7 @@ class Team:
             "objects.x": [0.5],
             "objects.y": [0.0],
             "odometry_tolerance": 3600.0,
-            **{f"{m}.{key}": value for m in SENSORS for key, value in GAZE.items()},
+            **{f"{m}.{key}": value for m in AMIRO for key, value in GAZE.items()},
             **parameters,
         }
         node = FusionNode(
@@ -126,7 +126,7 @@ class Team:
     def sense(self, robot: str, message: Any, modality: str) -> None:
         """Publish a reading with the stamp of now, and the odometry after it."""
         message.header.stamp = self.tester.get_clock().now().to_msg()
-        self.send(f"/{robot}/{SENSORS[modality].topic}", message)
+        self.send(f"/{robot}/{AMIRO[modality].topic}", message)
         self._send_odometry(robot)
 
     def counted(self, robot: str, name: str) -> int:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from m2vae_ros.datasets.amiro import CLASSES
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
@@ -22,11 +21,11 @@ def untrained_weights(folder: Path, seed: int = 0, familiar_error: float = 1e9) 
     torch.manual_seed(seed)
     weights = Weights(
         name="untrained",
-        views={modality: view.to_card() for modality, view in VIEWS.items()},
+        views={name: view.to_card() for name, view in AMIRO.views.items()},
         beta_vaes={m: BetaVAE(BetaVAEConfig(shape, 4, (8,))) for m, shape in SHAPES.items()},
         m2vae=M2VAE(M2VAEConfig(dict.fromkeys(SHAPES, 4), hidden=(16, 8), joint=8)),
-        classes=tuple(CLASSES),
-        classifiers={"embedding": Classifier((10, 8, len(CLASSES)))},
+        classes=tuple(AMIRO.classes),
+        classifiers={"embedding": Classifier((10, 8, len(AMIRO.classes)))},
         familiar_error=dict.fromkeys(SHAPES, familiar_error),
     )
     return weights.save(folder)

@@ -26,9 +26,8 @@ from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.images import rgb
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.simulation import SimulationError
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 pytestmark = pytest.mark.ros
 
@@ -96,7 +95,7 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes() ->
         for number, (modality, (_, topic)) in enumerate(topics.items(), start=1):
             message = s.heard[topic][0]
             assert message.header.frame_id == f"amiro{number}/{modality}"
-            assert messages.observation(VIEWS[modality], message).shape == VIEWS[modality].shape
+            assert AMIRO[modality].view.read(message).shape == AMIRO[modality].view.shape
         assert rgb(s.heard["/amiro1/front_camera/image_raw"][0]).shape == (480, 640, 3)
         info = s.heard["/amiro1/front_camera/camera_info"][0]
         assert info.k[0] == pytest.approx(320 / math.tan(math.radians(40)))
@@ -175,7 +174,7 @@ def test_a_patrol_visits_each_object_and_waits_until_it_was_sensed() -> None:
         assert f"drives to {objects[1].name} by lidar" in progress[0]
 
         for item in objects:  # the first one again at the end
-            where = VIEWPOINTS["lidar"].distance
+            where = AMIRO["lidar"].viewpoint.distance
 
             def there(item=item, where=where) -> bool:
                 found = messages.motion(s.heard["/amiro2/odom"][-1])

@@ -161,7 +161,7 @@ def test_pip_installs_library_and_command_where_there_is_no_ros(tmp_path):
         from m2vae_ros.datasets import amiro
         from m2vae_ros.experiments import amiro
         from m2vae_ros.fusion import engine, memory
-        from m2vae_ros.sensors import VIEWS
+
         from m2vae_ros.sim import sampler
         from m2vae_ros.training import amiro
         from m2vae_ros.vae import m2vae

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from m2vae_ros.robot.attention import ScanAttention, point_ahead
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.gaze import nearest_in_view
+from m2vae_ros.sensors.sensing_range import nearest_in_view
 
 ANGLE_MIN, INCREMENT, BEAMS = math.radians(-120), math.radians(240) / 682, 683
 

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Dropped, Learnt, Perception, Settings, Target, Unused
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.gaze import Gaze
 from m2vae_ros.sensors.messages import Motion
+from m2vae_ros.sensors.sensing_range import SensingRange
 
 MS = 1_000_000
 SECOND = 1000 * MS
 PILLAR = Target("pillar", (1.0, 0.0, 0.0))
-GAZES = dict.fromkeys(("camera", "lidar"), Gaze(0.0, 2.0, 0.5))
+RANGES = dict.fromkeys(("camera", "lidar"), SensingRange(0.0, 2.0, 0.5))
 
 
 def perception(engine=ENGINE, name: str = "amiro1", **how) -> Perception:
-    return Perception(engine, name, Settings(**{"gazes": GAZES, "places": [PILLAR], **how}))
+    return Perception(engine, name, Settings(**{"ranges": RANGES, "places": [PILLAR], **how}))
 
 
 def stand(robot: Perception, stamp: int, x: float = 0.0, yaw: float = 0.0, **how) -> None:
@@ -214,7 +214,7 @@ def test_many_robots_agree_without_ros() -> None:
         perception(
             LinearGaussianEngine(rounding=1e-4 * i),
             name,
-            gazes={sensor: Gaze(0.0, 2.0, 0.5)},
+            ranges={sensor: SensingRange(0.0, 2.0, 0.5)},
             places=objects,
         )
         for i, (name, sensor) in enumerate(zip(names, sensors, strict=True))

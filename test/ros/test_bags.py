@@ -37,7 +37,8 @@ from m2vae_ros.bringup.specs import simulator
 from m2vae_ros.ros import bag_qos, qos
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.recorder import Recorder
-from m2vae_ros.sensors.messages import ODOMETRY, SOURCES
+from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors.messages import ODOMETRY
 
 pytestmark = pytest.mark.ros
 
@@ -148,7 +149,7 @@ def content(bag: Path) -> dict[str, list[bytes]]:
 def test_a_simulated_team_is_recorded_whole(options: dict[str, Any], tmp_path: Path) -> None:
     robots = {"amiro1": ("camera",), "amiro2": ("lidar",), "amiro3": ("reflectance",)}
     topics = {
-        f"/{robot}/{SOURCES[sensors[0]].topic}": SOURCES[sensors[0]].type
+        f"/{robot}/{AMIRO[sensors[0]].topic}": AMIRO[sensors[0]].type
         for robot, sensors in robots.items()
     } | {f"/{robot}/odom": ODOMETRY.type for robot in robots}
     with stage() as s, Processes([simulator(robots)]) as processes:

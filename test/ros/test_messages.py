@@ -16,7 +16,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.validation import MOST_REENCODINGS, UnfitEmbedding
 from m2vae_ros.ros import messages
-from m2vae_ros.sensors import MODALITIES, ObservationError
+from m2vae_ros.sensors import AMIRO, ObservationError
 
 floats = st.floats(width=32, allow_nan=False)
 names = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=20)
@@ -27,13 +27,13 @@ embeddings = st.builds(
     object_id=names,
     position=st.tuples(*[st.floats(-1e3, 1e3)] * 3),
     frame=names,
-    held=st.dictionaries(st.sampled_from(MODALITIES), times, min_size=1),
+    held=st.dictionaries(st.sampled_from(AMIRO), times, min_size=1),
     mean=st.lists(floats, min_size=10, max_size=10),
     log_variance=st.lists(floats, min_size=10, max_size=10),
     sender=names,
     fingerprint=names,
     aliases=st.lists(names, max_size=3).map(tuple),
-    reencodings=st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, MOST_REENCODINGS)),
+    reencodings=st.dictionaries(st.sampled_from(AMIRO), st.integers(0, MOST_REENCODINGS)),
 )
 
 
@@ -50,12 +50,12 @@ def test_an_embedding_of_three_modalities_takes_less_than_300_bytes() -> None:
         object_id="green_cylinder_shiny",
         position=(1.0, 2.0, 0.0),
         frame="map",
-        held=dict.fromkeys(MODALITIES, 10**18),
+        held=dict.fromkeys(AMIRO, 10**18),
         mean=np.zeros(10),
         log_variance=np.zeros(10),
         sender="amiro1",
         fingerprint="0123456789abcdef",
-        reencodings=dict.fromkeys(MODALITIES, 1),
+        reencodings=dict.fromkeys(AMIRO, 1),
     )
     assert len(serialize_message(messages.embedding_message(embedding))) < 300
 

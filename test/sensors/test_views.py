@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2vae_ros.sensors import (
-    MODALITIES,
-    VIEWS,
+    AMIRO,
     CameraView,
     LidarView,
     ObservationError,
@@ -32,17 +31,17 @@ def relief(view: LidarView, ranges: np.ndarray) -> np.ndarray:
 
 
 def test_views_give_the_shapes_they_promise():
-    camera = VIEWS["camera"](np.zeros((480, 640, 3), np.uint8))
-    lidar = VIEWS["lidar"](np.full(683, np.inf), *URG)
-    reflectance = VIEWS["reflectance"](np.zeros(8))
-    for modality, result in zip(MODALITIES, (camera, lidar, reflectance), strict=True):
-        assert result.shape == VIEWS[modality].shape
+    camera = AMIRO["camera"].view(np.zeros((480, 640, 3), np.uint8))
+    lidar = AMIRO["lidar"].view(np.full(683, np.inf), *URG)
+    reflectance = AMIRO["reflectance"].view(np.zeros(8))
+    for modality, result in zip(AMIRO, (camera, lidar, reflectance), strict=True):
+        assert result.shape == AMIRO[modality].view.shape
         assert result.dtype == np.float32
 
 
 def test_views_survive_their_card():
-    card = json.loads(json.dumps({name: view.to_card() for name, view in VIEWS.items()}))
-    assert views_from_card(card) == VIEWS
+    card = json.loads(json.dumps({name: view.to_card() for name, view in AMIRO.views.items()}))
+    assert views_from_card(card) == AMIRO.views
 
 
 def test_a_view_of_ones_own_sensor_may_have_any_name():
@@ -80,7 +79,7 @@ def test_a_card_that_does_not_fit_names_the_modality_or_field(card, named):
 def test_the_camera_view_keeps_colours_and_their_columns():
     image = np.zeros((480, 640, 3), np.uint8)
     image[:, 320:] = (255, 51, 0)
-    small = VIEWS["camera"](image)
+    small = AMIRO["camera"].view(image)
     assert np.all(small[:, :, :32] == 0.0)
     assert np.allclose(small[:, :, 32:], np.array([1.0, 0.2, 0.0])[:, None, None])
 
@@ -102,7 +101,7 @@ def test_the_camera_view_shows_the_same_elevations_at_every_resolution(size, ele
 def test_noise_of_pixels_is_averaged_away():
     rng = np.random.default_rng(0)
     image = np.clip(rng.normal(100, 10, (480, 640, 3)), 0, 255).astype(np.uint8)
-    assert VIEWS["camera"](image).std() * 255 < 2.0
+    assert AMIRO["camera"].view(image).std() * 255 < 2.0
 
 
 @pytest.mark.parametrize(
@@ -117,14 +116,14 @@ def test_noise_of_pixels_is_averaged_away():
 )
 def test_an_image_that_does_not_fit_is_refused_with_the_reason(image, reason):
     with pytest.raises(ObservationError, match=reason):
-        VIEWS["camera"](image)
+        AMIRO["camera"].view(image)
 
 
 # The LiDAR
 
 
 def test_the_beams_of_the_urg_are_taken_as_they_are():
-    view = VIEWS["lidar"]
+    view = AMIRO["lidar"].view
     ranges = np.random.default_rng(0).uniform(0.3, 0.44, 683)
     # Angles as a LaserScan carries them.
     angles = np.float32(URG[0]), np.float32(URG[1])
@@ -141,7 +140,7 @@ def test_a_scan_of_other_beams_agrees_with_the_continuous_profile(beams, first, 
     angles = np.linspace(first, last, beams)
     if clockwise:
         angles = angles[::-1]
-    view = VIEWS["lidar"]
+    view = AMIRO["lidar"].view
     result = view(profile(angles), angles[0], angles[1] - angles[0])
     assert np.allclose(result, relief(view, profile(view.angles)), atol=5e-3)
 
@@ -151,7 +150,7 @@ def test_a_full_turn_may_begin_anywhere(beams, start):
     step = 2 * math.pi / beams
     angles = start + step * np.arange(beams)
     ahead = np.arctan2(np.sin(angles), np.cos(angles))
-    view = VIEWS["lidar"]
+    view = AMIRO["lidar"].view
     result = view(profile(ahead), start, step)
     # Behind the robot the profile has a jump, out of view.
     assert np.allclose(result, relief(view, profile(view.angles)), atol=5e-3)
@@ -170,7 +169,7 @@ def test_the_relief_of_an_object_does_not_depend_on_its_distance(nearest, moved)
 def test_what_is_no_near_range_is_nothing_there(nothing):
     ranges = np.full(683, 0.4)
     ranges[:341] = nothing
-    result = VIEWS["lidar"](ranges, *URG)
+    result = AMIRO["lidar"].view(ranges, *URG)
     assert np.all(result[:113] == 1.0)
     assert np.all(result[113:] == 0.0)
 
@@ -178,12 +177,12 @@ def test_what_is_no_near_range_is_nothing_there(nothing):
 def test_between_an_object_and_nothing_there_is_no_third_thing():
     angles = np.linspace(-1.0, 1.0, 101)  # fewer beams than the view has
     ranges = np.where(np.abs(angles) < 0.3, 0.4, np.inf)
-    result = VIEWS["lidar"](ranges, angles[0], angles[1] - angles[0])
+    result = AMIRO["lidar"].view(ranges, angles[0], angles[1] - angles[0])
     assert set(np.unique(result)) == {0.0, 1.0}
 
 
 def test_an_empty_scan_is_nothing_there():
-    assert np.all(VIEWS["lidar"](np.full(683, np.inf), *URG) == 1.0)
+    assert np.all(AMIRO["lidar"].view(np.full(683, np.inf), *URG) == 1.0)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ def test_an_empty_scan_is_nothing_there():
 )
 def test_a_scan_that_does_not_fit_is_refused_with_the_reason(ranges, angles, reason):
     with pytest.raises(ObservationError, match=reason):
-        VIEWS["lidar"](ranges, *angles)
+        AMIRO["lidar"].view(ranges, *angles)
 
 
 # The ring of proximity sensors
@@ -224,4 +223,4 @@ def test_intensities_are_in_units_of_the_strongest():
 )
 def test_intensities_that_do_not_fit_are_refused_with_the_reason(intensities, reason):
     with pytest.raises(ObservationError, match=reason):
-        VIEWS["reflectance"](intensities)
+        AMIRO["reflectance"].view(intensities)

@@ -10,15 +10,14 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from m2vae_ros.datasets.amiro import ATTRIBUTES
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.mujoco_world import compile_world
-from m2vae_ros.sim.sampler import Studio, sample
+from m2vae_ros.sim.sampler import SampleRenderer, sample
 from m2vae_ros.sim.sensors import Rays, mujoco
 from m2vae_ros.world.noise import NOISELESS
 from m2vae_ros.world.objects import ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import Box, Cylinder, Pose, WorldError, read_world
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 
@@ -68,29 +67,29 @@ def test_a_world_without_a_robot_that_carries_everything_is_refused(tmp_path):
 
 
 def test_colours_and_intensities_are_those_of_the_worlds_objects(few):
-    colours = few.camera[:, :, 8, 30:34].mean(axis=2)
+    colours = few.packed["camera"][:, :, 8, 30:34].mean(axis=2)
     red, green = few.attributes[:, 0] == 0, few.attributes[:, 0] == 1
     assert np.all(colours[red, 0] > 2 * colours[red, 1])
     assert np.all(colours[green, 1] > 2 * colours[green, 0])
     mat = few.attributes[:, 2] == 0
-    assert few.reflectance[mat, 0].max() < 0.5 < few.reflectance[~mat, 0].min()
+    assert few.packed["reflectance"][mat, 0].max() < 0.5 < few.packed["reflectance"][~mat, 0].min()
 
 
 def test_a_drawn_object_is_sensed_as_if_the_world_had_been_built_with_it():
     """Sizes are set in the compiled model; compiling it anew must give the same ranges."""
     world = read_world(AMIRO_WORLD)
     variety = ObjectVariety.of(world)
-    studio = Studio(world, variety.height, NOISELESS)
+    renderer = SampleRenderer(world, variety.height, NOISELESS)
     rng = np.random.default_rng(0)
     for index in range(40):
         item = variety.draw(attributes_of(index % 8), rng)
-        studio.show(item)
-        viewpoint = VIEWPOINTS["lidar"].draw(item.x, item.y, rng)
-        ranges, intensities = studio.cast(viewpoint)
+        renderer.show(item)
+        viewpoint = AMIRO["lidar"].viewpoint.draw(item.x, item.y, rng)
+        ranges, intensities = renderer.cast("lidar", viewpoint)
         expected = _built_anew(world, item, viewpoint)
         assert np.allclose(ranges, expected[0], atol=1e-9)
         assert np.allclose(intensities, expected[1])
-    studio.close()
+    renderer.close()
 
 
 def _built_anew(world, item, pose):
@@ -146,7 +145,7 @@ def test_each_raw_sensor_tells_its_own_attribute_and_little_of_the_others():
             reduction = PCA(60).fit(x)
             x, y = reduction.transform(x), reduction.transform(y)
         x, y = (x - x.mean(0)) / x.std(), (y - x.mean(0)) / x.std()
-        for column, name in enumerate(ATTRIBUTES):
+        for column, name in enumerate(AMIRO.attributes):
             accuracy = max(
                 model.fit(x, train.attributes[:, column]).score(y, test.attributes[:, column])
                 for model in (

@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import VIEWS
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.picture import world_picture
 from m2vae_ros.sim.simulation import Simulation, SimulationError
 from m2vae_ros.world.commands import COMMAND_TIMEOUT, MAX_ANGULAR, MAX_LINEAR
 from m2vae_ros.world.noise import NOISELESS, SensorNoise
 from m2vae_ros.world.objects import class_of
 from m2vae_ros.world.sdf import Box, Cylinder, WorldError, read_world
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 RADIUS = 0.05  # of a robot
-SENSORS = ("camera", "lidar", "reflectance")
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def test_robots_begin_where_the_world_file_has_them(simulation):
 
 
 def test_all_robots_carry_all_sensors_unless_told_otherwise(simulation):
-    assert simulation.robots == {f"amiro{n}": SENSORS for n in (1, 2, 3)}
+    assert simulation.robots == {f"amiro{n}": tuple(AMIRO) for n in (1, 2, 3)}
     some = Simulation(AMIRO_WORLD, {"amiro2": ("lidar",), "amiro1": ()})
     assert some.robots == {"amiro1": (), "amiro2": ("lidar",)}
     assert len(some.objects) == 8
@@ -94,8 +92,8 @@ def test_asking_for_what_is_not_there_names_it():
     with pytest.raises(SimulationError, match="amiro1 has no sensor camera, its sensors: lidar"):
         simulation.image("amiro1")
     with pytest.raises(SimulationError, match="no robot amiro2, there are: amiro1"):
-        simulation.scan("amiro2")
-    for ask in (simulation.pose, simulation.twist, simulation.image, simulation.reflectance):
+        simulation.ranges("amiro2")
+    for ask in (simulation.pose, simulation.twist, simulation.image, simulation.intensities):
         with pytest.raises(SimulationError, match="no robot amiro2"):
             ask("amiro2")
     with pytest.raises(SimulationError, match="no robot amiro2"):
@@ -197,7 +195,7 @@ def test_a_robot_does_not_drive_through_objects(simulation, pillars, name):
     (item,) = (item for item in simulation.objects if item.name == name)
     geometry = pillars[name][0]
     nearest = geometry.radius if isinstance(geometry, Cylinder) else geometry.size[0] / 2
-    viewpoint = VIEWPOINTS["reflectance"]
+    viewpoint = AMIRO["reflectance"].viewpoint
     simulation.place("amiro1", *viewpoint.pose(item.x, item.y))
     for _ in range(40):
         drive(simulation, 0.1, amiro1=(MAX_LINEAR, 0.0))
@@ -230,7 +228,7 @@ def test_a_reset_world_begins_again(simulation):
 
 def facing(simulation, robot, name, modality, **errors):
     (item,) = (item for item in simulation.objects if item.name == name)
-    simulation.place(robot, *VIEWPOINTS[modality].pose(item.x, item.y, **errors))
+    simulation.place(robot, *AMIRO[modality].viewpoint.pose(item.x, item.y, **errors))
 
 
 @pytest.mark.parametrize("bearing", [-10.0, 0.0, 15.0])
@@ -259,7 +257,7 @@ def test_the_cameras_rays_are_those_of_its_field_of_view(simulation):
 
 def test_colours_are_flat(simulation):
     facing(simulation, "amiro1", "red_cylinder_mat", "camera")
-    band = simulation.image("amiro1")[slice(*VIEWS["camera"].rows(480, 640))]
+    band = simulation.image("amiro1")[slice(*AMIRO["camera"].view.rows(480, 640))]
     red = band[(band[..., 0] > 150) & (band[..., 1] < 80)].astype(int)
     assert len(red) > 5000
     assert np.ptp(red, axis=0).max() <= 1
@@ -268,10 +266,10 @@ def test_colours_are_flat(simulation):
 def test_a_robot_does_not_see_other_robots(simulation):
     facing(simulation, "amiro1", "red_cylinder_mat", "camera")
     x, y, yaw = simulation.pose("amiro1")
-    before = VIEWS["camera"](simulation.image("amiro1")), simulation.scan("amiro1")
+    before = AMIRO["camera"].view(simulation.image("amiro1")), simulation.ranges("amiro1")
     simulation.place("amiro2", x + 0.15 * math.cos(yaw), y + 0.15 * math.sin(yaw), yaw)
     simulation.place("amiro3", x + 0.3 * math.cos(yaw), y + 0.3 * math.sin(yaw) + 0.1, yaw)
-    after = VIEWS["camera"](simulation.image("amiro1")), simulation.scan("amiro1")
+    after = AMIRO["camera"].view(simulation.image("amiro1")), simulation.ranges("amiro1")
     assert np.array_equal(before[0], after[0])
     assert np.array_equal(before[1], after[1])
 
@@ -303,9 +301,9 @@ def test_the_lidar_measures_the_distance_to_the_surface_of_an_object(pillars, no
     angles = sensor.angle_min + sensor.angle_increment * np.arange(sensor.rays)
     for name, (geometry, yaw, _, _) in pillars.items():
         (item,) = (item for item in simulation.objects if item.name == name)
-        x, y, heading = VIEWPOINTS["lidar"].pose(item.x, item.y, 0.02, 0.05, 0.1)
+        x, y, heading = AMIRO["lidar"].viewpoint.pose(item.x, item.y, 0.02, 0.05, 0.1)
         simulation.place("amiro2", x, y, heading)
-        ranges = simulation.scan("amiro2")
+        ranges = simulation.ranges("amiro2")
         assert ranges.shape == (683,)
         assert ranges.dtype == np.float32
         centre = np.array([item.x - x, item.y - y])
@@ -318,7 +316,7 @@ def test_the_lidar_measures_the_distance_to_the_surface_of_an_object(pillars, no
         assert hit.sum() > 30
         assert np.allclose(ranges[hit], expected[hit], atol=1e-5 + 5 * noise.range), name
         ahead = slice(228, 455)
-        assert np.all(ranges[ahead][~hit[ahead]] > VIEWS["lidar"].max_range)
+        assert np.all(ranges[ahead][~hit[ahead]] > AMIRO["lidar"].view.max_range)
         if noise.range:
             errors = (ranges - expected)[hit]
             assert errors.std() == pytest.approx(noise.range, rel=0.5)
@@ -326,16 +324,16 @@ def test_the_lidar_measures_the_distance_to_the_surface_of_an_object(pillars, no
 
 def test_the_lidar_reaches_five_metres(simulation):
     simulation.place("amiro1", -2.5, 2.6, 0.0)
-    ranges = simulation.scan("amiro1")
+    ranges = simulation.ranges("amiro1")
     assert np.isinf(ranges[341])  # the wall ahead is 5.5 m away
     simulation.place("amiro1", -1.9, 2.6, 0.0)
-    assert simulation.scan("amiro1")[341] == pytest.approx(4.9, abs=1e-3)
+    assert simulation.ranges("amiro1")[341] == pytest.approx(4.9, abs=1e-3)
 
 
 def test_the_retro_of_a_material_comes_back_as_intensity(simulation, pillars):
     for name, (_, _, _, retro) in pillars.items():
         facing(simulation, "amiro3", name, "reflectance")
-        intensities = simulation.reflectance("amiro3")
+        intensities = simulation.intensities("amiro3")
         assert intensities.shape == (8,)
         assert intensities.dtype == np.float32
         assert intensities[0] == pytest.approx(retro), name
@@ -346,13 +344,13 @@ def test_the_second_proximity_sensor_is_the_one_to_the_left(simulation):
     facing(simulation, "amiro3", "red_cylinder_mat", "reflectance")
     x, y, yaw = simulation.pose("amiro3")
     simulation.place("amiro3", x, y, yaw - math.radians(45))
-    intensities = simulation.reflectance("amiro3")
+    intensities = simulation.intensities("amiro3")
     assert intensities[1] == pytest.approx(0.30)
     assert intensities[0] == 0.0
 
 
 def test_far_from_anything_the_proximity_sensors_read_nothing(simulation):
-    assert np.all(simulation.reflectance("amiro1") == 0.0)
+    assert np.all(simulation.intensities("amiro1") == 0.0)
 
 
 # Noise
@@ -360,7 +358,7 @@ def test_far_from_anything_the_proximity_sensors_read_nothing(simulation):
 
 def readings(simulation):
     facing(simulation, "amiro1", "red_cylinder_mat", "reflectance")
-    return simulation.image("amiro1"), simulation.scan("amiro1"), simulation.reflectance("amiro1")
+    return simulation.image("amiro1"), simulation.ranges("amiro1"), simulation.intensities("amiro1")
 
 
 def test_the_same_seed_gives_the_same_readings_another_one_others():
@@ -374,7 +372,7 @@ def test_the_noise_of_one_sensor_does_not_depend_on_the_others():
     alone = Simulation(AMIRO_WORLD, {"amiro1": ("reflectance",)}, seed=3)
     facing(alone, "amiro1", "red_cylinder_mat", "reflectance")
     together = readings(Simulation(AMIRO_WORLD, seed=3))[2]
-    assert np.array_equal(alone.reflectance("amiro1"), together)
+    assert np.array_equal(alone.intensities("amiro1"), together)
 
 
 def test_noise_is_as_strong_as_documented():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from bag_making import text, tour, write
+from random_samples import random_samples
 from untrained import untrained_weights
 
 from m2vae_ros.cli import main
@@ -41,12 +42,7 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def samples() -> AmiroSamples:
     rng = np.random.default_rng(0)
     attributes = np.arange(160)[:, None] >> np.arange(3) & 1
-    return AmiroSamples(
-        rng.integers(0, 256, (160, 3, 16, 64), dtype=np.uint8),
-        rng.random((160, 227), dtype=np.float32),
-        rng.random((160, 8), dtype=np.float32),
-        attributes.astype(np.int64),
-    )
+    return random_samples(rng, attributes)
 
 
 def briefly(recipe: AmiroRecipe, epochs: int = 1) -> AmiroRecipe:

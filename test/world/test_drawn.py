@@ -7,8 +7,8 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-from m2vae_ros.datasets.amiro import CLASSES
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.drawn import draw_world
 from m2vae_ros.world.objects import ObjectVariety, class_of, objects_of
 from m2vae_ros.world.sdf import WorldError, read_world
@@ -45,13 +45,13 @@ def test_only_the_objects_differ(drawn):
 def test_there_is_one_object_of_each_class_on_the_places_of_the_original(drawn, seed):
     original = {(item.x, item.y) for item in objects_of(read_world(AMIRO_WORLD))}
     objects = objects_of(drawn(seed))
-    assert sorted(item.class_name for item in objects) == sorted(CLASSES)
+    assert sorted(item.class_name for item in objects) == sorted(AMIRO.classes)
     assert {(item.x, item.y) for item in objects} == original
 
 
 def test_no_place_and_no_look_belongs_to_a_class(drawn):
     worlds = [drawn(seed) for seed in range(12)]
-    for name in CLASSES:
+    for name in AMIRO.classes:
         places, colours, retros = set(), set(), set()
         for world in worlds:
             (model,) = (model for model in world.models if class_of(model) == name)

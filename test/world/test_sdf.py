@@ -7,12 +7,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from m2vae_ros.datasets.amiro import CLASSES
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import MODALITIES, VIEWS
+from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.objects import ObjectVariety, objects_of
 from m2vae_ros.world.sdf import Box, CameraSensor, Pose, RaySensor, WorldError, read_world
-from m2vae_ros.world.viewpoints import VIEWPOINTS
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 ROBOTS = ("amiro1", "amiro2", "amiro3")
@@ -34,7 +32,7 @@ def robots_in(world):
 
 def test_the_eight_objects_stand_on_a_circle_45_degrees_apart(world):
     objects = objects_of(world)
-    assert sorted(item.class_name for item in objects) == sorted(CLASSES)
+    assert sorted(item.class_name for item in objects) == sorted(AMIRO.classes)
     assert all(math.hypot(item.x, item.y) == pytest.approx(1.5, abs=1e-3) for item in objects)
     angles = sorted(math.degrees(math.atan2(item.y, item.x)) % 360 for item in objects)
     assert angles == pytest.approx([45 * k for k in range(8)], abs=0.1)
@@ -65,20 +63,20 @@ def test_three_robots_carry_every_sensor(world):
     assert tuple(robots) == ROBOTS
     for model in robots.values():
         sensors = {sensor.name: sensor for sensor in model.links[0].sensors}
-        assert set(sensors) == set(MODALITIES)
-        camera, lidar, ring = (sensors[name] for name in MODALITIES)
+        assert set(sensors) == set(AMIRO)
+        camera, lidar, ring = (sensors[name] for name in AMIRO)
         assert isinstance(camera, CameraSensor)
         assert (camera.width, camera.height) == (640, 480)
         assert math.degrees(camera.horizontal_fov) == pytest.approx(80.0, abs=1e-4)
         assert camera.horizontal_fov == pytest.approx(
-            math.radians(VIEWS["camera"].horizontal_fov), abs=1e-6
+            math.radians(AMIRO["camera"].view.horizontal_fov), abs=1e-6
         )
         assert isinstance(lidar, RaySensor)
         assert (lidar.rays, lidar.range_max) == (683, 5.0)
         assert math.degrees(lidar.angle_max) == pytest.approx(120.0, abs=1e-4)
         assert math.degrees(lidar.angle_min) == pytest.approx(-120.0, abs=1e-4)
         assert isinstance(ring, RaySensor)
-        assert ring.rays == VIEWS["reflectance"].rays
+        assert ring.rays == AMIRO["reflectance"].view.rays
         assert ring.angle_min == 0.0
         assert math.degrees(ring.angle_increment) == pytest.approx(45.0, abs=1e-4)
 
@@ -91,7 +89,7 @@ def test_robots_are_lower_than_each_others_sensors(world):
 
 
 def test_the_camera_sees_neither_top_nor_bottom_of_an_object_it_looks_at(world):
-    view, viewpoint = VIEWS["camera"], VIEWPOINTS["camera"]
+    view, viewpoint = AMIRO["camera"].view, AMIRO["camera"].viewpoint
     variety = ObjectVariety.of(world)
     (camera,) = (s for s in robots_in(world)["amiro1"].links[0].sensors if s.name == "camera")
     height = camera.pose.position[2]
@@ -101,7 +99,7 @@ def test_the_camera_sees_neither_top_nor_bottom_of_an_object_it_looks_at(world):
 
 
 def test_the_front_proximity_sensor_reaches_the_object_and_its_neighbours_miss_it(world):
-    variety, viewpoint = ObjectVariety.of(world), VIEWPOINTS["reflectance"]
+    variety, viewpoint = ObjectVariety.of(world), AMIRO["reflectance"].viewpoint
     (ring,) = (s for s in robots_in(world)["amiro1"].links[0].sensors if s.name == "reflectance")
     farthest = viewpoint.distance + viewpoint.distance_error
     nearest = viewpoint.distance - viewpoint.distance_error
@@ -135,7 +133,7 @@ def test_the_topics_of_the_world_are_those_of_the_running_system(xml):
 def test_each_sensor_has_the_gazebo_plugin_for_its_kind(xml):
     plugins = {"camera": "libgazebo_ros_camera.so", "ray": "libgazebo_ros_ray_sensor.so"}
     sensors = list(xml.iter("sensor"))
-    assert len(sensors) == len(ROBOTS) * len(MODALITIES)
+    assert len(sensors) == len(ROBOTS) * len(AMIRO)
     for sensor in sensors:
         (plugin,) = sensor.findall("plugin")
         assert plugin.get("filename") == plugins[sensor.get("type")]
@@ -346,7 +344,8 @@ def test_objects_that_are_not_as_their_class_says_are_named(world_with, change, 
 
 
 def test_viewpoints_face_the_object_from_inside_the_circle(world):
-    for item, viewpoint in itertools.product(objects_of(world), VIEWPOINTS.values()):
+    viewpoints = [modality.viewpoint for modality in AMIRO.values()]
+    for item, viewpoint in itertools.product(objects_of(world), viewpoints):
         x, y, yaw = viewpoint.pose(item.x, item.y)
         assert math.hypot(x, y) < 1.5
         assert math.hypot(item.x - x, item.y - y) == pytest.approx(viewpoint.distance)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -53,7 +53,7 @@ def nearest_in_view(
 
 
 @dataclass(frozen=True)
-class Gaze:
+class SensingRange:
     """From where a sensor looks at an object.
 
     Attributes:
@@ -71,12 +71,3 @@ class Gaze:
         if seen is None or math.dist(pose[:2], seen.position[:2]) < self.min_distance:
             return None
         return seen
-
-
-GAZES: Mapping[str, Gaze] = {
-    "camera": Gaze(0.72, 0.88),
-    "lidar": Gaze(0.43, 0.57),
-    "reflectance": Gaze(0.30, 0.42),
-}
-"""Modality -> what its sensor looks at: the viewpoints of `sim.viewpoints`, their errors and a
-margin. The weights are trained so, the fusion nodes sense so, and bags are read so."""

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From where each sensor looks at an object.
+"""From where a sensor looks at an object.
 
-The robots drive to these viewpoints, and the samples for training are taken around them. What a
-sensor must not tell, it does not see from there: the camera neither the top nor the bottom of an
-object, the ring of proximity sensors the object with one ray only.
+Robots drive to such viewpoints, and the samples for training are taken around them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,10 +61,3 @@ class Viewpoint:
             bearing * self.bearing_error,
             azimuth * self.azimuth_error,
         )
-
-
-VIEWPOINTS: Mapping[str, Viewpoint] = {
-    "camera": Viewpoint(distance=0.80, distance_error=0.06),
-    "lidar": Viewpoint(distance=0.50, distance_error=0.05),
-    "reflectance": Viewpoint(distance=0.36, distance_error=0.04),
-}
