@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         from rclpy.executors import SingleThreadedExecutor
 
         from m2vae_ros.apps.observer import Observer
-        from m2vae_ros.ros.process import heed_signals
+        from m2vae_ros.ros.process import install_shutdown_handlers
     except ImportError as error:
         raise DemoError(
             f"{error}; it needs ROS 2 and this package built: run ./run m2vae demo in the "
@@ -76,12 +76,12 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
     with own_domain() as domain, _world(options) as (nodes, gazebo):
-        told = heed_signals()  # not before: while Gazebo starts, nobody would look
+        stop = install_shutdown_handlers()  # not before: while Gazebo starts, nobody would look
         os.environ.update(environment())
         context = Context()
         rclpy.init(context=context)
         node = rclpy.create_node("demo", context=context)
-        node.create_timer(0.1, lambda: _interrupt(told))
+        node.create_timer(0.1, lambda: _interrupt(stop))
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
@@ -319,6 +319,6 @@ def _coloured(class_name: str) -> str:
     return f"[{colour}]{class_name}[/{colour}]"
 
 
-def _interrupt(told: threading.Event) -> None:
-    if told.is_set():
+def _interrupt(stop: threading.Event) -> None:
+    if stop.is_set():
         raise KeyboardInterrupt

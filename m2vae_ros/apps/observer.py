@@ -29,7 +29,7 @@ class Observer:
         Args:
             node: with whom.
             scoreboard: to feed.
-            note: is told of the robot and the object of each classification.
+            note: called with the robot and the object of each classification.
         """
         self.embeddings = 0
         self.embedding_bytes = 0

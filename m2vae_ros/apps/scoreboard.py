@@ -75,7 +75,7 @@ class Scoreboard:
             robot: whose it is.
             x, y: where the object is, metres.
             verdict: what it is taken for.
-            looked: when the robot looked at it, seconds; None if others told it.
+            looked: when the robot looked at it, seconds; None if it was published by others.
 
         Returns:
             The object's record; None if there is none.

@@ -77,7 +77,7 @@ def survey(
         world: the world file to draw from; "" is the package's own.
         progress: called at each stop, `views` times the number of objects for each world, and as
             often for a world that is there already.
-        warn: is told which messages of a bag were lost.
+        warn: called with which messages of a bag were lost.
 
     Raises:
         WorldError: the world file cannot be read.

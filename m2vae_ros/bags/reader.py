@@ -20,7 +20,7 @@ from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
-from m2vae_ros.bags.recovery import is_unfinished, mended
+from m2vae_ros.bags.recovery import is_unfinished, recovered
 from m2vae_ros.bags.writer import INFORMATION, METADATA, RECORDING
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.host.scratch import Scratch
@@ -69,7 +69,7 @@ class BagFile:
     def _presented(self, stack: ExitStack) -> Path:
         """What rosbags has to open: the file, or a folder that says how it is compressed."""
         folder = stack.enter_context(Scratch("m2vae-bags-"))
-        path = mended(self.path) if is_unfinished(self.path) else self.path.absolute()
+        path = recovered(self.path) if is_unfinished(self.path) else self.path.absolute()
         # Not by its own name: rosbags takes that of an sqlite3 file for a URI.
         name = f"bag{''.join(s for s in path.suffixes if s in (*STORAGE_SUFFIXES, _COMPRESSED))}"
         if self.information is not None:
@@ -110,7 +110,7 @@ def find_bags(
 
     Args:
         paths: folders of bags, folders that hold such folders, or storage files.
-        problem: is told the path and the reason of everything that looks like a bag and is none.
+        problem: called with the path of everything that looks like a bag and is none, and why.
 
     Raises:
         DataError: a path is not there, or there is no bag in it.
@@ -121,7 +121,7 @@ def find_bags(
         if file.path.resolve() in found:
             return
         found[file.path.resolve()] = file
-        with suppress(OSError):  # whoever opens it will be told
+        with suppress(OSError):  # reported to whoever opens it
             if is_unfinished(file.path):
                 problem(file.path, "was not finished; what is whole of it is read")
 
@@ -253,7 +253,7 @@ def in_order(files: Iterable[BagFile]) -> list[BagFile]:
     def begins(file: BagFile) -> int:
         try:
             return start_of(file) or 0
-        except DataError:  # whoever reads it will be told
+        except DataError:  # reported to whoever reads it
             return 0
 
     return sorted(files, key=begins)
@@ -270,7 +270,7 @@ def messages_of(
     Args:
         file: to be read.
         wanted: whether a topic's messages are.
-        progress: is told the share of the file, 0 to 1, that lies behind.
+        progress: called with the share of the file, 0 to 1, that lies behind.
         since: stamp (nanoseconds) before which messages are left out.
 
     Raises:

@@ -43,7 +43,7 @@ def is_unfinished(path: Path) -> bool:
         return begins_as_one and file.read() != _MAGIC
 
 
-def mended(path: Path) -> Path:
+def recovered(path: Path) -> Path:
     """A temporary copy of an unfinished storage file: whatever of it is whole.
 
     It is made once, for the file as it is now, and stays until this process ends.
@@ -53,13 +53,13 @@ def mended(path: Path) -> Path:
         ValueError: nothing in it is whole.
     """
     states = (file.stat() for file in (path, *_journals(path)) if file.exists())
-    return _mended(path.absolute(), tuple((s.st_size, s.st_mtime_ns) for s in states))
+    return _recovered(path.absolute(), tuple((s.st_size, s.st_mtime_ns) for s in states))
 
 
 @cache
-def _mended(path: Path, state: tuple[tuple[int, int], ...]) -> Path:
+def _recovered(path: Path, state: tuple[tuple[int, int], ...]) -> Path:
     """The copy; `state` is that of the file and its journals."""
-    scratch = Scratch("m2vae-mended-")
+    scratch = Scratch("m2vae-recovered-")
     try:
         copy = _copy(path, scratch.path)
     except BaseException:
@@ -70,7 +70,7 @@ def _mended(path: Path, state: tuple[tuple[int, int], ...]) -> Path:
 
 
 def _copy(path: Path, folder: Path) -> Path:
-    copy = folder / f"mended{path.suffix}"
+    copy = folder / f"recovered{path.suffix}"
     shutil.copyfile(path, copy)
     if path.suffix == ".mcap":
         with copy.open("r+b") as file:

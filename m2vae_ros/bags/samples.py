@@ -157,7 +157,7 @@ def read_bags(
             that a robot which was left standing does not outweigh all others.
         seed: of the pairing.
         standing: when a robot stands before an object.
-        progress: is told how many bytes lie behind, and how many there are: each file counts twice.
+        progress: called with the bytes read and the bytes in all; each file counts twice.
 
     Returns:
         Samples, and what came of every message.
@@ -254,7 +254,7 @@ class _BagReader:
             with self._problems(file):
                 self._take(file, lambda t: _modality(t) is not None, self._take_reading, meter)
             meter.passed(file.size)
-        self._tell_what_is_missing()
+        self._report_missing()
 
     def _take(
         self,
@@ -271,12 +271,12 @@ class _BagReader:
             try:
                 take(message)
             except (DataError, ObservationError, UnusedReading) as error:
-                # An ordinary reading of nothing is told of the bag, not of each file.
+                # An ordinary reading of nothing is noted for the bag, not of each file.
                 ordinary = isinstance(error, UnusedReading) and not isinstance(error, Unplaced)
                 where = self._bag if ordinary else file.path
                 self._report.note(where, message.topic.name, str(error))
 
-    def _tell_what_is_missing(self) -> None:
+    def _report_missing(self) -> None:
         """Tell which topics are not there, and which have nothing in them."""
         if self._damaged:  # it may be in what cannot be read
             return
@@ -299,7 +299,7 @@ class _BagReader:
         try:
             yield
         except DataError as error:
-            if file in self._damaged:  # told at the first look
+            if file in self._damaged:  # reported in the first pass
                 return
             self._damaged.append(file)
             reason = str(error).removeprefix(f"{file.path}: ")
@@ -438,7 +438,7 @@ def _paired(
     most: int | None,
     rng: np.random.Generator,
 ) -> AmiroSamples:
-    """The samples of all objects; those that lack a sensor are told and left out."""
+    """The samples of all objects; those that lack a sensor are reported and left out."""
     columns: dict[str, list[Any]] = {modality: [] for modality in AMIRO}
     labels: list[int] = []
     for met, readings in sorted(shelf.items(), key=lambda item: (item[0].bag, item[0].name)):

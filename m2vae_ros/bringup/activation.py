@@ -82,7 +82,7 @@ def activate(
         node: who asks them to.
         executor: of that node, and of whatever else goes on meanwhile.
         deadline: of `time.monotonic`, for all.
-        note: is told the full name of each node that became active.
+        note: called with the full name of each node that became active.
 
     Raises:
         BringupError: a node refused, died, or was not there in time.

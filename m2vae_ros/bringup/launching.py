@@ -50,7 +50,7 @@ from m2vae_ros.sensors import AMIRO
 RESPAWN_DELAY = 2.0
 LOOK_AGAIN_AFTER = 0.2
 PATIENCE = 10.0
-"""Seconds; the last for a process that was told to end, before it is told less politely: on a busy
+"""Seconds; the last for a process to end, before it is signalled less politely: on a busy
 machine it takes a while."""
 
 ROBOTS = DeclareLaunchArgument(
@@ -256,7 +256,7 @@ class _Activation:
 
     The services of a node that was killed are announced for many seconds more, and launch would
     wait for ever for the answer to what it asks of them. So the node is asked for its state until
-    its successor answers; only then it is told to change.
+    its successor answers; only then the transition is requested.
     """
 
     def __init__(self, node: LifecycleNode) -> None:

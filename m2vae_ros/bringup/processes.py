@@ -32,7 +32,7 @@ class Processes:
 
     Attributes:
         unclean: after the end, one sentence for each node that did not end by itself with
-            status 0 when it was told to.
+            status 0 when it was asked to.
     """
 
     def __init__(self, nodes: Iterable[NodeSpec]) -> None:
@@ -99,7 +99,7 @@ class Processes:
             self._scratch = None
 
     def _end_of(self, node: NodeSpec, process: subprocess.Popen) -> str:
-        return f"{node.full_name} ended with {_told(process.returncode)}{self.last_words(node)}"
+        return f"{node.full_name} ended with {_ending(process.returncode)}{self.last_words(node)}"
 
     def _start(self, node: NodeSpec) -> None:
         # Whatever has been started is known, and will be stopped.
@@ -161,7 +161,7 @@ def environment() -> Mapping[str, str]:
     return {**os.environ, **dict.fromkeys(names, profile)}
 
 
-def _told(status: int) -> str:
+def _ending(status: int) -> str:
     if status < 0:
         return f"signal {signal.Signals(-status).name}"
     return f"status {status}"

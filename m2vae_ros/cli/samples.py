@@ -33,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    if options.file.is_dir():  # told now, not when all samples are there
+    if options.file.is_dir():  # said now, not when all samples are there
         raise ValueError(f"{options.file}: is a folder, not a file to write")
     samples = bag_samples.read(options) if options.bags else draw(options.count, options.seed)
     samples.save(options.file)

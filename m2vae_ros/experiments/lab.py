@@ -42,7 +42,7 @@ class Lab:
     bags: Path = Path("bags")
 
     def training(self, *names: object, recipe: Any, data: str) -> dict[str, Any]:
-        """What `m2vae_ros.training.loop.fit` is told of one training: its checkpoint and its key.
+        """What `m2vae_ros.training.loop.fit` is given for one training: its checkpoint and its key.
 
         Args:
             names: of the training, e.g. table, model, seed.

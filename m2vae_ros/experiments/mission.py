@@ -54,7 +54,7 @@ class Robot(Protocol):
         """What it sends after a look, and tells whoever joins."""
 
     def hear(self, message: Any) -> None:
-        """Take in what another robot told."""
+        """Take in what another robot published."""
 
     def read(self, weights: Weights) -> Tensor:
         """The probability of each class, (N, classes)."""
@@ -84,7 +84,7 @@ class PlainRobot:
         return weights.classifiers["embedding"](self.mean)
 
 
-class Told(NamedTuple):
+class Message(NamedTuple):
     """An embedding as it is sent, of N objects.
 
     Attributes:
@@ -97,7 +97,7 @@ class Told(NamedTuple):
     held: Mapping[str, int]
     reencodings: Mapping[str, int]
 
-    def replaced_by(self, other: Told) -> bool:
+    def replaced_by(self, other: Message) -> bool:
         """Whether the other one is as good a source of everything."""
         return all(
             m in other.held
@@ -117,15 +117,15 @@ class LastingRobot:
     model: M2VAE
     min_gain: float
     title: ClassVar[str] = "counted re-encodings (this package)"
-    told: Told | None = None
+    message: Message | None = None
     sources: dict[str, Source] = field(default_factory=dict)
-    _heard: list[Told] = field(default_factory=list)
+    _heard: list[Message] = field(default_factory=list)
 
     def look(self, new: Codes, stamp: int) -> float:
         if not new:
             return 0.0
         looked = {m: Source(code, stamp) for m, code in new.items()}
-        known = set() if self.told is None else set(self.told.held)
+        known = set() if self.message is None else set(self.message.held)
         if not looked.keys() <= known:
             self._take_in(looked)  # what is replaced at once need not be unfolded
             self._say(fold(self.model, self.sources))
@@ -139,7 +139,7 @@ class LastingRobot:
         def updated(now: Tensor, before: Tensor) -> Tensor:
             return now.where(changed[:, None], before)
 
-        before = self.told.posterior
+        before = self.message.posterior
         self.sources |= {
             m: replace(source, code=updated(source.code, self.sources[m].code))
             for m, source in looked.items()
@@ -151,20 +151,20 @@ class LastingRobot:
         )
         return float(changed.float().mean())
 
-    def tell(self) -> Told:
-        return self.told
+    def tell(self) -> Message:
+        return self.message
 
-    def hear(self, message: Told) -> None:
-        self.told = message
+    def hear(self, message: Message) -> None:
+        self.message = message
         self._heard = [old for old in self._heard if not old.replaced_by(message)] + [message]
 
     def read(self, weights: Weights) -> Tensor:
-        return weights.classifiers["embedding"](self.told.posterior.mean)
+        return weights.classifiers["embedding"](self.message.posterior.mean)
 
     def _say(self, posterior: Gaussian) -> None:
         held = {m: source.stamp for m, source in self.sources.items()}
         counts = {m: source.reencodings for m, source in self.sources.items()}
-        self.told = Told(posterior, held, counts)
+        self.message = Message(posterior, held, counts)
 
     def _take_in(self, looked: Mapping[str, Source]) -> None:
         """Unfold what was heard; the newest first, so that what is superseded is left alone."""
@@ -230,7 +230,7 @@ class Schedule:
         team: robot -> the modality of its sensor; the first robots sense first, one per modality.
         turns: yields the robot that looks next, for ever; drawn from the generator.
         reading: "same": what it read at first; "fresh": a reading of another object of the class;
-            "none": it takes what is told, adds nothing, and tells it.
+            "none": it takes what is published, adds nothing, and publishes it.
         relay: whether each look is that of a newcomer, who knows the embedding of the one before
             and nothing else, and is gone after it.
     """
@@ -365,7 +365,7 @@ def fly(
     for robot in list(team)[len(objects.codes) :]:  # late ones hear what each has to say
         for other in list(team)[: len(objects.codes)]:
             team[robot].hear(team[other].tell())
-    # every robot knows by now what the last one to sense has told
+    # every robot knows by now what the last one to sense has published
     who = list(team)[len(objects.codes) - 1]
     right, variances, lowest, sent = {}, {}, 1.0, 0.0
     turns = schedule.turns(generator)
@@ -387,7 +387,7 @@ def fly(
                     int(hit[objects.labels == label].sum()) for label in objects.labels.unique()
                 ]
                 if isinstance(team[who], LastingRobot):
-                    variances[step] = float(team[who].told.posterior.log_variance.mean())
+                    variances[step] = float(team[who].message.posterior.log_variance.mean())
         if progress is not None and (step % 10 == 0 or step == steps):
             progress(min(step, 10) if step % 10 == 0 else step % 10)
     return Course(right, lowest, sent / steps, variances)

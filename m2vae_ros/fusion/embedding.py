@@ -69,11 +69,11 @@ class Embedding:
         return frozenset((self.object_id, *self.aliases))
 
     @cached_property
-    def rank(self) -> tuple:
+    def tie_break_key(self) -> tuple:
         """A total order on embeddings that hold the same observations: the smallest one counts.
 
         What was re-encoded less is nearer to what was sensed; then the sender, so that the rule can
-        be told in one sentence; then the bytes.
+        be said in one sentence; then the bytes.
         """
         place = struct.pack(f"{len(self.position)}d", *self.position)
         numbers = (self.mean.tobytes(), self.log_variance.tobytes())
@@ -97,4 +97,4 @@ class Embedding:
 
     @property
     def _identity(self) -> tuple:
-        return (self.object_id, self.aliases, self.frame, self.fingerprint, self.rank)
+        return (self.object_id, self.aliases, self.frame, self.fingerprint, self.tie_break_key)

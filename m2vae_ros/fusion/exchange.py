@@ -3,11 +3,11 @@
 
 Embeddings of one object are ordered: x supersedes y if x holds every modality that y holds, each
 at least as new, and something more or newer; if both hold the very same observations, the one of
-the smaller `Embedding.rank` supersedes (fewer re-encodings, then the lexicographically smaller
-sender, then the bytes). This is a partial order. `join` returns an embedding at or above all it is
-given: the largest if there is one, otherwise a newly folded one above all of them, which has to be
-published. What a robot folds it from, its sources, is its own affair: it decides how good the
-numbers are, not which of two embeddings counts.
+the smaller `Embedding.tie_break_key` supersedes (fewer re-encodings, then the lexicographically
+smaller sender, then the bytes). This is a partial order. `join` returns an embedding at or above
+all it is given: the largest if there is one, otherwise a newly folded one above all of them, which
+has to be published. What a robot folds it from, its sources, is its own affair: it decides how good
+the numbers are, not which of two embeddings counts.
 
 Robots therefore agree in the end, whatever the order, loss or repetition of messages: what a robot
 holds never goes down; each computation holds strictly newer observations, and these are finite, so
@@ -35,7 +35,7 @@ def covers(x: Mapping[str, int], y: Mapping[str, int]) -> bool:
 def supersedes(x: Embedding, y: Embedding) -> bool:
     """Whether x is strictly above y in the order of the module's text."""
     if x.held == y.held:
-        return x.rank < y.rank
+        return x.tie_break_key < y.tie_break_key
     return covers(x.held, y.held)
 
 
@@ -61,8 +61,8 @@ def join(
     newest = {modality: source.stamp for modality, source in sources.items()}
     complete = [embedding for embedding in embeddings if embedding.held == newest]
     if complete:
-        return min(complete, key=lambda embedding: embedding.rank)
-    latest = min(embeddings, key=lambda embedding: (-embedding.newest, embedding.rank))
+        return min(complete, key=lambda embedding: embedding.tie_break_key)
+    latest = min(embeddings, key=lambda embedding: (-embedding.newest, embedding.tie_break_key))
     return folded(engine, owner, latest, sources)
 
 

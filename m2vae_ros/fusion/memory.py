@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one robot knows of all objects: its own observations and what others told it.
+"""What one robot knows of all objects: its own observations and the embeddings of others.
 
 **Which object.** A message that uses a name this robot knows is about that object. A message with
 unknown names is about the nearest known object within the gate, which has these names from then
@@ -45,7 +45,7 @@ NEVER = -1
 
 MIN_GAIN = 10.0
 """Nats; what a further look has to tell to be fused and sent. Of the AMiRo's sensors, looks at an
-object of another class told at least 26 (docs/mathematics.md)."""
+object of another class gained at least 26 (docs/mathematics.md)."""
 
 MOVED = 0.25
 """Share of the gate by which an object has to be found elsewhere for that to be news."""
@@ -279,7 +279,7 @@ class ObjectMemory:
         self._replace(met, after)  # the sources may be better even where the embedding is known
         if [o.names for o in met] == [names] and before == [joined]:
             return Outcome("known", joined)
-        computed = joined.rank not in {e.rank for e in (embedding, *before)}
+        computed = joined.tie_break_key not in {e.tie_break_key for e in (embedding, *before)}
         if computed or by_place:
             return Outcome("merged", joined)
         return Outcome("adopted" if before else "new", joined)
@@ -287,7 +287,7 @@ class ObjectMemory:
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
 
-        Others are not told; what they sense or sensed later brings the object back under the same
+        Nothing is published; what they sense or sensed later brings the object back under the same
         id, without the older part.
 
         Args:

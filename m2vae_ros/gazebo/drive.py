@@ -20,7 +20,7 @@ from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.world.commands import MAX_ANGULAR, MAX_LINEAR, Command
 
 GAIN = 0.4
-"""Of the momentum that is lacking. A pose is told before the last push shows in it: above 0.6 the
+"""Of the momentum that is lacking. A pose is sent before the last push shows in it: above 0.6 the
 pushes would build up."""
 
 MAX_FORCE, MAX_TORQUE = 3.0, 0.05

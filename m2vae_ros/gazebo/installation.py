@@ -47,7 +47,7 @@ class Installation:
             return [program, *arguments]
         enter = ["chroot", str(self.root)]
         if os.getuid() != 0:
-            # A new user namespace forgets that the parent's death is to be told.
+            # A new user namespace forgets that the parent's death is to be signalled.
             inside = ["unshare", "--user", "--map-root-user", "setpriv", "--pdeathsig", "TERM"]
             enter = [*inside, *enter]
         return [*enter, program, *arguments]

@@ -77,16 +77,16 @@ def sensors_of(model: Any) -> dict[str, GazeboSensor]:
 
 def camera(sensor: GazeboSensor) -> CameraSensor:
     """What Gazebo says of a camera."""
-    told = sensor.description
+    description = sensor.description
     return CameraSensor(
         name=sensor.name,
         pose=Pose(),
-        update_rate=told.update_rate,
-        horizontal_fov=told.camera.horizontal_fov,
-        width=int(told.camera.image_size.x),
-        height=int(told.camera.image_size.y),
-        near=told.camera.near_clip,
-        far=told.camera.far_clip,
+        update_rate=description.update_rate,
+        horizontal_fov=description.camera.horizontal_fov,
+        width=int(description.camera.image_size.x),
+        height=int(description.camera.image_size.y),
+        near=description.camera.near_clip,
+        far=description.camera.far_clip,
     )
 
 

@@ -176,15 +176,15 @@ class GazeboServer:
     def _start_screen(self, deadline: float) -> int:
         """Xvfb, which chooses a free display itself and tells its number."""
         read, write = os.pipe()
-        with os.fdopen(read) as told:
+        with os.fdopen(read) as pipe:
             try:
                 arguments = ["-displayfd", str(write), "-screen", "0", "1280x1024x24"]
                 self._run(["Xvfb", *arguments, "-nolisten", "tcp"], pass_fds=(write,))
             finally:
                 os.close(write)
-            if not select.select([told], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise _Silent(f"Xvfb did not start in {self._patience:g} s")
-            number = told.readline().strip()
+            number = pipe.readline().strip()
         if not number.isdigit():
             raise GazeboError(f"Xvfb did not start{self.last_words()}")
         return int(number)

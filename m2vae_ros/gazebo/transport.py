@@ -74,7 +74,7 @@ class Client:
         self._leaving: set[Connection] = set()
         self._ending = False
         # Gazebo's programs and we are on one machine, or on two that can reach each other: the
-        # address to be told is that of the connection to the master.
+        # address to be given is that of the connection to the master.
         self._listener = socket.create_server(("", 0))
         self._listener.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, self._drain)
@@ -91,7 +91,7 @@ class Client:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a Gazebo, and it told the name of its world."""
+        """Whether there is a Gazebo, and it gave the name of its world."""
         return self._connected.is_set()
 
     @property
@@ -358,7 +358,7 @@ class Client:
         self._world = names[0]
         for publication in self._publications.values():
             self._offer(publication)
-        if self._master is None:  # lost while it was told
+        if self._master is None:  # lost meanwhile
             return
         self._connected.set()
         for subscription in self._subscriptions.values():
@@ -409,7 +409,7 @@ class Client:
         """
         if self._master is not None:
             self._tell_master("unsubscribe", self._as_subscriber(subscription))
-        # A copy: if the master is lost while it is told, there are no connections any more.
+        # A copy: if the master is lost meanwhile, there are no connections any more.
         for connection in list(subscription.connections.values()):
             connection.received, connection.caught_up = lambda _, payload: None, lambda: None
             connection.closed = lambda gone, _: self._leaving.discard(gone)

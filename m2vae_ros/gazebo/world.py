@@ -46,7 +46,7 @@ class GazeboWorld:
     Args:
         master_uri: e.g. `http://127.0.0.1:11345`, Gazebo's usual one.
         on_problem: see `Client`.
-        on_poses: is called, in the client's thread, when Gazebo has told new poses; once if several
+        on_poses: is called, in the client's thread, when there are new poses; once if several
             have waited.
         on_lost: is called, in the client's thread, when Gazebo has gone.
     """
@@ -60,7 +60,7 @@ class GazeboWorld:
     ) -> None:
         self._changed = threading.Condition()
         self._statistics: Any = None
-        self._told_at = -math.inf
+        self._heard_at = -math.inf
         self._time = 0.0
         self._models: dict[str, Any] = {}
         self._poses: dict[str, Pose] = {}
@@ -102,7 +102,7 @@ class GazeboWorld:
 
     @property
     def ready(self) -> bool:
-        """Whether Gazebo runs and has told what is in its world; asking makes it tell."""
+        """Whether Gazebo runs and has published what is in its world; asking requests it."""
         if self._statistics is None or not self.client.connected:
             return False
         if not self._models:
@@ -151,24 +151,24 @@ class GazeboWorld:
 
     @property
     def time(self) -> float:
-        """Simulated seconds, as last told: up to sixty times a second."""
+        """Simulated seconds, as last published: up to sixty times a second."""
         return self._time
 
     @property
     def silence(self) -> float:
         """Seconds of a clock on the wall since Gazebo, which tells its time even while that stands
         still, last did so: five times a second."""
-        return time.monotonic() - self._told_at
+        return time.monotonic() - self._heard_at
 
     @property
     def step_size(self) -> float:
         """Simulated seconds of one step of the physics; 0 before the first one."""
-        told = self._statistics
-        return seconds(told.sim_time) / told.iterations if told and told.iterations else 0.0
+        last = self._statistics
+        return seconds(last.sim_time) / last.iterations if last and last.iterations else 0.0
 
     @property
     def iterations(self) -> int:
-        """Steps of the physics so far, as last told."""
+        """Steps of the physics so far, as last published."""
         return round(self._time / self.step_size) if self.step_size else 0
 
     @property
@@ -192,7 +192,7 @@ class GazeboWorld:
 
     @property
     def poses(self) -> Mapping[str, Pose]:
-        """Where the models are that Gazebo has told of, by name."""
+        """Where the models are that Gazebo has published, by name."""
         return self._poses
 
     # --- places -------------------------------------------------------------------------------
@@ -231,13 +231,13 @@ class GazeboWorld:
 
         def there() -> bool:
             if any(model.is_static for model in models.values()):
-                self._asked_models()  # only then their poses are told
+                self._asked_models()  # only then their poses are published
             found = {name: self._poses.get(name) for name in poses}  # Gazebo may have gone
             return all(found[name] and _near(found[name], pose) for name, pose in poses.items())
 
         self._until(there, f"not all get to where they were put: {', '.join(poses)}")
-        told = self._time
-        self._until(lambda: self.paused or self._time > told, "Gazebo's time stands still")
+        before = self._time
+        self._until(lambda: self.paused or self._time > before, "Gazebo's time stands still")
         return self._time
 
     def spawn(self, *models: str) -> None:
@@ -375,18 +375,18 @@ class GazeboWorld:
                 self._asked_at = -math.inf
                 self._unanswered.discard(content.id)
                 self._models = {model.name: model for model in scene.model}
-                told = self._poses
+                before = self._poses
                 self._poses = {
                     model.name: flat(model.pose)
-                    if model.is_static or model.name not in told
-                    else told[model.name]
+                    if model.is_static or model.name not in before
+                    else before[model.name]
                     for model in scene.model
                 }
                 self._changed.notify_all()
 
     def _on_statistics(self, content: Any) -> None:
         with self._changed:
-            self._statistics, self._told_at = content, time.monotonic()
+            self._statistics, self._heard_at = content, time.monotonic()
             self._on_time(seconds(content.sim_time))
             self._changed.notify_all()
 
@@ -399,7 +399,7 @@ class GazeboWorld:
             self._changed.notify_all()
 
     def _on_time(self, now: float) -> None:
-        # Poses are told more often than statistics, and either may come late.
+        # Poses are published more often than statistics, and either may come late.
         if now > self._time or now < self._time - BACK:
             self._time = now
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child processes: they end when they are told to, and with their parent at the latest."""
+"""Child processes: they end when they are asked to, and with their parent at the latest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection
 
 STEPS_OF_STOPPING = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
-"""What a child is told, and how many seconds it has to obey."""
+"""The signals a child gets, and how many seconds it has after each."""
 
 _PR_SET_PDEATHSIG = 1
 

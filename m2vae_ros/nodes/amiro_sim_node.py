@@ -21,8 +21,8 @@ from sensor_msgs.msg import CameraInfo
 from m2vae_ros.bringup.arguments import robots_of
 from m2vae_ros.host.resources import resource
 from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
-from m2vae_ros.ros.ledger import Ledger
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import declare, parameter, read
 from m2vae_ros.ros.process import run
@@ -80,7 +80,7 @@ class AmiroSimNode(Node):
         declare(self, SimulatorParameters)
         settings = read(self, SimulatorParameters)
         self._frame = settings.frame
-        self._ledger = Ledger(self.get_logger())
+        self._drops = DropLog(self.get_logger())
         world = settings.world or resource("worlds/amiro.world")
         self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
         self._resources.callback(self._simulation.close)
@@ -103,7 +103,7 @@ class AmiroSimNode(Node):
 
     def _add_robot(self, robot: str) -> None:
         topic = f"/{robot}/cmd_vel"
-        drive = self._ledger.guarded(topic, partial(self._on_velocity, robot))
+        drive = self._drops.guarded(topic, partial(self._on_velocity, robot))
         self.create_subscription(Twist, topic, drive, qos.NEWEST_READING)
         odometry = self.create_publisher(Odometry, f"/{robot}/odom", qos.STATE)
         self._outputs.append(
@@ -167,7 +167,7 @@ class AmiroSimNode(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is told to stop; returns the exit status."""
+    """Run the node until it is asked to stop; returns the exit status."""
     return run(AmiroSimNode, args)
 
 

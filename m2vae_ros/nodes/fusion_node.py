@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node of one robot that turns what it senses and what it is told into embeddings.
+"""The node of one robot that turns what it senses and what others publish into embeddings.
 
 Sensor messages become observations; at each tick those of one object are fused in place, and the
 embedding and its classification are published. What others publish is taken in as it comes.
@@ -30,9 +30,9 @@ from m2vae_ros.nodes.fusion_parameters import FusionParameters
 from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.images import rgb
-from m2vae_ros.ros.ledger import Ledger
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, read
 from m2vae_ros.ros.process import run
@@ -49,7 +49,7 @@ class FusionNode(LifecycleNode):
     def __init__(self, **options: Any) -> None:
         super().__init__("fusion", **options)
         declare(self, FusionParameters)
-        self._ledger = Ledger(self.get_logger())
+        self._drops = DropLog(self.get_logger())
         self._dropped_before = 0
         self._engine: Engine | None = None
         self._perception: Perception | None = None
@@ -107,8 +107,8 @@ class FusionNode(LifecycleNode):
             attempt()
         except Exception as error:
             known = isinstance(error, ValueError | OSError)
-            self._ledger.last_error = f"{error}" if known else f"{error!r}"
-            self.get_logger().error(f"cannot be {what}: {self._ledger.last_error}")
+            self._drops.last_error = f"{error}" if known else f"{error!r}"
+            self.get_logger().error(f"cannot be {what}: {self._drops.last_error}")
             return False
         return True
 
@@ -158,7 +158,7 @@ class FusionNode(LifecycleNode):
 
     def _listen(self) -> None:
         """Subscribe; not before the time is known, for until then all that comes is of the future,
-        and what a late joiner is told at once would be dropped."""
+        and what a late joiner receives at once would be dropped."""
         self._listening = True
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
         self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)
@@ -171,7 +171,7 @@ class FusionNode(LifecycleNode):
         self, message: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
     ) -> None:
         subscription = self.create_subscription(
-            message, topic, self._ledger.guarded(topic, callback), profile
+            message, topic, self._drops.guarded(topic, callback), profile
         )
         self._activated.callback(self.destroy_subscription, subscription)
 
@@ -210,7 +210,7 @@ class FusionNode(LifecycleNode):
         """Fuse what has come since the last tick."""
         if not self._listening:
             self._listen()
-        with self._ledger.guard("update"):
+        with self._drops.guard("update"):
             for event in self._perception.update(self._now):
                 self._report(event)
 
@@ -219,16 +219,16 @@ class FusionNode(LifecycleNode):
 
     def _report(self, event: Event) -> None:
         """Count an event, and publish what others have to know."""
-        counts = self._ledger.counts
+        counts = self._drops.counts
         if isinstance(event, Dropped):
-            self._ledger.refuse(" + ".join(AMIRO[m].topic for m in event.modalities), event.error)
+            self._drops.refuse(" + ".join(AMIRO[m].topic for m in event.modalities), event.error)
             return
         if isinstance(event, Unused):
             counts[f"unused: {event.reason}"] += 1
             return
         for what in event.looks or ("embeddings",):
             counts[f"{event.kind} {what}" if event.looks else f"{what} {event.kind}"] += 1
-        if event.has_to_be_told:
+        if event.to_publish:
             self._writers.publish(event.embedding)
         if event.probabilities is not None:
             self._classification.publish(
@@ -251,7 +251,7 @@ class FusionNode(LifecycleNode):
                     f"{', '.join(self._engine.modalities)}"
                 )
             shown = self._engine.reconstruct(request.modality, embedding.mean)
-        except Exception as error:  # the caller is told; the node goes on
+        except Exception as error:  # reported to the caller; the node goes on
             response.success, response.message = False, str(error)
             return response
         response.success, response.shape = True, list(shown.shape)
@@ -270,25 +270,25 @@ class FusionNode(LifecycleNode):
         return response
 
     def _diagnose(self) -> None:
-        ledger, memory = self._ledger, self._memory
-        facts = {"state": self._phase, "last error": ledger.last_error}
+        drops, memory = self._drops, self._memory
+        facts = {"state": self._phase, "last error": drops.last_error}
         if memory is not None:
             facts["robot"] = memory.owner
             facts["fingerprint"] = memory.engine.fingerprint
             held = {embedding.object_id for embedding in memory.objects()}
             facts["objects held"] = len(held)
             self._writers.keep(held)
-        news = ledger.dropped > self._dropped_before or (memory is None and ledger.last_error)
-        self._dropped_before = ledger.dropped
+        news = drops.dropped > self._dropped_before or (memory is None and drops.last_error)
+        self._dropped_before = drops.dropped
         level = diagnostics.WARN if news else diagnostics.OK
-        summary = ledger.last_error if news else facts["state"]
+        summary = drops.last_error if news else facts["state"]
         self._diagnostics.publish(
-            diagnostics.report(self, level, summary, {**facts, **ledger.counts})
+            diagnostics.report(self, level, summary, {**facts, **drops.counts})
         )
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is told to stop; returns the exit status."""
+    """Run the node until it is asked to stop; returns the exit status."""
     return run(FusionNode, args)
 
 

@@ -35,7 +35,7 @@ class SensorParameters:
 
 @dataclass(frozen=True)
 class KnownObjects:
-    """Where objects are known to be; without any, objects are found by LiDAR or told by others."""
+    """Where objects are known to be; without any, objects are found by LiDAR or by others."""
 
     names: tuple[str, ...] = parameter((), "Name of each object.")
     x: tuple[float, ...] = parameter((), "Metres, in the frame of the odometry.")

@@ -34,8 +34,8 @@ from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
-from m2vae_ros.ros.ledger import Ledger
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
@@ -87,11 +87,11 @@ class BridgeParameters:
 
 @dataclass
 class BridgedRobot:
-    """A robot, and where Gazebo last told it is: time (s), pose (m, rad), twist (m/s, rad/s)."""
+    """A robot, and where Gazebo last had it: time (s), pose (m, rad), twist (m/s, rad/s)."""
 
     drive: Drive
     odometry: Publisher
-    told: tuple[float, Pose, Pose] | None = None
+    last_seen: tuple[float, Pose, Pose] | None = None
     due: float = 0.0
 
 
@@ -126,13 +126,13 @@ class GazeboBridgeNode(Node):
         settings = read(self, BridgeParameters)
         self._seed, self._frame = settings.seed, settings.frame
         self._wanted = team_of(settings.robots) if settings.robots else None
-        self._ledger = Ledger(self.get_logger())
+        self._drops = DropLog(self.get_logger())
         self._noise = SensorNoise()
         self._robots: dict[str, BridgedRobot] = {}
         self._sensors: dict[tuple[str, str], BridgedSensor] = {}
         self._state, self._is_well = "", False
         self._missing: list[str] = []
-        self._time_told = 0
+        self._published_time = 0
         self._problems: deque[str] = deque(maxlen=100)
         self._waiting: dict[tuple[str, str], Reading] = {}
         # A slow reader must not miss the time: reliable, but only the latest counts.
@@ -182,10 +182,10 @@ class GazeboBridgeNode(Node):
                     robot.drive.update(now, pose)
                 except Exception as error:  # the others are driven all the same
                     self._on_problem(f"{name} cannot be driven: {error}")
-                robot.told = (now, pose, robot.drive.twist)
-            elif robot.told is not None:  # it was removed
+                robot.last_seen = (now, pose, robot.drive.twist)
+            elif robot.last_seen is not None:  # it was removed
                 robot.drive.forget()
-                robot.told = None
+                robot.last_seen = None
         self._news.trigger()
 
     def _on_reading(self, key: tuple[str, str], reading: Reading) -> None:
@@ -195,7 +195,7 @@ class GazeboBridgeNode(Node):
     def _on_lost(self) -> None:
         for robot in list(self._robots.values()):
             robot.drive.forget()
-            robot.told = None
+            robot.last_seen = None
 
     # --- in the executor's: what there is ---------------------------------------------------------
 
@@ -203,7 +203,7 @@ class GazeboBridgeNode(Node):
         if name not in self._robots:
             drive = Drive(self._gazebo, name)
             topic = f"/{name}/cmd_vel"
-            steer = self._ledger.guarded(topic, lambda m: drive.command(*messages.velocity(m)))
+            steer = self._drops.guarded(topic, lambda m: drive.command(*messages.velocity(m)))
             self.create_subscription(Twist, topic, steer, qos.NEWEST_READING)
             odometry = self.create_publisher(Odometry, f"/{name}/odom", qos.STATE)
             self._robots[name] = BridgedRobot(drive, odometry)
@@ -223,15 +223,15 @@ class GazeboBridgeNode(Node):
     def _look(self) -> None:
         """See who listens and what there is, and ask Gazebo for that and no more."""
         while self._problems:
-            self._ledger.counts["problems with Gazebo"] += 1
-            self._ledger.warn(self._problems.popleft())
+            self._drops.counts["problems with Gazebo"] += 1
+            self._drops.warn(self._problems.popleft())
         there = self._gazebo.robots if self._gazebo.ready else {}
         if self._wanted is None:
             for name, sensors in there.items():
                 try:
                     check_robot(name, "Gazebo")
                 except ValueError as error:
-                    self._ledger.warn(str(error))
+                    self._drops.warn(str(error))
                     continue
                 self._add_robot(name, [sensor for sensor in sensors if sensor in AMIRO])
         self._missing = [name for name in self._robots if name not in there]
@@ -282,33 +282,33 @@ class GazeboBridgeNode(Node):
         level, summary = diagnostics.OK, self._state
         if not self._is_well:
             level = diagnostics.ERROR
-        elif self._ledger.dropped:
-            level, summary = diagnostics.WARN, self._ledger.last_error
-        facts = {"master": self._master, **self._ledger.counts}
+        elif self._drops.dropped:
+            level, summary = diagnostics.WARN, self._drops.last_error
+        facts = {"master": self._master, **self._drops.counts}
         self._diagnostics.publish(diagnostics.report(self, level, summary, facts))
 
     # --- in the executor's: what is published -----------------------------------------------------
 
     def _publish(self) -> None:
-        self._tell_time(self._gazebo.time)
+        self._publish_time(self._gazebo.time)
         for name, robot in self._robots.items():
             self._publish_odometry(name, robot)
         for key in list(self._waiting):
-            with self._ledger.guard("/".join(key)):
+            with self._drops.guard("/".join(key)):
                 self._publish_reading(key, self._waiting.pop(key))
 
-    def _tell_time(self, seconds: float) -> None:
+    def _publish_time(self, seconds: float) -> None:
         """On /clock, which goes back only if Gazebo started anew."""
         now = round(seconds * messages.NANOSECONDS)
-        if now == self._time_told or 0 < self._time_told - now < messages.NANOSECONDS:
+        if now == self._published_time or 0 < self._published_time - now < messages.NANOSECONDS:
             return
-        self._time_told = now
+        self._published_time = now
         self._clock_topic.publish(ClockMessage(clock=messages.stamp(now)))
 
     def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:
-        if robot.told is None:
+        if robot.last_seen is None:
             return
-        at, pose, twist = robot.told
+        at, pose, twist = robot.last_seen
         if robot.due > at + 2.0 * ODOMETRY_PERIOD:  # it is another time
             robot.due = at
         if at < robot.due or not robot.odometry.get_subscription_count():
@@ -322,13 +322,13 @@ class GazeboBridgeNode(Node):
         sensor = self._sensors[key]
         if sensor.watched is None:  # nobody listens any more
             return
-        self._tell_time(reading.time)  # nobody is to see a reading from the future
+        self._publish_time(reading.time)  # nobody is to see a reading from the future
         stamp = messages.stamp(round(reading.time * messages.NANOSECONDS))
         for publisher, message in self._messages(sensor, sensor.watched, reading):
             message.header.stamp = stamp
             message.header.frame_id = "/".join(key)
             publisher.publish(message)
-        self._ledger.counts[f"published {'/'.join(key)}"] += 1
+        self._drops.counts[f"published {'/'.join(key)}"] += 1
 
     def _messages(
         self, sensor: BridgedSensor, source: GazeboSensor, reading: Reading
@@ -344,7 +344,7 @@ class GazeboBridgeNode(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is told to stop; returns the exit status."""
+    """Run the node until it is asked to stop; returns the exit status."""
     return run(GazeboBridgeNode, args)
 
 

@@ -19,7 +19,7 @@ from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.ros import messages, qos
-from m2vae_ros.ros.ledger import Ledger
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.sensors import AMIRO
@@ -95,17 +95,17 @@ class PatrolNode(Node):
         self._driver: Driver | None = None
         self._there_since: float | None = None
         self._looks: list[float] = []  # at the stop where the robot is, since it is there
-        ledger = Ledger(self.get_logger())
+        drops = DropLog(self.get_logger())
         self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
         self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
         self.create_subscription(
             ObjectClassification,
             "classification",
-            ledger.guarded("classification", self._on_classification),
+            drops.guarded("classification", self._on_classification),
             qos.EVERY_ONE,
         )
         self.create_subscription(
-            Odometry, "odom", ledger.guarded("odom", self._on_odometry), qos.STATE
+            Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )
 
     def _on_classification(self, message: ObjectClassification) -> None:
@@ -170,7 +170,7 @@ class PatrolNode(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is told to stop; returns the exit status."""
+    """Run the node until it is asked to stop; returns the exit status."""
     return run(PatrolNode, args)
 
 

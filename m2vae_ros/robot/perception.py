@@ -57,8 +57,8 @@ class Settings:
     Attributes:
         ranges: modality -> from where its sensor looks at an object; those of this robot.
         refresh_periods: modality -> seconds until an object is sensed again.
-        places: where objects are known to be; without any, they are found by the LiDAR or told of
-            by others.
+        places: where objects are known to be; without any, they are found by the LiDAR or
+            published by others.
         frame: of all positions.
         gate: metres between two places that are one object.
         standing: when the robot stands.
@@ -96,7 +96,7 @@ class Learnt:
     probabilities: np.ndarray | None = None
 
     @property
-    def has_to_be_told(self) -> bool:
+    def to_publish(self) -> bool:
         """Whether no message says it yet."""
         return self.kind in ("fused", "merged")
 
@@ -266,7 +266,7 @@ class Perception:
 
     def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
         """Which object a sensor looks at: of those on the map, else what a reading shows ahead,
-        else of those that others told of.
+        else of those that others published.
 
         Raises:
             UnusedReading: none, or one that was sensed a moment ago.

@@ -25,7 +25,7 @@ from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.ros import bag_qos, messages
 from m2vae_ros.ros.message_types import UnknownType, message_class, message_definition
-from m2vae_ros.ros.process import heed_signals
+from m2vae_ros.ros.process import install_shutdown_handlers
 
 CLOCK = "/clock"
 
@@ -88,12 +88,12 @@ class Player:
             raise DataError(f"nothing to play: {'; '.join(reasons)}")
         self._start = starts[0][0]
 
-    def run(self, told: threading.Event, note: Callable[[float], None] = lambda at: None) -> None:
+    def run(self, stop: threading.Event, note: Callable[[float], None] = lambda at: None) -> None:
         """Publish the bag once.
 
         Args:
-            told: ends it before its end.
-            note: is told the seconds of the bag that lie behind, now and then.
+            stop: ends it before its end.
+            note: called with the seconds of the bag that lie behind, now and then.
 
         Raises:
             DataError: there is no message of these topics after the offset.
@@ -104,7 +104,7 @@ class Player:
         for message in self._messages(since):
             found = True
             due = begin + (message.stamp - since) / messages.NANOSECONDS / self._rate
-            if not self._wait(due, begin, since, told):
+            if not self._wait(due, begin, since, stop):
                 return
             self._publishers[message.topic].publish(message.data)
             self.played[message.topic.name] += 1
@@ -152,16 +152,16 @@ class Player:
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
-        """What makes a file unreadable from some point on is told; the next file goes on."""
+        """What makes a file unreadable from some point on is reported; the next file goes on."""
         try:
             yield
         except DataError as error:
             path, _, reason = str(error).partition(": ")
             self.refused[path] = reason
 
-    def _wait(self, due: float, begin: float, since: int, told: threading.Event) -> bool:
+    def _wait(self, due: float, begin: float, since: int, stop: threading.Event) -> bool:
         """Let the time pass, and tell it; False if it is to end."""
-        while not told.is_set():
+        while not stop.is_set():
             now = time.monotonic()
             if self._clock and now >= self._tick:
                 passed = round((now - begin) * self._rate * messages.NANOSECONDS)
@@ -169,7 +169,7 @@ class Player:
                 self._tick = max(self._tick + self._period, now)
             if now >= due:
                 return True
-            told.wait(min(due, self._tick if self._clock else due) - now)
+            stop.wait(min(due, self._tick if self._clock else due) - now)
         return False
 
 
@@ -187,7 +187,7 @@ def play(
         files: of the bag.
         loop: begin again at the end.
         delay: seconds between offering the topics and the first message, for readers to find them.
-        note: is told, with each message, the player and the seconds of the bag that lie behind.
+        note: called, with each message, the player and the seconds of the bag that lie behind.
         playing: see `Player`.
 
     Returns:
@@ -196,16 +196,16 @@ def play(
     Raises:
         DataError: nothing in the bag can be played.
     """
-    told = heed_signals()
+    stop = install_shutdown_handlers()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         # nothing spins it, so it offers no services that would not be answered
         node = Node(f"player_{os.getpid()}", start_parameter_services=False, enable_rosout=False)
         player = Player(node, files, **playing)
-        told.wait(delay)
+        stop.wait(delay)
         again = True
-        while again and not told.is_set():
-            player.run(told, lambda at: note(player, at))
+        while again and not stop.is_set():
+            player.run(stop, lambda at: note(player, at))
             again = loop
         player.close()
         return player

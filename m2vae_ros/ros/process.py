@@ -47,7 +47,7 @@ def run(
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     _parser(make_node).parse_args(others)
-    told = heed_signals()
+    stop = install_shutdown_handlers()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
@@ -58,7 +58,7 @@ def run(
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not told.is_set() and going_on():
+        while rclpy.ok() and not stop.is_set() and going_on():
             executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
     except ExternalShutdownException:
         pass  # whoever shut the context down meant to end the node
@@ -88,21 +88,21 @@ parameters, each with its default and meaning: {resource("config")}""",
     )
 
 
-def heed_signals() -> threading.Event:
+def install_shutdown_handlers() -> threading.Event:
     """From now on SIGINT and SIGTERM only leave word: the first sets this, others do nothing.
 
     A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
     another error there.
     """
-    told = threading.Event()
+    stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def leave_word(*_: object) -> None:
+    def request_stop(*_: object) -> None:
         # A second one in the middle of `set` would wait for ever for the lock that the first holds.
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
-        told.set()
+        stop.set()
 
     for number in numbers:
-        signal.signal(number, leave_word)
-    return told
+        signal.signal(number, request_stop)
+    return stop

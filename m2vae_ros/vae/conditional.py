@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conditional VAE: it is told the class, so its latent space holds only what varies within it."""
+"""A conditional VAE: given the class, its latent space holds only what varies within it."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class ConditionalVAE(nn.Module):
 
     def encode(self, x: Tensor, labels: Tensor) -> Gaussian:
         """The posterior q(z | x, class): (B, D_m) and int64 (B,) -> Gaussian (B, D_z)."""
-        return self.head(self.trunk(self._told(x, labels)))
+        return self.head(self.trunk(self._with_class(x, labels)))
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """The reconstruction: (B, D_z) and int64 (B,) -> (B, D_m), in [0, 1]."""
-        return self.decoder(self._told(z, labels))
+        return self.decoder(self._with_class(z, labels))
 
     def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         """log p(x | z, class) of (B, D_m) given (B, D_z) and int64 (B,), in nats, (B,)."""
         return bernoulli(x, self.decode(z, labels))
 
-    def _told(self, values: Tensor, labels: Tensor) -> Tensor:
+    def _with_class(self, values: Tensor, labels: Tensor) -> Tensor:
         return torch.cat([values, F.one_hot(labels, self.config.classes).to(values)], dim=1)

@@ -11,7 +11,7 @@ COMMAND_TIMEOUT = 0.5  # seconds of simulated time; without a newer command the 
 
 
 class Command:
-    """What a robot was last told to do.
+    """The last command of a robot.
 
     Args:
         robot: its name, for errors.
@@ -22,7 +22,7 @@ class Command:
         self.forget()
 
     def forget(self) -> None:
-        """Nothing was told."""
+        """No command was given."""
         self._given = (0.0, 0.0, -math.inf)
 
     def give(self, linear: float, angular: float, time: float) -> None:
@@ -48,7 +48,7 @@ class Command:
     def at(self, time: float) -> tuple[float, float]:
         """What holds at a simulated time: m/s forwards and rad/s counter-clockwise.
 
-        If time has gone back, what was told before holds neither now nor when its time comes round.
+        If time has gone back, an older command holds neither now nor when its time comes round.
         """
         linear, angular, since = self._given
         if time < since:

@@ -201,7 +201,7 @@ def test_what_is_no_file_or_cannot_be_opened_does_not_hinder_the_rest(
         find_bags([tmp_path / "only"])
 
 
-def test_an_unfinished_file_is_mended_once_and_again_when_it_has_grown(
+def test_an_unfinished_file_is_recovered_once_and_again_when_it_has_grown(
     tmp_path: Path, monkeypatch
 ) -> None:
     (file,) = find_bags([write(tmp_path / "bag", TOUR)])

@@ -113,7 +113,7 @@ def test_the_batch_does_what_robots_with_a_memory_each_do(schedule, weights, obj
         drawn = torch.randint(OBJECTS, (6,), generator=generator)
         outcomes = look(team[who], modality, objects.codes[modality][drawn], stamp)
         tell(outcomes, team[who], [r for other, r in team.items() if other != who])
-        batch = team[who][0].told.posterior.mean.numpy()
+        batch = team[who][0].message.posterior.mean.numpy()
         for row, one in zip(batch, team[who][1], strict=True):
             np.testing.assert_allclose(row, one.get("it").mean, atol=1e-3)
 

@@ -28,7 +28,7 @@ embeddings = st.builds(
 def sources_of(several):
     """What the newest observations of all these unfold into."""
     sources = {}
-    for one in sorted(several, key=lambda e: e.rank):
+    for one in sorted(several, key=lambda e: e.tie_break_key):
         sources = received(ENGINE, one.mean, one.held, one.reencodings, sources)
     return sources
 
@@ -65,7 +65,7 @@ def test_a_join_is_above_all_it_joins_in_any_order(several, random):
     sources = sources_of(several)
     joined = join(ENGINE, "c", several, sources)
     for one in several:
-        assert joined.rank == one.rank or supersedes(joined, one)
+        assert joined.tie_break_key == one.tie_break_key or supersedes(joined, one)
     for modality, stamp in joined.held.items():
         assert stamp == max(e.held.get(modality, -1) for e in several)
     random.shuffle(several)

@@ -132,7 +132,7 @@ class Team:
     def counted(self, robot: str, name: str) -> int:
         """A count of the robot's node, without waiting for its next diagnosis."""
         (node,) = (n for n in self.nodes if n.get_namespace() == f"/{robot}")
-        return node._ledger.counts[name]
+        return node._drops.counts[name]
 
     def until(self, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Let everything run until the condition holds."""

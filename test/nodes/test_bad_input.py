@@ -15,6 +15,7 @@ from ros_team import READINGS, Team, image, reflectance, scan, team
 from untrained import untrained_weights
 
 from m2vae_ros.ros import messages
+from m2vae_ros.sensors import AMIRO
 
 pytestmark = pytest.mark.ros
 
@@ -81,7 +82,7 @@ def test_a_reading_that_cannot_be_used_is_dropped_and_said_once(case: str, weigh
         assert len(t.embeddings) == 1
         warning = only_warning(capfd)
         assert reason in warning
-        assert messages.SENSORS[modality].topic in warning
+        assert AMIRO[modality].topic in warning
 
         t.sense("amiro1", READINGS[modality](), modality)
         t.until(lambda: t.counted("amiro1", f"confirmed {modality}") == 1)
@@ -253,7 +254,7 @@ def test_an_embedding_that_does_not_fit_is_dropped_and_said_once(
 
 def drops(t: Team) -> int:
     """How many messages the robot's node has dropped."""
-    return t.nodes[1]._ledger.dropped
+    return t.nodes[1]._drops.dropped
 
 
 def wait_for_drop(t: Team, send: Callable[[], None]) -> None:

@@ -184,7 +184,7 @@ def test_in_simulated_time_a_late_joiner_waits_for_the_time_and_then_learns_all(
         assert not late._memory.objects()
         t.send("/clock", Clock(clock=t.tester.get_clock().now().to_msg()))
         t.until(lambda: bool(late._memory.objects()))
-        assert late._ledger.dropped == 0
+        assert late._drops.dropped == 0
 
 
 def test_what_is_known_outlives_deactivation_but_not_cleanup(weights) -> None:

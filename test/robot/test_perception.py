@@ -41,7 +41,7 @@ def test_a_look_is_fused_classified_and_has_to_be_told() -> None:
     robot = perception()
     (event,) = look(robot, SECOND)
     assert (event.kind, event.looks) == ("fused", {"camera": SECOND})
-    assert event.has_to_be_told
+    assert event.to_publish
     assert event.embedding == robot.memory.get("pillar")
     assert event.probabilities == pytest.approx(ENGINE.classify(event.embedding.mean))
 
@@ -228,7 +228,7 @@ def test_many_robots_agree_without_ros() -> None:
         while told:
             message = told.pop()
             events = [robot.receive(message, 100 * SECOND) for robot in team]
-            told += [event.embedding for event in events if event.has_to_be_told]
+            told += [event.embedding for event in events if event.to_publish]
     first, *others = (robot.memory.objects() for robot in team)
     assert [set(e.held) for e in first] == [{"camera", "lidar", "reflectance"}] * 4
     assert all(other == first for other in others)

@@ -127,7 +127,7 @@ class LibraryTELBO(_LibraryModel):
         return (self.joint if whole else self.network).encode(x)
 
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
-        """ELBO(a, b) + ELBO(a) + ELBO(b), the last two with the divergence told above, (B,).
+        """ELBO(a, b) + ELBO(a) + ELBO(b), the last two with the divergence given above, (B,).
 
         The library has no β. Its weights of the likelihoods are 1/β here, and the bound is
         multiplied by β again; both unimodal ones by the mean of theirs.

@@ -21,7 +21,7 @@ MOST_REASONS = 200
 """A sender of ever new nonsense must not fill the memory."""
 
 
-class Ledger:
+class DropLog:
     """Counts messages, and says of each reason for a drop once what it is.
 
     Attributes:
