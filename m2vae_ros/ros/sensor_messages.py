@@ -36,7 +36,7 @@ def camera_info(sensor: CameraSensor) -> CameraInfo:
 
 
 def scan_message(
-    sensor: RaySensor, ranges: np.ndarray | None, intensities: np.ndarray | None
+    sensor: RaySensor, ranges: np.ndarray | None = None, intensities: np.ndarray | None = None
 ) -> LaserScan:
     """A scan of ranges or intensities, without its header."""
     return LaserScan(

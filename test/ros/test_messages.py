@@ -27,13 +27,13 @@ embeddings = st.builds(
     object_id=names,
     position=st.tuples(*[st.floats(-1e3, 1e3)] * 3),
     frame=names,
-    held=st.dictionaries(st.sampled_from(AMIRO), times, min_size=1),
+    held=st.dictionaries(st.sampled_from(tuple(AMIRO)), times, min_size=1),
     mean=st.lists(floats, min_size=10, max_size=10),
     log_variance=st.lists(floats, min_size=10, max_size=10),
     sender=names,
     fingerprint=names,
     aliases=st.lists(names, max_size=3).map(tuple),
-    reencodings=st.dictionaries(st.sampled_from(AMIRO), st.integers(0, MOST_REENCODINGS)),
+    reencodings=st.dictionaries(st.sampled_from(tuple(AMIRO)), st.integers(0, MOST_REENCODINGS)),
 )
 
 
