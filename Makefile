@@ -26,9 +26,9 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 	@tools/gazebo.sh
 	@./run m2vae demo --gazebo
 
-test: lint ## style, imports, all tests, the fast ones first
+test: lint ## style, imports, all tests with the lines that none of them runs
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
-	@./run python -m pytest -m "" $(TESTS)
+	@./run python -m pytest -m "" $(if $(TESTS),$(TESTS),--cov --cov-report=term)
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py
@@ -43,7 +43,7 @@ lint: ## style, likely bugs, and that rooms import downwards only
 	@for script in run .ci/run tools/*.sh; do bash -n $$script || exit 1; done
 
 clean: ## removes what was built, keeps .venv
-	rm -rf build install log dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf build install log dist *.egg-info .coverage* .pytest_cache .ruff_cache .import_linter_cache \
 		.hypothesis .apt.log .colcon.log .pip.log
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 

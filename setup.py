@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library and the ``m2vae`` command for machines without ROS: ``pip install .``.
 
-Where ROS 2 is, colcon builds CMakeLists.txt instead (package.xml says so) and brings messages,
-nodes and launch files.
+The metadata is in pyproject.toml; here is what has to be computed. Where ROS 2 is, colcon builds
+CMakeLists.txt instead (package.xml says so) and brings messages, nodes and launch files.
 """
 
-import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 
 here = Path(__file__).parent
-init = (here / "m2vae_ros/__init__.py").read_text()
-version = re.search(r'^__version__ = "(.+)"$', init, re.MULTILINE)[1]
 requirements = [
     line.split("#")[0].strip()
     for line in (here / "requirements/base.txt").read_text().splitlines()
@@ -32,15 +29,4 @@ def shared_files() -> list[tuple[str, list[str]]]:
     return list(folders.items())
 
 
-setup(
-    name="m2vae_ros",
-    version=version,
-    description="Multi-modal embeddings of objects, fused in place by robots over ROS 2",
-    license="Apache-2.0",
-    python_requires=">=3.10",
-    packages=find_packages(include=["m2vae_ros", "m2vae_ros.*"]),
-    install_requires=requirements,
-    package_data={"m2vae_ros.experiments": ["*.j2"]},
-    data_files=shared_files(),
-    entry_points={"console_scripts": ["m2vae = m2vae_ros.cli:main"]},
-)
+setup(install_requires=requirements, data_files=shared_files())

@@ -21,6 +21,7 @@ def fit(text: str) -> str:
 
 
 def main() -> None:
+    """Fit all exports of this environment."""
     exports = Path(sys.prefix).glob("share/*/cmake/export_*__rosidl_generator_pyExport.cmake")
     for path in exports:
         text = path.read_text()

@@ -173,7 +173,6 @@ def _record(
     progress: Callable[[], object],
 ) -> Mapping[str, int]:
     """Record one bag, or nothing of it; returns topic -> messages that are not in it."""
-
     heard = {f"/{robot}/{AMIRO[s].topic}" for robot, sensors in TEAM.items() for s in sensors}
     heard |= {f"/{robot}/odom" for robot in TEAM}
     recorder = None

@@ -52,13 +52,19 @@ class KnownObject(Protocol):
     """An object of the world: its name, its class, where it stands."""
 
     @property
-    def object_id(self) -> str: ...
+    def object_id(self) -> str:
+        """Its name."""
+        ...
 
     @property
-    def class_name(self) -> str: ...
+    def class_name(self) -> str:
+        """Its class."""
+        ...
 
     @property
-    def position(self) -> Position: ...
+    def position(self) -> Position:
+        """Where it stands, metres."""
+        ...
 
 
 ObjectsOf = Callable[[Path], Sequence[KnownObject]]

@@ -190,7 +190,6 @@ def clean_end(started: Iterable[Action]) -> list[Action]:
     Two things launch does not do by itself: on SIGTERM it ends at once and its nodes go on; and
     what Fast DDS shares is left in memory by a process that was killed.
     """
-
     killed: list[int] = []
 
     def exited(event: ProcessExited, context: LaunchContext) -> None:

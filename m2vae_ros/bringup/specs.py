@@ -163,8 +163,10 @@ def patrol(
     order: Sequence[str] = (),
     stay: float = 0.0,
 ) -> NodeSpec:
-    """The patrol of one simulated robot; without `order` it visits the objects as they come, and
-    it stays `stay` seconds at each."""
+    """The patrol of one simulated robot, which stays `stay` seconds at each object.
+
+    Without `order` it visits the objects as they come.
+    """
     return NodeSpec(
         executable="patrol",
         name="patrol",

@@ -136,7 +136,6 @@ def check_views(weights: Weights) -> None:
     Raises:
         ValueError: the weights' views differ.
     """
-
     for modality, view in AMIRO.views.items():
         if weights.views.get(modality) != view.to_card():
             raise ValueError(

@@ -34,7 +34,7 @@ CORNERS: np.ndarray = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def modalities(n: int) -> tuple[str, ...]:
-    """Their names, in the order of the ring: "a", "b", …
+    """Their names ("a", "b" and so on), in the order of the ring.
 
     Raises:
         ValueError: n is not between 2 and 26.

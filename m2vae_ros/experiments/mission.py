@@ -70,17 +70,21 @@ class PlainRobot:
     held: frozenset[str] = frozenset()
 
     def look(self, new: Codes, stamp: int) -> float:
+        """See `Robot.look`."""
         self.mean = fuse_in_place(self.model, self.mean, sorted(self.held), new).mean
         self.held |= new.keys()
         return 1.0
 
     def tell(self) -> tuple[Tensor, frozenset[str]]:
+        """See `Robot.tell`."""
         return self.mean, self.held
 
     def hear(self, message: tuple[Tensor, frozenset[str]]) -> None:
+        """See `Robot.hear`."""
         self.mean, self.held = message
 
     def read(self, weights: Weights) -> Tensor:
+        """See `Robot.read`."""
         return weights.classifiers["embedding"](self.mean)
 
 
@@ -122,6 +126,7 @@ class LastingRobot:
     _heard: list[Message] = field(default_factory=list)
 
     def look(self, new: Codes, stamp: int) -> float:
+        """See `Robot.look`."""
         if not new:
             return 0.0
         looked = {m: Source(code, stamp) for m, code in new.items()}
@@ -152,13 +157,16 @@ class LastingRobot:
         return float(changed.float().mean())
 
     def tell(self) -> Message:
+        """See `Robot.tell`."""
         return self.message
 
     def hear(self, message: Message) -> None:
+        """See `Robot.hear`."""
         self.message = message
         self._heard = [old for old in self._heard if not old.replaced_by(message)] + [message]
 
     def read(self, weights: Weights) -> Tensor:
+        """See `Robot.read`."""
         return weights.classifiers["embedding"](self.message.posterior.mean)
 
     def _say(self, posterior: Gaussian) -> None:
@@ -185,16 +193,20 @@ class ExpertsRobot:
     experts: dict[str, Gaussian] = field(default_factory=dict)
 
     def look(self, new: Codes, stamp: int) -> float:
+        """See `Robot.look`."""
         self.experts |= {m: self.model.encode({m: code}) for m, code in new.items()}
         return 1.0
 
     def tell(self) -> dict[str, Gaussian]:
+        """See `Robot.tell`."""
         return dict(self.experts)
 
     def hear(self, message: dict[str, Gaussian]) -> None:
+        """See `Robot.hear`."""
         self.experts |= message
 
     def read(self, weights: Weights) -> Tensor:
+        """See `Robot.read`."""
         return weights.classifiers["embedding"](product_of_experts([*self.experts.values()]).mean)
 
 
@@ -207,16 +219,20 @@ class CodesRobot:
     codes: dict[str, Tensor] = field(default_factory=dict)
 
     def look(self, new: Codes, stamp: int) -> float:
+        """See `Robot.look`."""
         self.codes |= new
         return 1.0
 
     def tell(self) -> dict[str, Tensor]:
+        """See `Robot.tell`."""
         return dict(self.codes)
 
     def hear(self, message: dict[str, Tensor]) -> None:
+        """See `Robot.hear`."""
         self.codes |= message
 
     def read(self, weights: Weights) -> Tensor:
+        """See `Robot.read`."""
         ordered = [self.codes[m] for m in self.model.modalities]
         return weights.classifiers["raw"](torch.cat(ordered, 1))
 
@@ -430,8 +446,11 @@ class Rule:
 
 
 def rules(weights: Weights, twin: Weights, min_gain: float) -> dict[str, Rule]:
-    """Every rule, by name: the lasting one, the plain one, both without the re-encoding loss, and
-    the two natural alternatives."""
+    """Every rule, by name.
+
+    The lasting one, the plain one, both without the re-encoding loss, and the two natural
+    alternatives.
+    """
     dims = weights.m2vae.config.dims
     embedding = 2 * weights.m2vae.config.latent_dim * FLOAT
     made: dict[str, Rule] = {}

@@ -156,8 +156,10 @@ class GazeboWorld:
 
     @property
     def silence(self) -> float:
-        """Seconds of a clock on the wall since Gazebo, which tells its time even while that stands
-        still, last did so: five times a second."""
+        """Seconds of a clock on the wall since Gazebo last gave its time.
+
+        It does so five times a second, even while its time stands still.
+        """
         return time.monotonic() - self._heard_at
 
     @property

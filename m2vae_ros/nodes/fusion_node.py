@@ -43,8 +43,11 @@ EMBEDDINGS = "/embeddings"
 
 
 class FusionNode(LifecycleNode):
-    """Lifecycle: configured it holds the model and what it knows of the objects, active it takes
-    part. What it knows outlives deactivation, and ends with cleanup."""
+    """The lifecycle of a robot's perception.
+
+    Configured it holds the model and what it knows of the objects, active it takes part. What it
+    knows outlives deactivation, and ends with cleanup.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__("fusion", **options)
@@ -157,8 +160,11 @@ class FusionNode(LifecycleNode):
         self._activated.callback(self.destroy_timer, timer)
 
     def _listen(self) -> None:
-        """Subscribe; not before the time is known, for until then all that comes is of the future,
-        and what a late joiner receives at once would be dropped."""
+        """Subscribe; not before the time is known.
+
+        Until then all that comes is of the future, and what a late joiner receives at once would be
+        dropped.
+        """
         self._listening = True
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
         self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)

@@ -41,8 +41,11 @@ class Goal:
 
 
 class Driver:
-    """Straight to the goal: turn, drive, turn. Blocked, it backs off and steps aside, to the other
-    side each time, so that two robots that block each other part."""
+    """Straight to the goal: turn, drive, turn.
+
+    Blocked, it backs off and steps aside, to the other side each time, so that two robots that
+    block each other part.
+    """
 
     def __init__(self, goal: Goal, speed: float, turn: float, time: float) -> None:
         """Begin.

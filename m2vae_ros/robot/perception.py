@@ -265,8 +265,9 @@ class Perception:
         waiting.extend(reversed(too_early))
 
     def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
-        """Which object a sensor looks at: of those on the map, else what a reading shows ahead,
-        else of those that others published.
+        """Which object a sensor looks at.
+
+        One of those on the map, else what a reading shows ahead, else one that others published.
 
         Raises:
             UnusedReading: none, or one that was sensed a moment ago.

@@ -18,10 +18,14 @@ class Placed(Protocol):
     """Anything with a name and a place, such as an `Embedding`."""
 
     @property
-    def object_id(self) -> str | None: ...
+    def object_id(self) -> str | None:
+        """Its name, if it has one."""
+        ...
 
     @property
-    def position(self) -> Position: ...
+    def position(self) -> Position:
+        """Where it stands, metres."""
+        ...
 
 
 PlacedT = TypeVar("PlacedT", bound=Placed)

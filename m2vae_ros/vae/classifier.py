@@ -24,6 +24,7 @@ class Classifier(nn.Module):
         self.layers = nn.Sequential(perceptron(sizes[:-1]), nn.Linear(*sizes[-2:]))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, D) -> the probability of each class, (B, classes)."""
         return torch.softmax(self.layers(x), -1)
 
     @classmethod

@@ -29,6 +29,7 @@ class GaussianHead(nn.Module):
         self.log_variance = nn.Linear(features, latent_dim)
 
     def forward(self, features: Tensor) -> Gaussian:
+        """(B, features) -> a Gaussian over the latent space, (B, D_z)."""
         return Gaussian(self.mean(features), self.log_variance(features))
 
 
@@ -50,6 +51,7 @@ class ConvolutionalTrunk(nn.Module):
             self.layers(torch.zeros(1, *shape))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, *shape) -> features, (B, F)."""
         return self.layers(x)
 
 
@@ -82,4 +84,5 @@ class ConvolutionalDecoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
+        """(B, D_z) -> what it decodes to, (B, *shape)."""
         return self.layers(z)

@@ -104,10 +104,10 @@ def m2vae_bound(
 def reencoding_loss(
     model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian]
 ) -> Tensor:
-    """The re-encoding loss E_reenc of Eq. 19 over every step that in-place fusion can take, (B,).
+    r"""The re-encoding loss E_reenc of Eq. 19 over every step that in-place fusion can take, (B,).
 
     For each subset T and each non-empty part S of it: unfold the mean of S's embedding, as the
-    robots do, add the observations of T \\ S, encode, and compare with the posterior of T by
+    robots do, add the observations of T \ S, encode, and compare with the posterior of T by
     D_KL(q(z|T) ‖ ·). With S = T this is the paper's plain re-encoding; with S smaller it is one
     step of Eq. 18.
 

@@ -28,6 +28,7 @@ class Encoder(BaseEncoder):
         self.layers = nn.Sequential(network.trunks[modality], network.heads[modality])
 
     def forward(self, x: Tensor) -> ModelOutput:
+        """(B, D_m) -> the posterior of one modality."""
         return _output(self.layers(x))
 
 
@@ -40,6 +41,7 @@ class JointEncoder(BaseJointEncoder):
         self.network = network
 
     def forward(self, x: Mapping[str, Tensor]) -> ModelOutput:
+        """Modality -> (B, D_m); the joint posterior."""
         return _output(self.network.encode(x))
 
 
@@ -51,6 +53,7 @@ class Decoder(BaseDecoder):
         self.layers = network.decoders[modality][:-1]  # all but the squashing
 
     def forward(self, z: Tensor) -> ModelOutput:
+        """(B, D_z) -> the reconstruction of one modality."""
         return ModelOutput(reconstruction=self.layers(z))
 
 
