@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def _checkout_copy(target: Path) -> Path:
     """A copy of what a clone would hold, without what was built or installed here."""
     keep = (
-        "CMakeLists.txt LICENSE MANIFEST.in README.md cmake config launch m2vae_ros models msg package.xml "
-        "pyproject.toml requirements setup.py srv worlds"
+        "CMakeLists.txt LICENSE MANIFEST.in README.md cmake config launch m2vae_ros models msg "
+        "package.xml pyproject.toml requirements setup.py srv worlds"
     )
     target.mkdir(parents=True)
     for path in (ROOT / name for name in keep.split()):
