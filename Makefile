@@ -36,14 +36,15 @@ bench: ## cost of a robot's steps, as ratios within one run
 reproduce: ## the paper's tables and figures into reports/; QUICK=1 for a look in minutes
 	@./run m2vae reproduce $(if $(QUICK),--quick) $(EXPERIMENTS)
 
-lint: ## style, likely bugs, and that rooms import downwards only
+lint: ## style, likely bugs, docstrings, types, and that rooms import downwards only
 	@./run ruff check .
 	@./run ruff format --check .
 	@./run lint-imports --no-logo
+	@./run mypy
 	@for script in run .ci/run tools/*.sh; do bash -n $$script || exit 1; done
 
 clean: ## removes what was built, keeps .venv
-	rm -rf build install log dist *.egg-info .coverage* .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf build install log dist *.egg-info .coverage* .pytest_cache .ruff_cache .import_linter_cache .mypy_cache \
 		.hypothesis .apt.log .colcon.log .pip.log
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -23,8 +24,8 @@ from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.sensors import AMIRO
 
-"""What one reading of each sensor takes on the wire, without its header."""
-
+if TYPE_CHECKING:
+    from m2vae_ros.apps.observer import Observer
 
 SECONDS_BETWEEN_WORDS = 15.0
 """In a long stay."""
@@ -119,7 +120,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
 
 def _time_out(options: argparse.Namespace) -> float:
     """Long enough if a simulated second takes no longer than a real one."""
-    staying = len(world_objects()) * options.stay
+    staying: float = len(world_objects()) * options.stay
     return (240.0 if options.gazebo else 120.0) + 1.5 * staying
 
 
@@ -171,7 +172,7 @@ def _shortfall(scoreboard: Scoreboard, stay: float, seconds: float) -> str:
 
 
 def _summary(
-    console: Console, scoreboard: Scoreboard, observer, stay: float, seconds: float
+    console: Console, scoreboard: Scoreboard, observer: Observer, stay: float, seconds: float
 ) -> None:
     console.print("\n[bold]Objects classified right[/bold]")
     for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "all three   ")):
@@ -189,7 +190,7 @@ def _summary(
     console.print(f"{seconds:.0f} s, start-up and shutdown included.")
 
 
-def _staying(console: Console, scoreboard: Scoreboard, observer, stay: float) -> None:
+def _staying(console: Console, scoreboard: Scoreboard, observer: Observer, stay: float) -> None:
     """What came of going on to look."""
     verdicts = sum(record.complete for record in scoreboard.records)
     wrong = sum(record.wrong for record in scoreboard.records)
@@ -208,7 +209,9 @@ def _staying(console: Console, scoreboard: Scoreboard, observer, stay: float) ->
 class _Heartbeat:
     """Says now and then how a long stay goes."""
 
-    def __init__(self, says: Callable[[str], None], scoreboard: Scoreboard, observer) -> None:
+    def __init__(
+        self, says: Callable[[str], None], scoreboard: Scoreboard, observer: Observer
+    ) -> None:
         self._says = says
         self._scoreboard = scoreboard
         self._observer = observer
@@ -237,7 +240,7 @@ class _LiveTable:
     def __enter__(self) -> None:
         self._live.__enter__()
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._live.__exit__(*error)
 
     def says(self, what: str) -> None:
@@ -287,7 +290,7 @@ class _Lines:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
     def says(self, what: str) -> None:
@@ -295,6 +298,7 @@ class _Lines:
 
     def changed(self, robot: str, record: Record) -> None:
         best = record.best
+        assert best is not None  # a verdict is what has changed
         held = "+".join(modality for modality in AMIRO if modality in best.held)
         complete = best.held >= self._scoreboard.modalities
         said = f"{held} {best.class_name if complete else ''}"

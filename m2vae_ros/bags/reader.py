@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from rosbags.interfaces import Connection, Qos
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
@@ -220,6 +220,7 @@ def _cut(information: dict[str, Any], name: str, part: dict[str, Any] | None) ->
 
 def topic_of(connection: Connection) -> BagTopic:
     """The topic that rosbags calls a connection."""
+    assert isinstance(connection.ext, ConnectionExtRosbag2)
     qos = tuple(connection.ext.offered_qos_profiles)
     return BagTopic(connection.topic, connection.msgtype, qos, connection.digest)
 

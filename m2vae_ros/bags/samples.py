@@ -289,7 +289,7 @@ class _BagReader:
         expected = [modality.topic for modality in AMIRO.values()]
         if self._label_topic is None:
             expected.append(ODOMETRY.topic)
-        elif not any(map(self._is_label, self._readable)):
+        elif not any(_is_label(self._label_topic, listed) for listed in self._readable):
             self._report.note(self._bag, self._label_topic, f"no {STRING} by this name")
         for topic in expected:
             if not any(_robot(listed, topic) is not None for listed in self._readable):
@@ -329,12 +329,7 @@ class _BagReader:
     def _says_what_is_sensed(self, topic: BagTopic) -> bool:
         if self._label_topic is None:
             return topic.type == ODOMETRY.type and _robot(topic.name, ODOMETRY.topic) is not None
-        return topic.type == STRING and self._is_label(topic.name)
-
-    def _is_label(self, topic: str) -> bool:
-        if self._label_topic.startswith("/"):
-            return topic == self._label_topic
-        return _robot(topic, self._label_topic) is not None
+        return topic.type == STRING and _is_label(self._label_topic, topic.name)
 
     def _take_what_is_sensed(self, message: BagMessage) -> None:
         if self._label_topic is None:
@@ -345,6 +340,7 @@ class _BagReader:
     def _take_odometry(self, message: BagMessage) -> None:
         where = motion(self._decode(message))
         robot = _robot(message.topic.name, ODOMETRY.topic)
+        assert robot is not None
         if robot in self._restarted:
             return
         track = self._tracks.setdefault(robot, Track(self._standing))
@@ -370,12 +366,14 @@ class _BagReader:
 
     def _take_reading(self, message: BagMessage) -> None:
         modality = _modality(message.topic)
+        assert modality is not None
         robot = _robot(message.topic.name, AMIRO[modality].topic)
+        assert robot is not None
         decoded = self._decode(message)
         if self._label_topic is None:
             met = self._looked_at(robot, modality, nanoseconds(decoded.header.stamp))
         else:
-            met = self._labelled(robot, message.stamp)
+            met = self._labelled(self._label_topic, robot, message.stamp)
         view = AMIRO[modality].view
         values = view.pack(view.read(decoded))
         readings = self._shelf.setdefault(met, {}).setdefault(modality, [])
@@ -390,22 +388,29 @@ class _BagReader:
             raise UnusedReading("no object in view")
         return _Object(self._bag, seen.object_id, seen.class_name)
 
-    def _labelled(self, robot: str, stamp: int) -> _Object:
-        topic = self._label_topic
+    def _labelled(self, topic: str, robot: str, stamp: int) -> _Object:
         stamps, texts = self._labels.get(
-            topic if topic.startswith("/") else f"{robot}/{topic}", ((), ())
+            topic if topic.startswith("/") else f"{robot}/{topic}", ([], [])
         )
         newest = bisect_right(stamps, stamp) - 1
         text = texts[newest] if newest >= 0 else ""
         if not text:
             raise UnusedReading("no label")
-        return _Object(self._bag, text, class_named(text))
+        class_name = class_named(text)
+        assert class_name is not None  # or the label was refused
+        return _Object(self._bag, text, class_name)
 
 
 def _robot(topic: str, relative: str) -> str | None:
     """The namespace of a robot's topic, such as "/amiro1"; None if that is another topic."""
     robot = topic.removesuffix(f"/{relative}")
     return robot if robot != topic else None
+
+
+def _is_label(label_topic: str, topic: str) -> bool:
+    if label_topic.startswith("/"):
+        return topic == label_topic
+    return _robot(topic, label_topic) is not None
 
 
 def _modality(topic: BagTopic) -> str | None:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from m2vae_ros.datasets.errors import DataError
+
+if TYPE_CHECKING:
+    from rosbags.interfaces.typing import Typesdict
 
 
 class MessageTypes:
@@ -35,7 +39,7 @@ class MessageTypes:
         Raises:
             DataError: one of them has no definition, or one that cannot be read.
         """
-        found = {}
+        found: Typesdict = {}
         pending = [name]
         while pending:
             part = pending.pop()
@@ -52,7 +56,7 @@ class MessageTypes:
             self.store.register(found)
 
 
-def _named(field: tuple) -> Iterator[str]:
+def _named(field: tuple[Nodetype, Any]) -> Iterator[str]:
     """The types that a field names: its own, or that of its elements."""
     kind, content = field
     if kind == Nodetype.NAME:

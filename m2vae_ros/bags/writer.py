@@ -26,11 +26,12 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from m2vae_ros.bags.types import MessageTypes
@@ -43,7 +44,7 @@ INFORMATION = "rosbag2_bagfile_information"
 RECORDING = ".recording"
 """What follows a bag's name while it is written."""
 
-VERSION = 8
+VERSION: Final = 8
 """Of the metadata: the last one that ROS 2 Humble reads, too."""
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
@@ -63,8 +64,6 @@ _NOT_IN_URIS = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
 KEPT_AFTER = 1.0
 """Seconds from one time to the next when all that was written is put into the file: rosbags keeps a
 megabyte of an mcap file, and all of an sqlite3 file, to itself."""
-
-_SILENCE = object()
 
 _NANOSECONDS = 1_000_000_000
 
@@ -115,6 +114,10 @@ class _Message(NamedTuple):
     data: bytes
 
 
+class _Silence:
+    """Nothing comes for a while."""
+
+
 @dataclass
 class _Part:
     """The file being written."""
@@ -129,7 +132,7 @@ class _Part:
         storage = self.writer.storage
         if isinstance(storage, Sqlite3Writer):
             storage.conn.commit()
-        elif storage.chunk.msgs:
+        elif isinstance(storage, McapWriter) and storage.chunk.msgs:
             storage.close_chunk()
             storage.bio.flush()
 
@@ -275,7 +278,7 @@ class BagWriter:
         try:
             part = self._open()
             while (item := self._next()) is not None:
-                if item is _SILENCE:
+                if isinstance(item, _Silence):
                     part.keep()
                     continue
                 if isinstance(item, _Topic):
@@ -297,14 +300,14 @@ class BagWriter:
             if part is not None:
                 part.writer.abort()
 
-    def _next(self) -> _Topic | _Message | object | None:
-        """What to write next; `_SILENCE` if nothing comes for a while, None at the end."""
+    def _next(self) -> _Topic | _Message | _Silence | None:
+        """What to write next, None at the end."""
         with self._wake:
             while not self._waiting:
                 if self._closing:
                     return None
                 if not self._wake.wait(KEPT_AFTER):
-                    return _SILENCE
+                    return _Silence()
             return self._waiting.popleft()
 
     def _count_the_rest_as_lost(self) -> None:
@@ -403,4 +406,5 @@ def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _start(part: Mapping[str, Any]) -> int:
-    return part["starting_time"]["nanoseconds_since_epoch"]
+    start: int = part["starting_time"]["nanoseconds_since_epoch"]
+    return start

@@ -65,7 +65,7 @@ class Activation:
             self._from = state
             self._change.forget()
             self._change.ask(request)
-        return state == State.PRIMARY_STATE_ACTIVE
+        return bool(state == State.PRIMARY_STATE_ACTIVE)
 
 
 def activate(

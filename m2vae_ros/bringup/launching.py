@@ -15,7 +15,7 @@ from ament_index_python.packages import (
     get_package_prefix,
     get_package_share_directory,
 )
-from launch import Action, Event, LaunchContext
+from launch.action import Action
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -27,10 +27,12 @@ from launch.actions import (
     Shutdown,
     TimerAction,
 )
+from launch.event import Event
 from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
 from launch.events import Shutdown as ShutdownEvent
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ProcessStarted
+from launch.launch_context import LaunchContext
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.utilities import AsyncSafeSignalManager
 from launch_ros.actions import LifecycleNode, Node
@@ -139,7 +141,8 @@ def gazebo_with_ros(world: str, gui: bool, seed: int) -> list[Action]:
     }
 
     def is_server(process: Action) -> bool:
-        return process.process_details["name"].startswith("gzserver")
+        name: str = process.process_details["name"]
+        return name.startswith("gzserver")
 
     # gazebo_ros's own server_required shuts down twice, which launch_ros takes for a failure.
     included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
@@ -289,6 +292,7 @@ class _Activation:
     def _ask(self, context: LaunchContext, pid: int) -> list[Action]:
         if pid != self._pid or context.is_shutdown:  # it is another process by now
             return []
+        assert self._state is not None  # made when the process started
         found = self._state.answer()
         if found is None:
             self._state.ask(GetState.Request())

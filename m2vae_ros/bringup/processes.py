@@ -39,7 +39,7 @@ class Processes:
         self.nodes = tuple(nodes)
         self.unclean: list[str] = []
         self._scratch: Scratch | None = None
-        self._running: list[tuple[NodeSpec, subprocess.Popen]] = []
+        self._running: list[tuple[NodeSpec, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> Processes:
         try:
@@ -98,7 +98,7 @@ class Processes:
             self._scratch.remove()
             self._scratch = None
 
-    def _end_of(self, node: NodeSpec, process: subprocess.Popen) -> str:
+    def _end_of(self, node: NodeSpec, process: subprocess.Popen[bytes]) -> str:
         return f"{node.full_name} ended with {_ending(process.returncode)}{self.last_words(node)}"
 
     def _start(self, node: NodeSpec) -> None:
@@ -128,6 +128,7 @@ class Processes:
         return arguments
 
     def _file(self, node: NodeSpec, suffix: str) -> Path:
+        assert self._scratch is not None  # it is there as long as the nodes are
         name = node.full_name.strip("/").replace("/", "-")
         return self._scratch.path / f"{name}.{suffix}"
 

@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with _ended_as_by_ctrl_c():
-            return options.run(options)
+            status: int = options.run(options)
+            return status
     except KeyboardInterrupt:
         print("m2vae: interrupted", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from m2vae_ros.cli.arguments import non_negative_number, positive_number, split
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from m2vae_ros.bags.writer import Summary
@@ -25,7 +26,7 @@ _SPEAK = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     record = commands.add_parser(
         "record",
@@ -166,6 +167,7 @@ def _record(options: argparse.Namespace) -> int:
 
         def going_on() -> bool:
             recorder = nodes[0].recorder
+            assert recorder is not None
             view.look(recorder)
             over = options.duration is not None and recorder.seconds >= options.duration
             return not over and recorder.error is None
@@ -174,6 +176,8 @@ def _record(options: argparse.Namespace) -> int:
     if status:
         return status
     summary, recorder = nodes[0].summary, nodes[0].recorder
+    assert summary is not None
+    assert recorder is not None
     console.print(_outcome(summary, recorder.lost))
     for topic, reason in recorder.refused.items():
         console.print(f"not recorded, or not all of it: {topic}: {reason}", soft_wrap=True)
@@ -233,7 +237,7 @@ def _play(options: argparse.Namespace) -> int:
 class _View:
     """What is recorded, as it goes on: a table in a terminal, else a line now and then."""
 
-    def __init__(self, console) -> None:
+    def __init__(self, console: Console) -> None:
         from rich.live import Live
 
         self._console = console

@@ -8,7 +8,7 @@ import argparse
 from m2vae_ros.cli.arguments import non_negative, non_negative_number, positive_number
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parser."""
     parser = commands.add_parser(
         "demo",

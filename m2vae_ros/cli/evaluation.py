@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from m2vae_ros.vae.weights import Weights
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     evaluate = commands.add_parser(
         "evaluate",

@@ -11,7 +11,7 @@ HINT = """Ctrl-C ends it. In another terminal: ros2 run m2vae_ros gazebo_bridge,
 installed: ./run python -m m2vae_ros.nodes.gazebo_bridge_node"""
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parser."""
     parser = commands.add_parser(
         "gazebo",

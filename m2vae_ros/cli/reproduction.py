@@ -21,7 +21,7 @@ EXPERIMENTS = (
 )
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     reproduce = commands.add_parser(
         "reproduce",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from m2vae_ros.datasets.amiro import AmiroSamples
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     collect = commands.add_parser(
         "collect",

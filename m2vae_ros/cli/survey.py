@@ -9,7 +9,7 @@ from pathlib import Path
 from m2vae_ros.cli.arguments import non_negative, positive
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     survey = commands.add_parser(
         "survey",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from m2vae_ros.vae.weights import Weights
 
 
-def add_to(commands: argparse._SubParsersAction) -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
     train = commands.add_parser(
         "train",
@@ -80,6 +80,7 @@ def _train(options: argparse.Namespace) -> int:
         start = Pretrained.load(options.start, recipe)
     data, provenance = _samples(options, out)
     if options.classifiers_only:
+        assert start is not None
         weights, twin = fit_classifiers(data, out, recipe, provenance, start)
     else:
         recipe = (fine_tuning(recipe) if start else recipe).suited_to(len(data))
@@ -113,7 +114,8 @@ def _out(options: argparse.Namespace) -> Path:
         return Path("models/amiro")
     if options.start and not _written(options.out).isdisjoint(_written(options.start)):
         raise ValueError("--from: say with --out another folder; the old weights and twin stay")
-    return options.out
+    out: Path = options.out
+    return out
 
 
 def _written(folder: Path) -> set[Path]:
@@ -130,6 +132,7 @@ def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict
 
     if options.data:
         return AmiroSamples.load(options.data), {"source": options.data.name}
+    provenance: dict[str, object]
     # an interrupted training must find the samples it began with
     if options.bags:
         kept = out / ".training" / f"bags-{bag_samples.key(options)}.npz"

@@ -103,14 +103,15 @@ class AmiroSamples:
         for name, array in self._arrays().items():
             values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
             digest.update(f"{name}{values.shape}".encode())
-            digest.update(values)
+            digest.update(values.data)
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the samples as one .npz file; a file of that name is replaced in one step."""
         # an open file: to names that do not end on .npz, numpy appends it
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, format=np.array(_FORMAT), **self._arrays())
+            arrays: dict[str, Any] = self._arrays()
+            np.savez_compressed(file, format=np.array(_FORMAT), **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "AmiroSamples":

@@ -80,4 +80,5 @@ def best_rate(n: int, subset: Collection[str]) -> float:
     if unknown := set(subset) - set(names):
         raise ValueError(f"subset: {sorted(unknown)} are none of the modalities {list(names)}")
     ends = sum(names[i] in subset and names[(i + 1) % n] not in subset for i in range(n))
-    return 2 ** len(set(subset)) * 1.5**ends / 2**n
+    rate: float = 2 ** len(set(subset)) * 1.5**ends / 2**n
+    return rate

@@ -51,7 +51,8 @@ class Images:
     @property
     def x(self) -> np.ndarray:
         """What a model takes: float32 (N, 784), in [0, 1]."""
-        return self.images.reshape(len(self), -1).astype(np.float32) / np.float32(255)
+        x: np.ndarray = self.images.reshape(len(self), -1).astype(np.float32) / np.float32(255)
+        return x
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ def draw(digits: ConditionalVAE, fashion: ConditionalVAE, count: int, seed: int)
     batches = [
         superimpose(digits, fashion, *batch)
         for batch in zip(
-            torch.from_numpy(z).split(_BATCH), torch.from_numpy(labels).split(_BATCH), strict=True
+            torch.split(torch.from_numpy(z), _BATCH),
+            torch.split(torch.from_numpy(labels), _BATCH),
+            strict=True,
         )
     ]
     return Labelled({m: torch.cat([b[m] for b in batches]).numpy() for m in ("a", "b")}, labels)

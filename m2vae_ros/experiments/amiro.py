@@ -145,10 +145,12 @@ def evaluate(
 
 def sense_in_turn(model: M2VAE, inputs: Mapping[str, Tensor], order: tuple[str, ...]) -> Tensor:
     """Fuse one modality after the other in place (Eq. 18): the final embedding's mean (N, D_z)."""
-    mean, held = None, []
+    mean: Tensor | None = None
+    held: list[str] = []
     for modality in order:
         mean = fuse_in_place(model, mean, held, {modality: inputs[modality]}).mean
         held.append(modality)
+    assert mean is not None
     return mean
 
 

@@ -154,15 +154,13 @@ def sensed(lab: Lab, count: int, seed: int) -> AmiroSamples:
 def configurations(setting: Settings) -> list[M2VAERecipe]:
     """The shipped recipe, and every other one that differs from it in one parameter's value."""
     shipped = setting.recipe
-    return [
-        shipped,
-        *(
-            replace(shipped, **{name: value})
-            for name, values in setting.sweeps.items()
-            for value in values
-            if value != getattr(shipped, name)
-        ),
+    changes: list[dict[str, Any]] = [
+        {name: value}
+        for name, values in setting.sweeps.items()
+        for value in values
+        if value != getattr(shipped, name)
     ]
+    return [shipped, *(replace(shipped, **change) for change in changes)]
 
 
 def trained(lab: Lab, recipe: M2VAERecipe, seed: int, train: Labelled, drawn: str) -> M2VAE:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from m2vae_ros.experiments import multivae_library
 from m2vae_ros.training.loop import Schedule, fit
-from m2vae_ros.vae.baselines import MODELS, MultiModalModel
+from m2vae_ros.vae.baselines import MODELS, Maker, MultiModalModel
 from m2vae_ros.vae.m2vae import M2VAEConfig, Subset, subsets
 
 
@@ -31,7 +31,7 @@ class ContenderRecipe:
     schedule: Schedule
 
 
-def contenders() -> Mapping[str, type]:
+def contenders() -> Mapping[str, Maker]:
     """Name in the tables -> class; the library's only where it can be imported."""
     library = {} if multivae_library.installed() else multivae_library.models()
     return {**MODELS, **library}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from m2vae_ros.experiments import reencoding
@@ -109,7 +111,7 @@ def _draw_embeddings(
         above.scatter(*path[0].T, color="black", s=12, marker="o", zorder=3)
         above.scatter(*path[-1].T, color="black", s=26, marker="x", zorder=3)
         above.set(title=_title(loss), xlim=(-SIDE, SIDE), ylim=(-SIDE, SIDE), aspect="equal")
-        image = _heat(below, surfaces[loss]["z_diff"], vmin=0, vmax=top)
+        image = _heat(below, surfaces[loss]["z_diff"], (0, top))
     figure.colorbar(image, ax=axes[1], label="z_diff after one re-encoding")
     save(figure, lab.out / "fig5_embeddings.png")
 
@@ -169,10 +171,9 @@ def _draw_mog(lab: Lab, settings: reencoding.Settings) -> None:
     save(figure, lab.out / "fig5_mog.png")
 
 
-def _heat(panel, values: Tensor, **limits: float):
+def _heat(panel: Axes, values: Tensor, limits: tuple[float, float] | None = None) -> AxesImage:
     """One heat map over the plane: blue is low, red is high."""
     extent = (-SIDE, SIDE, -SIDE, SIDE)
-    if not limits:
-        limits = dict(zip(("vmin", "vmax"), np.quantile(values, [0.01, 0.99]), strict=True))
+    low, high = limits or np.quantile(values, [0.01, 0.99])
     image = values.reshape(_PIXELS, _PIXELS)
-    return panel.imshow(image, origin="lower", extent=extent, cmap="turbo", **limits)
+    return panel.imshow(image, origin="lower", extent=extent, cmap="turbo", vmin=low, vmax=high)

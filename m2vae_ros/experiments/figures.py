@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from m2vae_ros.host.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 DPI = 150
 
@@ -29,10 +33,17 @@ PALETTE = (
 """Ten classes, in the colours of Petroff (2021, arXiv:2107.02270): colour-blind people tell them
 apart better than matplotlib's own, but ten are many; so classes are also named where they lie."""
 
-_STYLE = {"font.family": "sans-serif", "font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6}
+_STYLE: dict[RcKeyType, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.linewidth": 0.6,
+}
 
 
-def panels(rows: int, columns: int, size: tuple[float, float], **subplots: object):
+def panels(
+    rows: int, columns: int, size: tuple[float, float], **subplots: Any
+) -> tuple[Figure, np.ndarray]:
     """An empty figure.
 
     Args:
@@ -79,4 +90,5 @@ def _montage(title: str, rows: Sequence[np.ndarray], side: int) -> np.ndarray:
         raise ValueError(f"{title}: rows of {sorted(shapes)}, needed is (N, {side * side}) for all")
     images = np.reshape(rows, (len(rows), -1, side, side))
     framed = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=1.0)  # a white seam
-    return framed.transpose(0, 2, 1, 3).reshape(len(rows) * (side + 2), -1)
+    montage: np.ndarray = framed.transpose(0, 2, 1, 3).reshape(len(rows) * (side + 2), -1)
+    return montage

@@ -49,12 +49,14 @@ class Lab:
             recipe: a dataclass or mapping that JSON can hold; another recipe is another training.
             data: names the data set and how it was drawn.
         """
-        recipe = asdict(recipe) if is_dataclass(recipe) else recipe
+        recipe = asdict(recipe) if is_dataclass(type(recipe)) else recipe
         path = self.runs.joinpath(*(str(name).replace(" ", "-") for name in names))
         key = json.dumps([data, recipe])
         return {"checkpoint": path.with_name(f"{path.name}.safetensors"), "key": key, "quiet": True}
 
-    def map(self, title: str, job: Callable[..., Any], arguments: Sequence[tuple]) -> list[Any]:
+    def map(
+        self, title: str, job: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    ) -> list[Any]:
         """Call ``job(*a)`` for each ``a`` of the arguments in parallel, with a progress bar.
 
         Args:
@@ -111,7 +113,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": tensor.mean().item(), "std": std, "seeds": list(values)}
 
 
-def _indexed(index: int, job: Callable[..., Any], arguments: tuple) -> tuple[int, Any]:
+def _indexed(index: int, job: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[int, Any]:
     torch.set_num_threads(1)  # the processes share the cores already
     return index, job(*arguments)
 

@@ -77,6 +77,7 @@ class PlainRobot:
 
     def tell(self) -> tuple[Tensor, frozenset[str]]:
         """See `Robot.tell`."""
+        assert self.mean is not None  # after a look
         return self.mean, self.held
 
     def hear(self, message: tuple[Tensor, frozenset[str]]) -> None:
@@ -85,7 +86,8 @@ class PlainRobot:
 
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
-        return weights.classifiers["embedding"](self.mean)
+        probabilities: Tensor = weights.classifiers["embedding"](self.mean)
+        return probabilities
 
 
 class Message(NamedTuple):
@@ -131,7 +133,7 @@ class LastingRobot:
             return 0.0
         looked = {m: Source(code, stamp) for m, code in new.items()}
         known = set() if self.message is None else set(self.message.held)
-        if not looked.keys() <= known:
+        if self.message is None or not looked.keys() <= known:
             self._take_in(looked)  # what is replaced at once need not be unfolded
             self._say(fold(self.model, self.sources))
             return 1.0
@@ -158,6 +160,7 @@ class LastingRobot:
 
     def tell(self) -> Message:
         """See `Robot.tell`."""
+        assert self.message is not None  # after a look
         return self.message
 
     def hear(self, message: Message) -> None:
@@ -167,7 +170,9 @@ class LastingRobot:
 
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
-        return weights.classifiers["embedding"](self.message.posterior.mean)
+        assert self.message is not None
+        probabilities: Tensor = weights.classifiers["embedding"](self.message.posterior.mean)
+        return probabilities
 
     def _say(self, posterior: Gaussian) -> None:
         held = {m: source.stamp for m, source in self.sources.items()}
@@ -207,7 +212,9 @@ class ExpertsRobot:
 
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
-        return weights.classifiers["embedding"](product_of_experts([*self.experts.values()]).mean)
+        mean = product_of_experts([*self.experts.values()]).mean
+        probabilities: Tensor = weights.classifiers["embedding"](mean)
+        return probabilities
 
 
 @dataclass
@@ -234,7 +241,8 @@ class CodesRobot:
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
         ordered = [self.codes[m] for m in self.model.modalities]
-        return weights.classifiers["raw"](torch.cat(ordered, 1))
+        probabilities: Tensor = weights.classifiers["raw"](torch.cat(ordered, 1))
+        return probabilities
 
 
 @dataclass(frozen=True)
@@ -325,7 +333,7 @@ class Objects:
     def fresh(self, modality: str, generator: torch.Generator) -> Tensor:
         """For each object the reading of a random one of its class, (N, D_m)."""
         drawn = torch.empty_like(self.labels)
-        for label in self.labels.unique():
+        for label in torch.unique(self.labels):
             (members,) = torch.nonzero(self.labels == label, as_tuple=True)
             drawn[members] = members[
                 torch.randint(len(members), (len(members),), generator=generator)
@@ -358,7 +366,7 @@ def fly(
     objects: Objects,
     steps: int,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Course:
     """One mission of all objects under one rule.
 
@@ -396,14 +404,16 @@ def fly(
             _tell(team, who)
         counted = step in CHECKPOINTS or step == steps
         if counted or step % 10 == 0:
-            hit = team[who].read(weights).argmax(-1) == objects.labels
+            reader = team[who]
+            hit = reader.read(weights).argmax(-1) == objects.labels
             lowest = min(lowest, float(hit.float().mean()))
             if counted:
                 right[step] = [
-                    int(hit[objects.labels == label].sum()) for label in objects.labels.unique()
+                    int(hit[objects.labels == label].sum())
+                    for label in torch.unique(objects.labels)
                 ]
-                if isinstance(team[who], LastingRobot):
-                    variances[step] = float(team[who].message.posterior.log_variance.mean())
+                if isinstance(reader, LastingRobot):
+                    variances[step] = float(reader.tell().posterior.log_variance.mean())
         if progress is not None and (step % 10 == 0 or step == steps):
             progress(min(step, 10) if step % 10 == 0 else step % 10)
     return Course(right, lowest, sent / steps, variances)

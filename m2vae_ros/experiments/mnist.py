@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from m2vae_ros.datasets.mnist import FASHION_MNIST, MNIST
 from m2vae_ros.datasets.mnist_e import superimpose
 from m2vae_ros.experiments import figures, table1, table2
 from m2vae_ros.experiments.contenders import (
+    ContenderRecipe,
     columns,
     contenders,
     embeddings,
@@ -83,7 +85,7 @@ def seconds_per_epoch(lab: Lab, names: list[str], epochs: int = 3) -> dict[str, 
         torch.set_num_threads(threads)
 
 
-def _seconds(name: str, recipe, x) -> float:
+def _seconds(name: str, recipe: ContenderRecipe, x: Mapping[str, Tensor]) -> float:
     begin = time.perf_counter()
     train_contender(name, recipe, x, 0, quiet=True)
     return time.perf_counter() - begin

@@ -145,7 +145,7 @@ def measure(lab: Lab, n: int, setting: Settings, seed: int) -> dict[str, dict[st
         embedding = {s: classifier.score(z, test.labels) for s, z in _embed(model, test).items()}
         rng = np.random.default_rng(seed)
         orders = [tuple(map(str, rng.permutation(modalities(n)))) for _ in range(setting.orders)]
-        steps = {k: [] for k in range(1, n + 1)}
+        steps: dict[int, list[tuple[float, float]]] = {k: [] for k in range(1, n + 1)}
         for order in orders:
             for k, mean in enumerate(sensed_in_turn(model, tensors(test.x), order), start=1):
                 held = "".join(sorted(order[:k]))

@@ -28,6 +28,7 @@ from m2vae_ros.experiments.contenders import columns, embeddings, tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import Subset
 from m2vae_ros.vae.objectives import beta_of, elbo
 
@@ -38,8 +39,8 @@ SEED = 0
 COLUMNS = columns(table1.MODALITIES)
 POSTERIOR_SAMPLES = 20
 
-_BY_CLASS = {"cmap": ListedColormap(PALETTE), "vmin": -0.5, "vmax": CLASSES - 0.5}
-_DOTS = {"s": 2.0, "linewidths": 0, "rasterized": True}
+_BY_CLASS: dict[str, Any] = {"cmap": ListedColormap(PALETTE), "vmin": -0.5, "vmax": CLASSES - 0.5}
+_DOTS: dict[str, Any] = {"s": 2.0, "linewidths": 0, "rasterized": True}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def ambiguous(subset: Subset) -> list[int]:
     """The classes that share their means with another one in all modalities of the subset."""
     means = np.concatenate([MEANS[m] for m in subset], axis=1)
     distances = np.linalg.norm(means[:, None] - means[None], axis=-1)
-    return np.flatnonzero((distances < 1e-9).sum(1) > 1).tolist()
+    shared: list[int] = np.flatnonzero((distances < 1e-9).sum(1) > 1).tolist()
+    return shared
 
 
 def settings(quick: bool) -> table1.Settings:
@@ -105,6 +107,7 @@ def embed(lab: Lab, setting: table1.Settings, name: str) -> Embedded:
     with torch.no_grad():
         for column, subset in COLUMNS.items():
             posterior = model.encode({m: x[m] for m in subset})
+            assert isinstance(posterior, Gaussian)  # none of these models mixes
             draws = [
                 elbo(model.log_likelihood(x, posterior.sample()), posterior, beta)
                 for _ in range(POSTERIOR_SAMPLES)
@@ -135,7 +138,7 @@ def statistics(embedded: Embedded, labels: np.ndarray) -> dict[str, Any]:
     """
     whole = next(iter(COLUMNS))
     spread = np.sqrt(np.square(embedded.z[whole] - embedded.z[whole].mean(0)).sum(1).mean())
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for column, subset in COLUMNS.items():
         shared = np.isin(labels, ambiguous(subset))
         distances = np.linalg.norm(embedded.z[column] - embedded.z[whole], axis=1)
@@ -305,7 +308,8 @@ def _head(axes: np.ndarray) -> None:
 
 
 def _classes(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    panel.scatter(*points.T, c=labels, **_BY_CLASS, **_DOTS)
+    x, y = points.T
+    panel.scatter(x, y, c=labels, **_BY_CLASS, **_DOTS)
     _name(panel, points, labels)
 
 
@@ -318,7 +322,8 @@ def _name(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
         here = centres[unnamed[0]]
         together = [k for k in unnamed if np.linalg.norm(centres[k] - here) < near]
         unnamed = [k for k in unnamed if k not in together]
-        name = panel.text(*here, ",".join(map(str, together)), ha="center", va="center", size=7)
+        x, y = here
+        name = panel.text(x, y, ",".join(map(str, together)), ha="center", va="center", size=7)
         name.set_bbox({"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
 
 
@@ -331,9 +336,8 @@ def _values(
     """Points coloured by a quantity, on one scale for the row that leaves out the outermost 1 %."""
     low, high = np.percentile(np.concatenate(list(values.values())), (1, 99))
     for panel, column in zip(row, COLUMNS, strict=True):
-        dots = panel.scatter(
-            *z[column].T, c=values[column], vmin=low, vmax=high, cmap="viridis", **_DOTS
-        )
+        x, y = z[column].T
+        dots = panel.scatter(x, y, c=values[column], vmin=low, vmax=high, cmap="viridis", **_DOTS)
     figure.colorbar(dots, ax=list(row), label="nats", extend="both", aspect=15)
 
 
@@ -348,5 +352,5 @@ def _decisions(row: Sequence[Axes], embedded: Embedded, labels: np.ndarray) -> N
         panel.pcolormesh(x, y, decided, alpha=0.35, rasterized=True, **_BY_CLASS)
         for label in np.unique(decided):
             panel.contour(x, y, decided == label, levels=[0.5], colors="black", linewidths=0.4)
-        panel.scatter(*z.T, c=labels, **_BY_CLASS, **_DOTS)
+        panel.scatter(z[:, 0], z[:, 1], c=labels, **_BY_CLASS, **_DOTS)
         panel.set(xlim=(left, right), ylim=(bottom, top))

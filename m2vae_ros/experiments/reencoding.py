@@ -87,7 +87,8 @@ def samples(data: str, setting: Settings, seed: int) -> tuple[Labelled, Labelled
     images = MNIST.load()
     order = np.random.default_rng(seed).permutation(len(images))
     parts = np.split(order, [setting.train, setting.train + setting.test])[:2]
-    return tuple(Labelled({"a": images[i].x}, images[i].labels) for i in parts)
+    train, test = (Labelled({"a": images[i].x}, images[i].labels) for i in parts)
+    return train, test
 
 
 def run(lab: Lab) -> None:

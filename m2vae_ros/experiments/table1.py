@@ -25,6 +25,7 @@ from m2vae_ros.experiments.contenders import (
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.experiments.section import Check, Footnotes, Section, Table
 from m2vae_ros.training.loop import Schedule
+from m2vae_ros.vae.baselines import MultiModalModel
 from m2vae_ros.vae.m2vae import M2VAEConfig
 
 NAME = "table1"
@@ -92,7 +93,7 @@ def run(lab: Lab) -> None:
     )
 
 
-def trained(lab: Lab, setting: Settings, name: str, seed: int):
+def trained(lab: Lab, setting: Settings, name: str, seed: int) -> MultiModalModel:
     """The model of one cell, trained or loaded."""
     train, _ = samples(setting, seed)
     run = lab.training(NAME, name, seed, recipe=setting.recipe, data=f"mog {setting.train} {seed}")

@@ -69,7 +69,7 @@ class Embedding:
         return frozenset((self.object_id, *self.aliases))
 
     @cached_property
-    def tie_break_key(self) -> tuple:
+    def tie_break_key(self) -> tuple[object, ...]:
         """A total order on embeddings that hold the same observations: the smallest one counts.
 
         What was re-encoded less is nearer to what was sensed; then the sender, so that the rule can
@@ -96,5 +96,5 @@ class Embedding:
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple:
+    def _identity(self) -> tuple[object, ...]:
         return (self.object_id, self.aliases, self.frame, self.fingerprint, self.tie_break_key)

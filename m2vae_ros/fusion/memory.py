@@ -191,16 +191,17 @@ class ObjectMemory:
             ObservationError: names the field that does not fit and why.
         """
         self._check_observation(object_id, position, codes, stamps)
-        position = tuple(float(coordinate) for coordinate in position)
+        x, y, z = (float(coordinate) for coordinate in position)
+        place = (x, y, z)
         given = () if object_id is None else (object_id,)
-        met = self._named(given) or self._near(position)
-        names = given or (met[0].names if met else [self._new_name(position)])
+        met = self._named(given) or self._near(place)
+        names = given or (met[0].names if met else [self._new_name(place)])
         try:
             names = _joined_names(*(o.names for o in met), names)
         except UnfitEmbedding as error:
             raise ObservationError(f"object_id: {error}") from error
 
-        known = met[0] if met else _Object(names, position)
+        known = met[0] if met else _Object(names, place)
         before = known.embedding
         oldest = {m: source.stamp for m, source in known.sources.items()}
         new = {
@@ -209,7 +210,7 @@ class ObjectMemory:
             if stamp > max(oldest.get(m, NEVER), known.forgotten)
         }
         if new:
-            after = self._fused(known, names, position, new)
+            after = self._fused(known, names, place, new)
             if names == known.names and self._tells_nothing(known, after, new):
                 newest = max(known.confirmed, *(source.stamp for source in new.values()))
                 self._replace(met, replace(known, confirmed=newest))
@@ -308,14 +309,15 @@ class ObjectMemory:
         self, known: _Object, names: frozenset[str], position: Position, new: Sources
     ) -> Embedding:
         before = known.embedding
-        late = before is not None and max(s.stamp for s in new.values()) < before.newest
+        if before is not None and max(s.stamp for s in new.values()) < before.newest:
+            position = before.position
         place = Embedding(
             object_id=min(names),
-            position=before.position if late else position,
+            position=position,
             frame=self.frame,
             held={},
-            mean=(),
-            log_variance=(),
+            mean=np.empty(0),
+            log_variance=np.empty(0),
             sender=self.owner,
             fingerprint=self.engine.fingerprint,
             aliases=tuple(names),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from m2vae_ros.fusion.engine import Encoding, Posterior
-from m2vae_ros.sensors import views_from_card
+from m2vae_ros.sensors import View, views_from_card
 from m2vae_ros.vae.weights import Weights, WeightsError, load
 
 
@@ -24,7 +24,7 @@ class TorchEngine:
         self.modalities = weights.m2vae.modalities
         self.latent_dim = weights.m2vae.config.latent_dim
         self.classes = weights.classes
-        self.views = views_from_card(weights.views)
+        self.views: Mapping[str, View] = views_from_card(weights.views)
         self._beta_vaes = weights.beta_vaes
         self._m2vae = weights.m2vae
         self._classifier = weights.classifiers["embedding"]

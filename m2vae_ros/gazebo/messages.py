@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import Message
 
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import cache, definitions
@@ -19,7 +19,7 @@ from m2vae_ros.host.files import replacing
 PACKAGE = "gazebo.msgs"
 
 
-def message(name: str) -> type[Message]:
+def message(name: str) -> type[Any]:
     """The class of a message, e.g. of "ImageStamped".
 
     Raises:

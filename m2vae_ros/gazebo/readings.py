@@ -96,6 +96,7 @@ def rays(sensor: GazeboSensor, reading: Reading) -> RaySensor:
     Only the reading knows how many they are: the description says neither the resolution, which
     multiplies them, nor what has changed since.
     """
+    assert reading.ranges is not None  # it is a ray sensor's
     return RaySensor(
         name=sensor.name,
         pose=Pose(),

@@ -63,7 +63,7 @@ class GazeboServer:
         self._port = port
         self._patience = patience
         self._installation = installation()
-        self._processes: list[subprocess.Popen] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._log: IO[bytes] | None = None
         self._scratch: Scratch | None = None
         self.master_uri = ""
@@ -256,5 +256,8 @@ def _fall_due_early(sensor: ElementTree.Element) -> None:
     step, it is never exactly one step late. Images still come at whole steps.
     """
     rate = sensor.find("update_rate")
-    if rate is not None and float(rate.text or 0.0) > 0.0:
-        rate.text = repr(1e9 / (round(1e9 / float(rate.text)) - 1))
+    if rate is None:
+        return
+    hertz = float(rate.text or 0.0)
+    if hertz > 0.0:
+        rate.text = repr(1e9 / (round(1e9 / hertz) - 1))

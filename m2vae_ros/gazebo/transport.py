@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from google.protobuf.message import DecodeError, Message
 
@@ -225,7 +226,7 @@ class Client:
                 self._run_tasks()
         finally:
             for key in list(self._selector.get_map().values()):
-                key.fileobj.close()
+                cast(socket.socket, key.fileobj).close()
             self._wake.close()
             self._selector.close()
 
@@ -373,6 +374,7 @@ class Client:
 
     def _place(self) -> tuple[str, int]:
         """Where others reach us: host and port."""
+        assert self._master is not None  # without one there is nobody to be told
         return self._master.socket.getsockname()[0], self._listener.getsockname()[1]
 
     # --- subscriptions ------------------------------------------------------------------------
@@ -393,13 +395,14 @@ class Client:
             host, port = self._place()
         else:
             host, port = connection.socket.getsockname()[:2]
-        return message("Subscribe")(
+        content: Message = message("Subscribe")(
             topic=self._full_name(subscription.topic),
             msg_type=f"{PACKAGE}.{subscription.kind}",
             host=host,
             port=port,
             latching=False,
         )
+        return content
 
     def _leave(self, subscription: _Subscription) -> None:
         """Have the publishers end their connections.
@@ -417,7 +420,7 @@ class Client:
             if self._master is not None:
                 content = self._as_subscriber(subscription, connection)
                 self._tell_master("unsubscribe", content)
-            self._soon(lambda leaving=connection: self._drop(leaving))
+            self._soon(partial(self._drop, connection))
         subscription.connections.clear()
 
     def _drop(self, connection: Connection) -> None:
@@ -426,7 +429,7 @@ class Client:
             self._leaving.remove(connection)
             self._close(connection)
 
-    def _on_publisher(self, publish: Message) -> None:
+    def _on_publisher(self, publish: Any) -> None:
         address = (publish.host, publish.port)
         self._topics.setdefault(publish.topic, {})[address] = publish.msg_type
         for subscription in list(self._subscriptions.values()):
@@ -539,5 +542,6 @@ class _Publication:
 def _packet(kind: str, content: Message) -> bytes:
     now = time.time_ns()
     stamp = {"sec": now // 10**9, "nsec": now % 10**9}
-    packet = message("Packet")(stamp=stamp, type=kind, serialized_data=content.SerializeToString())
+    data = content.SerializeToString()
+    packet: Message = message("Packet")(stamp=stamp, type=kind, serialized_data=data)
     return packet.SerializeToString()

@@ -234,8 +234,9 @@ class GazeboWorld:
         def there() -> bool:
             if any(model.is_static for model in models.values()):
                 self._asked_models()  # only then their poses are published
-            found = {name: self._poses.get(name) for name in poses}  # Gazebo may have gone
-            return all(found[name] and _near(found[name], pose) for name, pose in poses.items())
+            # Gazebo may have gone.
+            found = [(self._poses.get(name), pose) for name, pose in poses.items()]
+            return all(at is not None and _near(at, pose) for at, pose in found)
 
         self._until(there, f"not all get to where they were put: {', '.join(poses)}")
         before = self._time
@@ -421,7 +422,7 @@ def _near(pose: Pose, other: Pose) -> bool:
 
 def seconds(stamp: Any) -> float:
     """A time of Gazebo in seconds."""
-    return stamp.sec + stamp.nsec * 1e-9
+    return float(stamp.sec + stamp.nsec * 1e-9)
 
 
 def flat(pose: Any) -> Pose:

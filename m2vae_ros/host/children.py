@@ -21,7 +21,7 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def stop(children: Collection[subprocess.Popen]) -> None:
+def stop(children: Collection[subprocess.Popen[bytes]]) -> None:
     """Stop children, all at the same time and at first politely; returns when they have ended."""
     for step, patience in STEPS_OF_STOPPING:
         running = [child for child in children if child.poll() is None]
@@ -48,4 +48,5 @@ def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
         OSError: somebody has it.
     """
     with socket.create_server((host, wanted)) as server:
-        return server.getsockname()[1]
+        port: int = server.getsockname()[1]
+        return port

@@ -30,5 +30,5 @@ def postponed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in noted:
-            signal.raise_signal(number)
+        for interrupt in noted:
+            signal.raise_signal(interrupt)

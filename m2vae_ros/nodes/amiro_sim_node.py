@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo
 from m2vae_ros.bringup.arguments import robots_of
 from m2vae_ros.host.resources import resource
 from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.message_types import message_class
@@ -93,8 +94,7 @@ class AmiroSimNode(Node):
                 if sensor in AMIRO:
                     self._add_sensor(robot, sensor)
         # Simulated time cannot drive itself.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(CYCLE / settings.real_time_factor, self._cycle, clock=steady)
+        self.create_timer(CYCLE / settings.real_time_factor, self._cycle, clock=steady_clock())
 
     def destroy_node(self) -> None:
         """Give back the drawing context, too."""
@@ -151,7 +151,7 @@ class AmiroSimNode(Node):
         self._simulation.command(robot, *messages.velocity(message))
 
     @property
-    def _stamp(self):
+    def _stamp(self) -> Time:
         return messages.stamp(round(self._simulation.time * messages.NANOSECONDS))
 
     def _stamped(self, message: Any, robot: str, sensor: str) -> Any:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
@@ -30,6 +29,7 @@ from m2vae_ros.nodes.fusion_parameters import FusionParameters
 from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.images import rgb
@@ -54,8 +54,7 @@ class FusionNode(LifecycleNode):
         declare(self, FusionParameters)
         self._drops = DropLog(self.get_logger())
         self._dropped_before = 0
-        self._engine: Engine | None = None
-        self._perception: Perception | None = None
+        self._perception_if_configured: Perception | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
         self._phase = "unconfigured"
         # What has to be undone on the way back through the lifecycle.
@@ -63,8 +62,7 @@ class FusionNode(LifecycleNode):
         self._activated = ExitStack()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Diagnosis must go on when the simulated time stands still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0, self._diagnose, clock=steady)
+        self.create_timer(1.0, self._diagnose, clock=steady_clock())
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters and the weights."""
@@ -130,8 +128,7 @@ class FusionNode(LifecycleNode):
             if modality not in engine.modalities:
                 raise ParameterError(f"parameter modalities: the weights know no {modality!r}")
         self._settings = settings
-        self._engine = engine
-        self._perception = Perception(engine, robot, settings.perception)
+        self._perception_if_configured = Perception(engine, robot, settings.perception)
         self._scan_attention = ScanAttention(
             max(settings.sensor(modality).max_distance for modality in AMIRO)
         )
@@ -150,8 +147,9 @@ class FusionNode(LifecycleNode):
     def _activate(self) -> None:
         self._perception.begin()
         self._activated.callback(self._writers.close)
-        for embedding in self._memory.objects():
-            if embedding.sender == self._memory.owner:
+        memory = self._perception.memory
+        for embedding in memory.objects():
+            if embedding.sender == memory.owner:
                 self._writers.publish(embedding)
         self._listening = False
         if self._now > 0:
@@ -184,7 +182,7 @@ class FusionNode(LifecycleNode):
     def _forget(self) -> None:
         self._activated.close()
         self._configured.close()
-        self._engine = self._perception = None
+        self._perception_if_configured = None
         self._phase = "unconfigured"
 
     @property
@@ -192,8 +190,19 @@ class FusionNode(LifecycleNode):
         return self.get_clock().now().nanoseconds
 
     @property
+    def _perception(self) -> Perception:
+        """Only for what happens while the node is configured."""
+        assert self._perception_if_configured is not None
+        return self._perception_if_configured
+
+    @property
+    def _engine(self) -> Engine:
+        return self._perception.memory.engine
+
+    @property
     def _memory(self) -> ObjectMemory | None:
-        return self._perception and self._perception.memory
+        perception = self._perception_if_configured
+        return None if perception is None else perception.memory
 
     def _on_odometry(self, message: Odometry) -> None:
         self._perception.move(messages.motion(message))
@@ -234,13 +243,15 @@ class FusionNode(LifecycleNode):
             return
         for what in event.looks or ("embeddings",):
             counts[f"{event.kind} {what}" if event.looks else f"{what} {event.kind}"] += 1
+        if event.embedding is None:
+            return
         if event.to_publish:
             self._writers.publish(event.embedding)
         if event.probabilities is not None:
             self._classification.publish(
                 messages.classification_message(
                     event.embedding,
-                    self._memory.owner,
+                    self._perception.memory.owner,
                     self._engine.classes,
                     event.probabilities,
                     event.looks,
@@ -250,7 +261,7 @@ class FusionNode(LifecycleNode):
     def _decode(self, request: Decode.Request, response: Decode.Response) -> Decode.Response:
         try:
             embedding = messages.embedding(request.embedding)
-            check(embedding, self._engine, self._now, self._memory.tolerance_ns)
+            check(embedding, self._engine, self._now, self._perception.memory.tolerance_ns)
             if request.modality not in self._engine.modalities:
                 raise ValueError(
                     f"modality {request.modality!r} is not one of "
@@ -277,7 +288,7 @@ class FusionNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         drops, memory = self._drops, self._memory
-        facts = {"state": self._phase, "last error": drops.last_error}
+        facts: dict[str, Any] = {"state": self._phase, "last error": drops.last_error}
         if memory is not None:
             facts["robot"] = memory.owner
             facts["fingerprint"] = memory.engine.fingerprint

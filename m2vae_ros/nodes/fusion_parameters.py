@@ -111,7 +111,8 @@ class _Common:
 
     def sensor(self, modality: str) -> SensorParameters:
         """Those of a modality's sensor."""
-        return getattr(self, modality)
+        sensor: SensorParameters = getattr(self, modality)
+        return sensor
 
     @property
     def perception(self) -> Settings:
@@ -134,7 +135,7 @@ class _Common:
         )
 
 
-FusionParameters = make_dataclass(
+FusionParameters: type[_Common] = make_dataclass(
     "FusionParameters",
     [  # the limits within which the weights were trained
         (modality.name, SensorParameters, SensorParameters(**asdict(modality.range)))

@@ -21,7 +21,6 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -34,6 +33,7 @@ from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.message_types import message_class
@@ -90,7 +90,7 @@ class BridgedRobot:
     """A robot, and where Gazebo last had it: time (s), pose (m, rad), twist (m/s, rad/s)."""
 
     drive: Drive
-    odometry: Publisher
+    odometry: Publisher[Any]
     last_seen: tuple[float, Pose, Pose] | None = None
     due: float = 0.0
 
@@ -100,8 +100,8 @@ class BridgedSensor:
     """A sensor, which Gazebo may have (`source`), and may be asked for now (`watched`)."""
 
     modality: str
-    publisher: Publisher
-    info: Publisher | None
+    publisher: Publisher[Any]
+    info: Publisher[Any] | None
     rng: np.random.Generator
     source: GazeboSensor | None = None
     watched: GazeboSensor | None = None
@@ -151,7 +151,7 @@ class GazeboBridgeNode(Node):
         for robot, sensors in (self._wanted or {}).items():
             self._add_robot(robot, sensors)
         # Simulated time cannot drive itself.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        steady = steady_clock()
         self.create_timer(LOOK_PERIOD, self._look, clock=steady)
         self.create_timer(SURVEY_PERIOD, self._gazebo.look_again, clock=steady)
         self.create_timer(REPORT_PERIOD, self._report, clock=steady)
@@ -332,11 +332,12 @@ class GazeboBridgeNode(Node):
 
     def _messages(
         self, sensor: BridgedSensor, source: GazeboSensor, reading: Reading
-    ) -> Iterator[tuple[Publisher, Any]]:
+    ) -> Iterator[tuple[Publisher[Any], Any]]:
         measures = AMIRO[sensor.modality].view.measures
         measured = getattr(self._noise, measures)(getattr(reading, measures), sensor.rng)
         if measures == "image":
             yield sensor.publisher, image_message(measured)
+            assert sensor.info is not None  # whatever has images has it
             yield sensor.info, camera_info(camera(source))
         else:
             scan = scan_message(rays(source, reading), **{measures: measured})

@@ -54,7 +54,11 @@ class ScanAttention:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 
     def __call__(
-        self, pose: Pose, ranges: Sequence[float], angle_min: float, angle_increment: float
+        self,
+        pose: Pose,
+        ranges: Sequence[float] | np.ndarray,
+        angle_min: float,
+        angle_increment: float,
     ) -> Position | None:
         """Where the middle of the object ahead is.
 
@@ -95,7 +99,7 @@ class ScanAttention:
         return point_ahead((pose[0], pose[1], pose[2] + bearing), distance + self.radius)
 
     def _surfaces(
-        self, ranges: Sequence[float], angle_min: float, angle_increment: float
+        self, ranges: Sequence[float] | np.ndarray, angle_min: float, angle_increment: float
     ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """Bearings (n,) in ascending order and distances (n,) of every surface."""
         distances = np.asarray(ranges, dtype=np.float64).ravel()

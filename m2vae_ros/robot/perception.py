@@ -279,7 +279,8 @@ class Perception:
         seen = self._settings.ranges[modality].looked_at(pose, places or self.memory.objects())
         if seen is None:
             raise UnusedReading("nothing to look at")
-        last = self._last_looks.get((self._id(seen.object_id), modality))
+        name = self._id(seen.object_id)
+        last = None if name is None else self._last_looks.get((name, modality))
         period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
         if last is not None and last <= reading.stamp < last + period:
             raise UnusedReading("sensed a moment ago")
@@ -302,6 +303,7 @@ class Perception:
             yield Dropped(tuple(codes), error)
             return
         if learnt.kind != "known":
+            assert learnt.embedding is not None  # what is fused or confirmed is held
             self._remember(learnt.embedding.object_id, looks)
         yield learnt
 
@@ -317,6 +319,7 @@ class Perception:
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         if outcome.kind == "known":
             return Learnt("known", looks, outcome.embedding)
+        assert outcome.embedding is not None  # only of what is known nothing may be held
         probabilities = self._engine.classify(outcome.embedding.mean)
         return Learnt(outcome.kind, looks, outcome.embedding, probabilities)
 

@@ -35,12 +35,15 @@ def hears_all(offered: Sequence[QoSProfile]) -> QoSProfile:
 
 def hears(subscription: QoSProfile, offered: QoSProfile) -> bool:
     """Whether a subscription made by `hears_all` is satisfied by this publisher, too."""
-    return (
-        subscription.reliability != ReliabilityPolicy.RELIABLE
-        or offered.reliability == ReliabilityPolicy.RELIABLE
-    ) and (
-        subscription.durability != DurabilityPolicy.TRANSIENT_LOCAL
-        or offered.durability == DurabilityPolicy.TRANSIENT_LOCAL
+    return bool(
+        (
+            subscription.reliability != ReliabilityPolicy.RELIABLE
+            or offered.reliability == ReliabilityPolicy.RELIABLE
+        )
+        and (
+            subscription.durability != DurabilityPolicy.TRANSIENT_LOCAL
+            or offered.durability == DurabilityPolicy.TRANSIENT_LOCAL
+        )
     )
 
 

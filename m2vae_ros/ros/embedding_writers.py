@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -25,7 +26,7 @@ class EmbeddingWriters:
     def __init__(self, node: Node, topic: str) -> None:
         self._node = node
         self._topic = topic
-        self._writers: dict[str, Publisher] = {}
+        self._writers: dict[str, Publisher[Any]] = {}
 
     def publish(self, embedding: Embedding) -> None:
         """Publish it as the latest of its object."""

@@ -38,9 +38,10 @@ def rgb(message: Image) -> np.ndarray:
 def rgb_with_cv_bridge(message: Image) -> np.ndarray:
     """`rgb` of a message whose length is right, by cv_bridge."""
     try:
-        return CvBridge().imgmsg_to_cv2(message, "rgb8")
+        image: np.ndarray = CvBridge().imgmsg_to_cv2(message, "rgb8")
     except (CvBridgeError, TypeError, ValueError) as error:
         raise ObservationError(f"encoding: {message.encoding!r}: {error}") from error
+    return image
 
 
 CONVERTERS: tuple[Callable[[Image], np.ndarray], ...] = (

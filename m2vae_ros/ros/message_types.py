@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 
@@ -13,7 +14,7 @@ class UnknownType(LookupError):
     """A type that is not installed; the message names it."""
 
 
-def message_class(name: str) -> type:
+def message_class(name: str) -> type[Any]:
     """The class of a type, such as "std_msgs/msg/String".
 
     Raises:
@@ -22,9 +23,10 @@ def message_class(name: str) -> type:
     package, _, rest = name.partition("/")
     kind, _, message = rest.partition("/")
     try:
-        return getattr(import_module(f"{package}.{kind}"), message)
+        found: type[Any] = getattr(import_module(f"{package}.{kind}"), message)
     except (ImportError, AttributeError, ValueError) as error:
         raise UnknownType(f"the type {name} is not installed") from error
+    return found
 
 
 def message_definition(name: str) -> str:

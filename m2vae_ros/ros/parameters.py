@@ -69,7 +69,8 @@ def read(node: Node, of: type[T]) -> T:
         ParameterError: a value is missing, outside its range, or does not go with the others
             (the dataclass's own ``__post_init__``).
     """
-    return _read(node, of, "")
+    values: T = _read(node, of, "")
+    return values
 
 
 def _parameters(defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:
@@ -105,14 +106,14 @@ def _declare_one(node: Node, name: str, kind: Any, default: Any, limits: Mapping
         return
     # rclpy takes an empty list for a list of bytes, so arrays are declared by type.
     array = ARRAYS[get_args(kind)[0]]
-    declared = node.declare_parameter(name, array, descriptor)
+    declared: Parameter[Any] = node.declare_parameter(name, array, descriptor)
     if declared.type_ == Parameter.Type.NOT_SET:
         node.set_parameters([Parameter(name, array, list(default))])
 
 
-def _read(node: Node, of: type[T], prefix: str) -> T:
+def _read(node: Node, of: Any, prefix: str) -> Any:
     hints = get_type_hints(of)
-    values = {}
+    values: dict[str, Any] = {}
     for item in fields(of):
         kind, name = hints[item.name], prefix + item.name
         if is_dataclass(kind):

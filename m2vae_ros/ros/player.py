@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from operator import itemgetter
+from typing import Any
 
 import rclpy
 from rclpy.duration import Duration
@@ -71,8 +72,8 @@ class Player:
         self._patterns = [name if name[:1] in "/*" else f"/{name}" for name in topics]
         self._rate, self._offset = rate, round(offset * messages.NANOSECONDS)
         self._types = MessageTypes(message_definition)
-        self._publishers: dict[BagTopic, Publisher] = {}
-        self._period = None if clock is None else 1.0 / clock
+        self._publishers: dict[BagTopic, Publisher[Any]] = {}
+        self._period = 0.0 if clock is None else 1.0 / clock
         self._clock = clock and node.create_publisher(Clock, CLOCK, QoSProfile(depth=1))
         starts = []
         for file in files:
@@ -179,7 +180,7 @@ def play(
     loop: bool = False,
     delay: float = 1.0,
     note: Callable[[Player, float], None] = lambda player, at: None,
-    **playing,
+    **playing: Any,
 ) -> Player:
     """Play a bag until its end, SIGINT or SIGTERM.
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -27,6 +26,7 @@ from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.writer import BagWriter, Split, Summary
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.ros import bag_qos
+from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.message_types import UnknownType, message_class, message_definition
 from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sensors.messages import ODOMETRY
@@ -91,11 +91,12 @@ class Recorder:
             enclosed=enclosed,
         )
         self._begin = time.monotonic()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, Subscription[Any]] = {}
         # Nothing else of the node may hold up what comes in.
         self._group = MutuallyExclusiveCallbackGroup()
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = node.create_timer(LOOK_AROUND, self._look_around, self._group, clock=steady)
+        self._timer = node.create_timer(
+            LOOK_AROUND, self._look_around, self._group, clock=steady_clock()
+        )
 
     @property
     def messages(self) -> Mapping[str, int]:
@@ -141,14 +142,15 @@ class Recorder:
             self._node.destroy_subscription(subscription)
         return self._writer.close()
 
-    def _take_the_last(self, subscription: Subscription) -> None:
+    def _take_the_last(self, subscription: Subscription[Any]) -> None:
         """Messages that arrived, but that the executor did not come to."""
+        callback: Callable[..., None] = subscription.callback
         with subscription.handle:
             for _ in range(bag_qos.DEEP):  # whoever publishes goes on doing so
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
                 if taken is None:
                     break
-                subscription.callback(*taken)
+                callback(*taken)
 
     def _look_around(self) -> None:
         # Simulated time stands at 0 until somebody tells it; stamps of 0 would be of no use.
@@ -212,7 +214,6 @@ class RecorderNode(Node):
     """A node that does nothing but record; the bag is whole once the node is destroyed.
 
     Attributes:
-        recorder: what it records with.
         summary: what came of it, once the node is destroyed.
     """
 
@@ -235,8 +236,14 @@ class RecorderNode(Node):
             parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
         self.summary: Summary | None = None
-        self.recorder: Recorder | None = None
-        self.recorder = Recorder(self, folder, **recording)
+        self._recorder: Recorder | None = None
+        self._recorder = Recorder(self, folder, **recording)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What it records with."""
+        assert self._recorder is not None  # only a node that could not be made has none
+        return self._recorder
 
     def destroy_node(self) -> None:
         """Finish the bag, too.
@@ -245,7 +252,7 @@ class RecorderNode(Node):
             DataError: something could not be written.
         """
         try:
-            if self.recorder is not None and self.summary is None:
-                self.summary = self.recorder.close()
+            if self._recorder is not None and self.summary is None:
+                self.summary = self._recorder.close()
         finally:
             super().destroy_node()

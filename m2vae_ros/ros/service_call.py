@@ -17,9 +17,9 @@ than this, but a node that is at it does not say that it is still unconfigured."
 class ServiceCall:
     """A service call that is repeated when it is overdue."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client[Any, Any]) -> None:
         self._client = client
-        self._future: Future | None = None
+        self._future: Future[Any] | None = None
         self._asked_at = 0.0
 
     @property

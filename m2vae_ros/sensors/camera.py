@@ -91,7 +91,9 @@ class CameraView(View):
         top, bottom = self.rows(image.shape[0], image.shape[1])
         band = np.ascontiguousarray(image[top:bottom])
         small = cv2.resize(band, (self.width, self.height), interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(small.transpose(2, 0, 1), dtype=np.float32) / np.float32(255.0)
+        planes = np.ascontiguousarray(small.transpose(2, 0, 1), dtype=np.float32)
+        shares: np.ndarray = planes / np.float32(255.0)
+        return shares
 
     def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
         """See `View.read`."""
@@ -103,4 +105,5 @@ class CameraView(View):
 
     def unpack(self, stored: np.ndarray) -> np.ndarray:
         """See `View.unpack`."""
-        return stored.astype(np.float32) / np.float32(255.0)
+        shares: np.ndarray = stored.astype(np.float32) / np.float32(255.0)
+        return shares

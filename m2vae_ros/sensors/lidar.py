@@ -2,6 +2,7 @@
 """The LiDAR: a planar scan becomes the profile of what is right ahead."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -98,7 +99,8 @@ class LidarView(View):
         few = few[np.isfinite(few)]
         if few.size == 0:
             return np.ones_like(profile)
-        return np.clip((profile - few.mean()) / self.depth, 0.0, 1.0)
+        relief: np.ndarray = np.clip((profile - few.mean()) / self.depth, 0.0, 1.0)
+        return relief
 
     def _near(self, ranges: np.ndarray) -> np.ndarray:
         """The ranges in metres, infinite where nothing is near."""
@@ -109,7 +111,9 @@ class LidarView(View):
             raise ObservationError("ranges: every value is NaN")
         return np.where((ranges > 0.0) & (ranges < self.max_range), ranges, np.inf)
 
-    def _positions(self, count: int, first: float, step: float):
+    def _positions(
+        self, count: int, first: float, step: float
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
         """Where among `count` beams the directions lie, and the beam after a given one."""
         if not math.isfinite(first):
             raise ObservationError(f"angle_min: {first} is not an angle")

@@ -31,7 +31,8 @@ ODOMETRY = Source("odom", "nav_msgs/msg/Odometry")
 
 def nanoseconds(stamp: Any) -> int:
     """A builtin_interfaces/Time as nanoseconds."""
-    return stamp.sec * NANOSECONDS + stamp.nanosec
+    time: int = stamp.sec * NANOSECONDS + stamp.nanosec
+    return time
 
 
 def numbers(field: Sequence[float]) -> np.ndarray:

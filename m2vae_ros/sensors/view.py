@@ -32,6 +32,7 @@ class View(ABC):
     kind: ClassVar[str]
     measures: ClassVar[str]
     packed: ClassVar[type] = np.float32
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     @abstractmethod
@@ -59,4 +60,4 @@ class View(ABC):
 
     def to_card(self) -> dict[str, Any]:
         """The view as plain data, for the card of the weights."""
-        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+        return {"kind": self.kind, **asdict(self)}

@@ -203,7 +203,9 @@ def _shape(geom: mujoco.MjsGeom, geometry: Geometry) -> None:
         geom.size = [geometry.size[0] / 2.0, geometry.size[1] / 2.0, 1.0]
 
 
-def _place(thing, pose: Pose) -> None:
+def _place(
+    thing: mujoco.MjsBody | mujoco.MjsGeom | mujoco.MjsSite | mujoco.MjsCamera, pose: Pose
+) -> None:
     """Set position and orientation of a body, geom, site or camera."""
     quaternion = np.empty(4)
     # SDF turns about fixed axes, which MuJoCo writes in capital letters.

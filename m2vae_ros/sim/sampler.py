@@ -27,11 +27,13 @@ from m2vae_ros.world.noise import SensorNoise
 from m2vae_ros.world.objects import DrawnObject, ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import (
     Box,
+    CameraSensor,
     Collision,
     Cylinder,
     Link,
     Model,
     Pose,
+    RaySensor,
     Visual,
     World,
     WorldError,
@@ -45,7 +47,7 @@ _BELOW_THE_FLOOR = -10.0
 def sample(
     count: int,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
     world_path: str | os.PathLike[str] | None = None,
 ) -> AmiroSamples:
     """Draw samples. The classes are balanced: each block of eight samples has one of each.
@@ -65,7 +67,7 @@ def sample(
     world = read_world(resource("worlds/amiro.world") if world_path is None else world_path)
     variety = ObjectVariety.of(world)
     renderer = SampleRenderer(world, variety.height, SensorNoise())
-    packed = {
+    packed: dict[str, np.ndarray] = {
         name: np.empty((count, *view.shape), dtype=view.packed)
         for name, view in AMIRO.views.items()
     }
@@ -115,12 +117,11 @@ class SampleRenderer:
         self._height = height
         self._noise = noise
         self._robot = Robot(self._model, rig)
-        self._sensors = {sensor.name: sensor for sensor in rig.links[0].sensors}
         self._camera = CameraRenderer(self._model)
+        sensors = rig.links[0].sensors
+        self._cameras = {s.name: s for s in sensors if isinstance(s, CameraSensor)}
         self._rays = {
-            name: Rays(self._world, rig, self._sensors[name])
-            for name, modality in AMIRO.items()
-            if modality.view.measures != "image"
+            s.name: Rays(self._world, rig, s) for s in sensors if isinstance(s, RaySensor)
         }
         self._place = (0.0, 0.0)
 
@@ -155,15 +156,17 @@ class SampleRenderer:
     def render(self, modality: Modality, rng: np.random.Generator) -> np.ndarray:
         """A sensor's view of the object from a random viewpoint, float32, of the view's shape."""
         self._stand(*modality.viewpoint.draw(*self._place, rng))
-        sensor, view = self._sensors[modality.name], modality.view
+        view = modality.view
         if view.measures == "image":
             mujoco.mj_comPos(self._model, self._data)  # the camera's pose is computed after it
             mujoco.mj_camlight(self._model, self._data)
-            image = self._camera.read(self._data, self._robot.name, sensor)
-            return view(self._noise.image(image, rng))
-        ranges, intensities = self._rays[modality.name].read(self._data)
+            camera = self._cameras[modality.name]
+            image = self._camera.read(self._data, self._robot.name, camera)
+            return view.read(self._noise.image(image, rng), decode_image=np.asarray)
+        rays = self._rays[modality.name]
+        ranges, intensities = rays.read(self._data)
         message = SimpleNamespace(
-            angle_min=sensor.angle_min, angle_increment=sensor.angle_increment
+            angle_min=rays.sensor.angle_min, angle_increment=rays.sensor.angle_increment
         )
         if view.measures == "ranges":
             message.ranges = self._noise.ranges(ranges, rng)

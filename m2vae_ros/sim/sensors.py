@@ -14,7 +14,8 @@ from m2vae_ros.world.sdf import CameraSensor, Model, RaySensor
 
 def only(group: int) -> np.ndarray:
     """The mask of one group of geoms, uint8 (6,)."""
-    return (np.arange(mujoco.mjNGROUP) == group).astype(np.uint8)
+    mask: np.ndarray = (np.arange(mujoco.mjNGROUP) == group).astype(np.uint8)
+    return mask
 
 
 class Rays:
@@ -89,7 +90,8 @@ class CameraRenderer:
             renderer = mujoco.Renderer(self._model, height=height, width=width)
             self._renderers[width, height] = renderer
         renderer.update_scene(data, camera=camera, scene_option=self._option)
-        return renderer.render()
+        image: np.ndarray = renderer.render()
+        return image
 
     def close(self) -> None:
         """Give the drawing contexts back."""

@@ -160,34 +160,42 @@ class Simulation:
         Ask from one thread only: OpenGL ties what it draws with to the thread of the first image.
 
         Raises:
-            SimulationError: no such robot, or it has no such sensor.
+            SimulationError: no such robot, or it has no such camera.
         """
-        image = self._camera.read(self._data, robot, self.sensor(robot, name))
+        sensor = self.sensor(robot, name)
+        if not isinstance(sensor, CameraSensor):
+            raise SimulationError(f"{robot}/{name} is no camera")
+        image = self._camera.read(self._data, robot, sensor)
         return self._noise.image(image, self._generators[robot, name])
 
     def ranges(self, robot: str, name: str = "lidar") -> np.ndarray:
         """The ranges of a ray sensor, float32 (n,), metres, inf where there is nothing.
 
         Raises:
-            SimulationError: no such robot, or it has no such sensor.
+            SimulationError: no such robot, or it has no such ray sensor.
         """
-        self.sensor(robot, name)
-        ranges, _ = self._rays[robot, name].read(self._data)
+        ranges, _ = self._ray_sensor(robot, name).read(self._data)
         return self._noise.ranges(ranges, self._generators[robot, name])
 
     def intensities(self, robot: str, name: str = "reflectance") -> np.ndarray:
         """The intensities of a ray sensor, float32 (n,), the first one straight ahead.
 
         Raises:
-            SimulationError: no such robot, or it has no such sensor.
+            SimulationError: no such robot, or it has no such ray sensor.
         """
-        self.sensor(robot, name)
-        _, intensities = self._rays[robot, name].read(self._data)
+        _, intensities = self._ray_sensor(robot, name).read(self._data)
         return self._noise.intensities(intensities, self._generators[robot, name])
 
     def close(self) -> None:
         """Give the drawing context back; another image would make a new one."""
         self._camera.close()
+
+    def _ray_sensor(self, robot: str, name: str) -> Rays:
+        self.sensor(robot, name)
+        try:
+            return self._rays[robot, name]
+        except KeyError:
+            raise SimulationError(f"{robot}/{name} is no ray sensor") from None
 
     def _robot(self, name: str) -> Robot:
         try:

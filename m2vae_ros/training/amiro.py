@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ MOST_OFTEN = 4.0
 class Start(Protocol):
     """Weights to start from."""
 
-    weights: Weights
+    @property
+    def weights(self) -> Weights:
+        """The weights themselves."""
 
     def beta_vae(self, modality: str) -> BetaVAE:
         """The preprocessing of one sensor."""
@@ -118,7 +120,7 @@ def codes(beta_vaes: Mapping[str, BetaVAE], samples: AmiroSamples) -> dict[str, 
     with torch.no_grad():
         return {
             m: torch.cat(
-                [vae.encode(batch).mean for batch in observations(samples, m, vae).split(4096)]
+                [vae.encode(b).mean for b in torch.split(observations(samples, m, vae), 4096)]
             )
             for m, vae in beta_vaes.items()
         }
@@ -135,7 +137,7 @@ def train_beta_vae(
     modality: str,
     seed: int,
     start: BetaVAE | None = None,
-    **run,
+    **run: Any,
 ) -> BetaVAE:
     """Train the preprocessing of one sensor by Eq. 1 with β, from `start` if there is one."""
     torch.manual_seed(seed)
@@ -186,12 +188,14 @@ def train(
     digest = samples.digest()
     origin = {"from": start.weights.fingerprint} if start else {}
 
-    def run(stage: str, *recipes: object) -> dict[str, object]:
+    def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
         key = json.dumps([digest, recipe.seed, *map(asdict, recipes), *origin.values()])
         return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
 
     beta_vaes = {
-        m: train_beta_vae(r, samples, m, recipe.seed, start and start.beta_vae(m), **run(m, r))
+        m: train_beta_vae(
+            r, samples, m, recipe.seed, start.beta_vae(m) if start else None, **run(m, r)
+        )
         for m, r in recipe.beta_vaes.items()
     }
     inputs = codes(beta_vaes, samples)
@@ -205,7 +209,7 @@ def train(
             inputs,
             recipe.seed,
             title=f"M2VAE{suffix.replace('_', ' ')}",
-            start=start and start.fusion(suffix),
+            start=start.fusion(suffix) if start else None,
             **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
         )
         for suffix, m2vae_recipe in twins.items()
@@ -291,7 +295,10 @@ def _familiar_error(vae: BetaVAE, samples: AmiroSamples, modality: str) -> float
     x = observations(samples, modality, vae)
     with torch.no_grad():
         errors = torch.cat(
-            [(b - vae.decode(vae.encode(b).mean)).square().flatten(1).sum(1) for b in x.split(4096)]
+            [
+                (b - vae.decode(vae.encode(b).mean)).square().flatten(1).sum(1)
+                for b in torch.split(x, 4096)
+            ]
         )
     return float(np.quantile(errors.numpy(), 0.999))
 

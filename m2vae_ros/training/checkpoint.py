@@ -19,7 +19,11 @@ class CheckpointError(ValueError):
 
 
 def save(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: list, key: str
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[dict[str, float]],
+    key: str,
 ) -> None:
     """Write the weights, the optimizer's moments and the history of epochs, whole or not at all.
 
@@ -37,7 +41,9 @@ def save(
         save_file(tensors, temporary, {"key": key, "history": json.dumps(history)})
 
 
-def resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, key: str) -> list:
+def resume(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, key: str
+) -> list[dict[str, float]]:
     """Bring module and optimizer to where `save` found them.
 
     Returns:
@@ -70,4 +76,5 @@ def resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, key:
     module.load_state_dict(weights)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    return json.loads(metadata["history"])
+    history: list[dict[str, float]] = json.loads(metadata["history"])
+    return history

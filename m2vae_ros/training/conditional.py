@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ class ConditionalVAERecipe:
 
 
 def train_conditional_vae(
-    recipe: ConditionalVAERecipe, x: Tensor, labels: Tensor, seed: int, *, title: str, **run
+    recipe: ConditionalVAERecipe, x: Tensor, labels: Tensor, seed: int, *, title: str, **run: Any
 ) -> ConditionalVAE:
     """Train by the evidence lower bound (Eq. 1, with β) given the class.
 

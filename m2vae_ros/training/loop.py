@@ -111,10 +111,10 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             sums: dict[str, Tensor] = {}
-            for index in torch.randperm(count).to(where).split(schedule.batch_size):
+            for index in torch.split(torch.randperm(count).to(where), schedule.batch_size):
                 terms = loss({name: tensor[index] for name, tensor in data.items()}, epoch)
                 optimizer.zero_grad(set_to_none=True)
-                terms["loss"].mean().backward()
+                torch.autograd.backward(terms["loss"].mean())
                 optimizer.step()
                 for name, term in terms.items():
                     sums[name] = sums.get(name, 0) + term.detach().sum()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,7 +58,7 @@ def train_m2vae(
     title: str = "M2VAE",
     reencoding: Reencoding = reencoding_loss,
     start: M2VAE | None = None,
-    **run,
+    **run: Any,
 ) -> M2VAE:
     """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
 

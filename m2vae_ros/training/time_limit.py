@@ -12,13 +12,17 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.host.files import replacing
 from m2vae_ros.training.amiro import AmiroRecipe, codes, train_beta_vae
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import train_m2vae
+
+_T = TypeVar("_T")
 
 _FEW = 2048
 """Samples of a measurement: eight batches."""
@@ -79,7 +83,7 @@ def _seconds_of_an_epoch(recipe: AmiroRecipe, samples: AmiroSamples) -> dict[str
     once = Schedule(epochs=1)
     seconds = {}
 
-    def measure(stage: str, run: Callable[[], object]) -> object:
+    def measure(stage: str, run: Callable[[], _T]) -> _T:
         run()  # the first one is slow: memory, threads, a GPU
         begin = time.perf_counter()
         result = run()
@@ -89,16 +93,14 @@ def _seconds_of_an_epoch(recipe: AmiroRecipe, samples: AmiroSamples) -> dict[str
     beta_vaes = {
         m: measure(
             m,
-            lambda m=m, r=r: train_beta_vae(
-                replace(r, schedule=once), few, m, recipe.seed, quiet=True
-            ),
+            partial(train_beta_vae, replace(r, schedule=once), few, m, recipe.seed, quiet=True),
         )
         for m, r in recipe.beta_vaes.items()
     }
     inputs = codes(beta_vaes, few)
     for stage, alpha in (("m2vae", recipe.m2vae.alpha), ("m2vae twin", 0.0)):
         one = replace(recipe.m2vae, schedule=once, alpha=alpha, warm_up=(0.0, 0.0))
-        measure(stage, lambda one=one: train_m2vae(one, inputs, recipe.seed, quiet=True))
+        measure(stage, partial(train_m2vae, one, inputs, recipe.seed, quiet=True))
     return seconds
 
 

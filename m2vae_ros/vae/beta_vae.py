@@ -72,11 +72,13 @@ class BetaVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Gaussian:
         """The posterior q(z | x): (B, *shape) -> Gaussian (B, D_z)."""
-        return self.head(self.trunk(x))
+        posterior: Gaussian = self.head(self.trunk(x))
+        return posterior
 
     def decode(self, z: Tensor) -> Tensor:
         """The reconstruction: (B, D_z) -> (B, *shape)."""
-        return self.decoder(z)
+        x: Tensor = self.decoder(z)
+        return x
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of (B, *shape) given (B, D_z), in nats, (B,)."""

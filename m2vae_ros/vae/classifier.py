@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +22,15 @@ class Classifier(nn.Module):
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
-        self.layers = nn.Sequential(perceptron(sizes[:-1]), nn.Linear(*sizes[-2:]))
+        fan_in, fan_out = sizes[-2:]
+        self.layers = nn.Sequential(perceptron(sizes[:-1]), nn.Linear(fan_in, fan_out))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D) -> the probability of each class, (B, classes)."""
         return torch.softmax(self.layers(x), -1)
 
     @classmethod
-    def from_scikit_learn(cls, mlp) -> Classifier:
+    def from_scikit_learn(cls, mlp: Any) -> Classifier:
         """Take over a fitted `sklearn.neural_network.MLPClassifier` with ReLU.
 
         A two-class one has a single logistic output; it becomes two outputs, one of them 0, whose

@@ -50,11 +50,13 @@ class ConditionalVAE(nn.Module):
 
     def encode(self, x: Tensor, labels: Tensor) -> Gaussian:
         """The posterior q(z | x, class): (B, D_m) and int64 (B,) -> Gaussian (B, D_z)."""
-        return self.head(self.trunk(self._with_class(x, labels)))
+        posterior: Gaussian = self.head(self.trunk(self._with_class(x, labels)))
+        return posterior
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """The reconstruction: (B, D_z) and int64 (B,) -> (B, D_m), in [0, 1]."""
-        return self.decoder(self._with_class(z, labels))
+        x: Tensor = self.decoder(self._with_class(z, labels))
+        return x
 
     def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         """log p(x | z, class) of (B, D_m) given (B, D_z) and int64 (B,), in nats, (B,)."""

@@ -5,9 +5,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+
+class Posterior(Protocol):
+    """What every posterior can tell, be it a `Gaussian` or a mixture of some."""
+
+    @property
+    def mean(self) -> Tensor:
+        """Its mean, (..., D)."""
+
+    def sample(self) -> Tensor:
+        """One sample, (..., D)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """The log-density of ``z`` (..., D) in nats, (...)."""
 
 
 @dataclass(frozen=True)

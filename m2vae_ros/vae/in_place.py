@@ -64,7 +64,7 @@ def unfold(model: Any, mean: Any, held: Iterable[str], rounds: int = ROUNDS) -> 
         return {modality: model.decode(modality, point) for modality in held}
 
     point, observations = mean, decoded(mean)
-    error = mean - model.encode(observations).mean if rounds else None
+    error: Any = mean - model.encode(observations).mean if rounds else None
     for _ in range(rounds):
         nearer = point + error
         tried = decoded(nearer)

@@ -122,8 +122,11 @@ class M2VAE(nn.Module):
     def _posterior(self, subset: Subset, features: Mapping[str, Tensor]) -> Gaussian:
         key = _key(subset)
         if len(subset) == 1:
-            return self.heads[key](features[subset[0]])
-        return self.heads[key](self.joints[key](torch.cat([features[m] for m in subset], -1)))
+            inner = features[subset[0]]
+        else:
+            inner = self.joints[key](torch.cat([features[m] for m in subset], -1))
+        posterior: Gaussian = self.heads[key](inner)
+        return posterior
 
     def decode(self, modality: str, z: Tensor) -> Tensor:
         """The reconstruction of one modality: (B, D_z) -> (B, D_m).
@@ -133,7 +136,8 @@ class M2VAE(nn.Module):
         """
         if modality not in self.config.dims:
             raise ValueError(f"cannot decode {modality!r}: the model has {list(self.modalities)}")
-        return self.decoders[modality](z)
+        x: Tensor = self.decoders[modality](z)
+        return x
 
     def log_likelihood(self, x: Mapping[str, Tensor], z: Tensor) -> Tensor:
         """log p(x | z) of all modalities in ``x``, in nats, (B,)."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,8 @@ class ConvolutionalTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *shape) -> features, (B, F)."""
-        return self.layers(x)
+        features: Tensor = self.layers(x)
+        return features
 
 
 class ConvolutionalDecoder(nn.Module):
@@ -62,7 +63,8 @@ class ConvolutionalDecoder(nn.Module):
         self, latent_dim: int, features: int, channels: Sequence[int], shape: Sequence[int]
     ) -> None:
         super().__init__()
-        convolution = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}[len(shape) - 1]
+        kinds: dict[int, Callable[..., nn.Module]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
+        convolution = kinds[len(shape) - 1]
         sizes = [tuple(shape[1:])]  # of the axes, from the output back to the bottleneck
         for _ in channels:
             sizes.append(tuple((n + 1) // 2 for n in sizes[-1]))
@@ -85,4 +87,5 @@ class ConvolutionalDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(B, D_z) -> what it decodes to, (B, *shape)."""
-        return self.layers(z)
+        x: Tensor = self.layers(z)
+        return x

@@ -8,13 +8,32 @@ Throughout, ``x`` maps modalities to batches (B, D_m), and every result has the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from m2vae_ros.vae.gaussian import Gaussian, standard_normal_log_prob
+from m2vae_ros.vae.gaussian import Gaussian, Posterior, standard_normal_log_prob
 from m2vae_ros.vae.in_place import fuse_in_place
-from m2vae_ros.vae.m2vae import M2VAE, Subset, one_smaller
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller
+
+
+class Configured(Protocol):
+    """A model of some architecture."""
+
+    @property
+    def config(self) -> M2VAEConfig:
+        """The architecture."""
+
+
+class Generative(Protocol):
+    """A model with a posterior and a likelihood."""
+
+    def encode(self, x: Mapping[str, Tensor]) -> Posterior:
+        """The posterior q(z | x), (B, D_z)."""
+
+    def log_likelihood(self, x: Mapping[str, Tensor], z: Tensor) -> Tensor:
+        """log p(x | z) in nats, (B,)."""
 
 
 def elbo(log_likelihood: Tensor, posterior: Gaussian, beta: float = 1.0) -> Tensor:
@@ -79,7 +98,7 @@ def m2vae_elbo(bounds: Mapping[Subset, Tensor]) -> Tensor:
     return known[max(known, key=len)]
 
 
-def beta_of(model: M2VAE, subset: Subset, beta_norm: float) -> float:
+def beta_of(model: Configured, subset: Subset, beta_norm: float) -> float:
     """β_m = β_norm · D_m / D_z, with D_m summed over the subset's modalities.
 
     It balances a reconstruction summed over D_m dimensions against a divergence summed over D_z.
@@ -166,12 +185,12 @@ def point_reencoding_loss(
 
 
 def lower_bound(
-    model: M2VAE, x: Mapping[str, Tensor], observed: Subset, samples: int = 1
+    model: Generative, x: Mapping[str, Tensor], observed: Subset, samples: int = 1
 ) -> Tensor:
     """How well all modalities follow from some, Eq. 20: E_q(z|S)[log p(M|z) p(z) / q(z|S)], (B,).
 
     Args:
-        model: the M2VAE.
+        model: the M2VAE, or one compared with it.
         x: all modalities M, (B, D_m) each.
         observed: the subset S that is encoded.
         samples: of the posterior, averaged.

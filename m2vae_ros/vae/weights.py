@@ -80,7 +80,9 @@ class Weights:
             "beta_vae": {m: asdict(vae.config) for m, vae in self.beta_vaes.items()},
             "m2vae": asdict(self.m2vae.config),
         }
-        return json.loads(json.dumps(architecture))  # tuples become lists, as a card holds them
+        # tuples become lists, as a card holds them
+        plain: dict[str, Any] = json.loads(json.dumps(architecture))
+        return plain
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         modules = {

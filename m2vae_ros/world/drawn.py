@@ -36,21 +36,21 @@ def draw_world(path: str | os.PathLike[str], seed: int | Sequence[int]) -> str:
     world = read_world(path)
     variety = ObjectVariety.of(world)
     rng = np.random.default_rng(seed)
-    tree = ElementTree.parse(path)
-    models = _objects(tree, world)
+    root = ElementTree.parse(path).getroot()
+    models = _objects(root, world)
     places = rng.permutation(np.array([_numbers(model, "pose")[:2] for _, model in models]))
     for (name, model), (x, y) in zip(models, places, strict=True):
         item = variety.draw(attributes_of(AMIRO.classes.index(name)), rng)
         _redraw(model, item, (float(x), float(y)), variety.height)
-    return ElementTree.tostring(tree.getroot(), encoding="unicode", xml_declaration=True) + "\n"
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _objects(tree: ElementTree.ElementTree, world: World) -> list[tuple[str, ElementTree.Element]]:
+def _objects(root: ElementTree.Element, world: World) -> list[tuple[str, ElementTree.Element]]:
     """Class and element of each object."""
     classes = {model.name: class_of(model) for model in world.models}
     return [
         (name, element)
-        for element in tree.iter("model")
+        for element in root.iter("model")
         if (name := classes.get(element.get("name", ""))) is not None
     ]
 

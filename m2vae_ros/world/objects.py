@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from m2vae_ros.datasets.amiro import class_named
 from m2vae_ros.sensors import AMIRO
-from m2vae_ros.world.sdf import Box, Collision, Cylinder, Model, Visual, World, WorldError
+from m2vae_ros.world.sdf import Box, Collision, Cylinder, Geometry, Model, Visual, World, WorldError
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Range:
     high: np.ndarray
 
     @classmethod
-    def around(cls, values: Iterable) -> Range:
+    def around(cls, values: Iterable[ArrayLike]) -> Range:
         """The smallest range that holds all the values."""
-        values = np.array(list(values), dtype=float)
-        return cls(values.min(axis=0), values.max(axis=0))
+        array = np.array(list(values), dtype=float)
+        return cls(array.min(axis=0), array.max(axis=0))
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """A number, or an array of them, drawn evenly."""
@@ -118,9 +119,9 @@ class ObjectVariety:
             name = class_of(model)
             if name is not None:
                 visual, collision = _pillar(world, model)
-                _check_shape(world, model, visual.geometry, name)
+                shape = _checked_shape(world, model, visual.geometry, name)
                 pillars[name].append((visual, collision))
-                heights.add(_height(visual.geometry))
+                heights.add(_height(shape))
         for name, found in pillars.items():
             if not found:
                 raise WorldError(f"{world.name}: there is no {name}")
@@ -131,16 +132,17 @@ class ObjectVariety:
             word = AMIRO.attributes[attribute][value]
             return [p for name, found in pillars.items() if word in name.split() for p in found]
 
+        def colours(value: int) -> Range:
+            return Range.around(visual.colour for visual, _ in having("colour", value))
+
+        def retros(value: int) -> Range:
+            return Range.around(hit.laser_retro for _, hit in having("material", value))
+
+        boxes = (visual.geometry for visual, _ in having("shape", 1))
         return cls(
-            colours=tuple(
-                Range.around(visual.colour for visual, _ in having("colour", value))
-                for value in (0, 1)
-            ),
-            retros=tuple(
-                Range.around(collision.laser_retro for _, collision in having("material", value))
-                for value in (0, 1)
-            ),
-            edge=Range.around(visual.geometry.size[0] for visual, _ in having("shape", 1)),
+            colours=(colours(0), colours(1)),
+            retros=(retros(0), retros(1)),
+            edge=Range.around(box.size[0] for box in boxes if isinstance(box, Box)),
             height=heights.pop(),
             places=tuple((item.x, item.y) for item in objects_of(world)),
         )
@@ -179,13 +181,14 @@ def _pillar(world: World, model: Model) -> tuple[Visual, Collision]:
     return link.visuals[0], link.collisions[0]
 
 
-def _check_shape(world: World, model: Model, geometry: object, name: str) -> None:
-    kinds: Mapping[str, type] = {"cylinder": Cylinder, "box": Box}
+def _checked_shape(world: World, model: Model, geometry: Geometry, name: str) -> Box | Cylinder:
+    kinds: Mapping[str, type[Box | Cylinder]] = {"cylinder": Cylinder, "box": Box}
     shape = name.split()[1]
     if not isinstance(geometry, kinds[shape]):
         raise WorldError(f"{world.name}: {model.name} is no {shape}")
     if isinstance(geometry, Box) and geometry.size[0] != geometry.size[1]:
         raise WorldError(f"{world.name}: {model.name} is not square")
+    return geometry
 
 
 def _height(geometry: Box | Cylinder) -> float:

@@ -348,10 +348,10 @@ def _inertial(element: _Element) -> tuple[float | None, Vector | None]:
         return None, None
     (mass,) = inertial.child("mass").positive()
     inertia = inertial.child("inertia")
-    moments = tuple(inertia.child(axis).positive()[0] for axis in ("ixx", "iyy", "izz"))
+    ixx, iyy, izz = (inertia.child(axis).positive()[0] for axis in ("ixx", "iyy", "izz"))
     inertia.finish()
     inertial.finish()
-    return mass, moments
+    return mass, (ixx, iyy, izz)
 
 
 def _visual(element: _Element, light: Vector) -> Visual:
@@ -366,11 +366,11 @@ def _visual(element: _Element, light: Vector) -> Visual:
     material.finish()
     element.finish()
     # All that is left of Gazebo's (and OpenGL's) lighting without lights.
-    colour = tuple(
+    red, green, blue = (
         min(own + reflected * scene, 1.0)
         for own, reflected, scene in zip(emissive, ambient, light, strict=True)
     )
-    return Visual(name, pose, geometry, colour)
+    return Visual(name, pose, geometry, (red, green, blue))
 
 
 def _collision(element: _Element) -> Collision:
@@ -388,6 +388,7 @@ def _sensor(element: _Element) -> Sensor:
     kind = element.attribute("type")
     pose = _pose(element)
     (rate,) = element.child("update_rate").positive()
+    sensor: Sensor
     if kind == "camera":
         sensor = _camera(element.child("camera"), name, pose, rate)
     elif kind == "ray":
@@ -463,7 +464,8 @@ def _geometry(element: _Element) -> Geometry:
 
 
 def _box(element: _Element) -> Box:
-    return Box(element.child("size").positive(3))
+    x, y, z = element.child("size").positive(3)
+    return Box((x, y, z))
 
 
 def _cylinder(element: _Element) -> Cylinder:
@@ -479,15 +481,16 @@ def _plane(element: _Element) -> Plane:
     normal = element.optional("normal")
     if normal and normal.numbers(3) != (0.0, 0.0, 1.0):
         raise normal.error("cannot be honoured, it must be 0 0 1")
-    return Plane(element.child("size").positive(2))
+    x, y = element.child("size").positive(2)
+    return Plane((x, y))
 
 
 def _pose(element: _Element) -> Pose:
     pose = element.optional("pose")
     if pose is None:
         return Pose()
-    values = pose.numbers(6)
-    return Pose(values[:3], values[3:])
+    x, y, z, roll, pitch, yaw = pose.numbers(6)
+    return Pose((x, y, z), (roll, pitch, yaw))
 
 
 def _colour(element: _Element) -> Vector:
@@ -498,4 +501,5 @@ def _colour(element: _Element) -> Vector:
         raise element.error("a colour's parts are in [0, 1]")
     if len(values) == 4 and values[3] != 1.0:
         raise element.error("cannot be honoured, alpha must be 1")
-    return values[:3]
+    red, green, blue = values[:3]
+    return red, green, blue

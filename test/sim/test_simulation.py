@@ -91,6 +91,8 @@ def test_asking_for_what_is_not_there_names_it():
     simulation = Simulation(AMIRO_WORLD, {"amiro1": ("lidar",)})
     with pytest.raises(SimulationError, match="amiro1 has no sensor camera, its sensors: lidar"):
         simulation.image("amiro1")
+    with pytest.raises(SimulationError, match="amiro1/lidar is no camera"):
+        simulation.image("amiro1", "lidar")
     with pytest.raises(SimulationError, match="no robot amiro2, there are: amiro1"):
         simulation.ranges("amiro2")
     for ask in (simulation.pose, simulation.twist, simulation.image, simulation.intensities):

@@ -10,7 +10,7 @@ The library is for comparisons only (requirements/comparison.txt); nothing else 
 
 from collections.abc import Mapping
 
-from m2vae_ros.vae.baselines import NetworkModel
+from m2vae_ros.vae.baselines import Maker
 
 
 def installed() -> str | None:
@@ -22,7 +22,7 @@ def installed() -> str | None:
     return None
 
 
-def models() -> Mapping[str, type[NetworkModel]]:
+def models() -> Mapping[str, Maker]:
     """Every adapted model, by the name a table gives it.
 
     Raises:

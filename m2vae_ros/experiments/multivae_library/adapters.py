@@ -46,7 +46,9 @@ class _LibraryModel(NetworkModel):
         """The library's own model."""
         return self._unregistered[0]
 
-    def _adopt(self, model: type, settings: type, joint: M2VAE | None = None, **options) -> None:
+    def _adopt(
+        self, model: type, settings: type, joint: M2VAE | None = None, **options: Any
+    ) -> None:
         """Make the library's model on the network's parts, with its joint encoder from ``joint``.
 
         Args:
@@ -72,7 +74,8 @@ class _LibraryModel(NetworkModel):
 
     def _bound(self, x: Mapping[str, Tensor], **arguments: Any) -> Tensor:
         """Minus the library's loss of a batch of all modalities, a number."""
-        return -self.library(lib.MultimodalBaseDataset(dict(x)), **arguments).loss
+        loss: Tensor = self.library(lib.MultimodalBaseDataset(dict(x)), **arguments).loss
+        return -loss
 
     def _beta(self, beta_norm: float) -> float:
         """β of all modalities together."""

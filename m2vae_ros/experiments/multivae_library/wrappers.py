@@ -19,7 +19,7 @@ from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAE
 
 
-class Encoder(BaseEncoder):
+class Encoder(BaseEncoder):  # type: ignore[misc]  # multivae has no types
     """The M2VAE's encoder of one modality: (B, D_m) -> mean and log-variance (B, D_z)."""
 
     def __init__(self, network: M2VAE, modality: str) -> None:
@@ -32,7 +32,7 @@ class Encoder(BaseEncoder):
         return _output(self.layers(x))
 
 
-class JointEncoder(BaseJointEncoder):
+class JointEncoder(BaseJointEncoder):  # type: ignore[misc]  # multivae has no types
     """The M2VAE's encoder of all modalities: modality -> (B, D_m), to mean and log-variance."""
 
     def __init__(self, network: M2VAE) -> None:
@@ -45,12 +45,14 @@ class JointEncoder(BaseJointEncoder):
         return _output(self.network.encode(x))
 
 
-class Decoder(BaseDecoder):
+class Decoder(BaseDecoder):  # type: ignore[misc]  # multivae has no types
     """The M2VAE's decoder of one modality, (B, D_z) -> (B, D_m): logits if it is Bernoulli."""
 
     def __init__(self, network: M2VAE, modality: str) -> None:
         super().__init__()
-        self.layers = network.decoders[modality][:-1]  # all but the squashing
+        decoder = network.decoders[modality]
+        assert isinstance(decoder, nn.Sequential)
+        self.layers = decoder[:-1]  # all but the squashing
 
     def forward(self, z: Tensor) -> ModelOutput:
         """(B, D_z) -> the reconstruction of one modality."""

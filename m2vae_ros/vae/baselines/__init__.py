@@ -14,11 +14,11 @@ from m2vae_ros.vae.baselines.experts import product_of_experts
 from m2vae_ros.vae.baselines.full import M2VAEModel
 from m2vae_ros.vae.baselines.jmvae import JMVAE
 from m2vae_ros.vae.baselines.jmvae_zero import JMVAEZero
-from m2vae_ros.vae.baselines.model import MultiModalModel, NetworkModel, NoSuchDistribution
+from m2vae_ros.vae.baselines.model import Maker, MultiModalModel, NetworkModel, NoSuchDistribution
 from m2vae_ros.vae.baselines.mvae import MVAE
 from m2vae_ros.vae.baselines.tvae import TVAE
 
-MODELS: Mapping[str, type[NetworkModel]] = {
+MODELS: Mapping[str, Maker] = {
     "M2VAE": M2VAEModel,
     "JMVAE-Zero": JMVAEZero,
     "JMVAE": JMVAE,
@@ -42,6 +42,7 @@ __all__ = [
     "BimodalDAE",
     "JMVAEZero",
     "M2VAEModel",
+    "Maker",
     "MultiModalModel",
     "NetworkModel",
     "NoSuchDistribution",

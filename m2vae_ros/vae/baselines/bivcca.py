@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel, pair_of
+from m2vae_ros.vae.baselines.model import EncoderModel, pair_of, total
 from m2vae_ros.vae.m2vae import M2VAEConfig
 
 
-class BiVCCA(NetworkModel):
+class BiVCCA(EncoderModel):
     """Bi-directional variational canonical correlation analysis (Wang et al., 2016).
 
     Without their private latent variables: one z shared by both, as the paper describes it.
@@ -30,4 +30,4 @@ class BiVCCA(NetworkModel):
         """½ Σ over m of E_q(z|m)[log p(a|z) + log p(b|z)] - β KL(q(z|m) ‖ p(z)), (B,)."""
         x = self._complete(x)
         each = [self._elbo(x, self.encode({m: x[m]}), self.modalities, beta_norm) for m in x]
-        return sum(each) / 2
+        return total(each) / 2

@@ -13,13 +13,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel, pair_of, part_of
+from m2vae_ros.vae.baselines.model import EncoderModel, pair_of, part_of
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAEConfig
 from m2vae_ros.vae.objectives import beta_of
 
 
-class _Conditional(NetworkModel):
+class _Conditional(EncoderModel):
     """Recognition q(z | a, b) and prior p(z | a): the M2VAE's encoders of (a, b) and of a."""
 
     def __init__(self, config: M2VAEConfig, bound: str, decoders: list[str]) -> None:

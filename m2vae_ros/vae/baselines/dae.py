@@ -9,8 +9,9 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel, pair_of, with_zeros
+from m2vae_ros.vae.baselines.model import NetworkModel, pair_of, total, with_zeros
 from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
+from m2vae_ros.vae.networks import GaussianHead
 
 
 class BimodalDAE(NetworkModel):
@@ -33,6 +34,7 @@ class BimodalDAE(NetworkModel):
     def __init__(self, config: M2VAEConfig) -> None:
         super().__init__(config, encoders=[pair_of(config, "BimodalDAE")])
         (joint,), (head,) = self.network.joints.values(), self.network.heads.values()
+        assert isinstance(head, GaussianHead)
         self.joint, self.code = joint, head.mean  # a mean without a variance
         self.network.joints.clear()
         self.network.heads.clear()
@@ -50,7 +52,8 @@ class BimodalDAE(NetworkModel):
         self._subset(x)
         whole = with_zeros(self.config, x)
         features = [self.network.trunks[m](x_m) for m, x_m in whole.items()]
-        return self.code(self.joint(torch.cat(features, -1)))
+        code: Tensor = self.code(self.joint(torch.cat(features, -1)))
+        return code
 
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
         """The mean of log p(a, b | code) with both, a alone and b alone as the input, (B,).
@@ -59,4 +62,4 @@ class BimodalDAE(NetworkModel):
         """
         x = self._complete(x)
         inputs = [{m: x[m] for m in subset} for subset in subsets(self.modalities)]
-        return sum(self.log_likelihood(x, self.embed(part)) for part in inputs) / len(inputs)
+        return total(self.log_likelihood(x, self.embed(part)) for part in inputs) / len(inputs)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel
+from m2vae_ros.vae.baselines.model import EncoderModel
 from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
 from m2vae_ros.vae.objectives import m2vae_bound
 
 
-class M2VAEModel(NetworkModel):
+class M2VAEModel(EncoderModel):
     """The whole network under Eq. 17: it embeds every subset. ``network`` is the `M2VAE`."""
 
     def __init__(self, config: M2VAEConfig) -> None:

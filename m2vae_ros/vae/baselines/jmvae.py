@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel
+from m2vae_ros.vae.baselines.model import EncoderModel
 from m2vae_ros.vae.m2vae import M2VAEConfig, one_smaller, subsets
 from m2vae_ros.vae.objectives import beta_of, variation_of_information_elbo
 
 
-class JMVAE(NetworkModel):
+class JMVAE(EncoderModel):
     """The bound from the variation of information (Suzuki et al., 2016, their JMVAE-kl).
 
     For two modalities its network is the M2VAE's. With more, Eq. 5 speaks of the whole and of the

@@ -36,7 +36,9 @@ class JMVAEZero(NetworkModel):
             ValueError: if ``x`` is empty or names a modality the model does not have.
         """
         self._subset(x)
-        return self.encoder(torch.cat(list(with_zeros(self.config, x).values()), -1))
+        whole = torch.cat(list(with_zeros(self.config, x).values()), -1)
+        posterior: Gaussian = self.encoder(whole)
+        return posterior
 
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
         """Eq. 2-3: E_q(z|M)[log p(M|z)] - β KL(q(z|M) ‖ p(z)), (B,)."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NoReturn, Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn, Protocol, cast
 
 from torch import Tensor, nn
 
-from m2vae_ros.vae.gaussian import Gaussian
+from m2vae_ros.vae.gaussian import Gaussian, Posterior
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, _key
 from m2vae_ros.vae.objectives import beta_of, elbo
 
@@ -38,7 +39,7 @@ class MultiModalModel(Protocol):
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
         """The model's own objective on all modalities, to be maximised, in nats, (B,)."""
 
-    def encode(self, x: Mapping[str, Tensor]) -> Gaussian:
+    def encode(self, x: Mapping[str, Tensor]) -> Posterior:
         """The posterior q(z | x), (B, D_z). Raises NoSuchDistribution."""
 
     def embed(self, x: Mapping[str, Tensor]) -> Tensor:
@@ -52,7 +53,7 @@ class MultiModalModel(Protocol):
 
 
 class NetworkModel(nn.Module):
-    """A `MultiModalModel` made of parts of an `M2VAE`; a subclass brings the objective.
+    """A `MultiModalModel` made of parts of an `M2VAE`; a subclass brings posteriors and objective.
 
     The parts keep the M2VAE's sharing: one trunk per modality, whichever encoders read it.
 
@@ -87,15 +88,18 @@ class NetworkModel(nn.Module):
         """The names of all modalities, in the model's order."""
         return tuple(self.config.dims)
 
-    def encode(self, x: Mapping[str, Tensor]) -> Gaussian:
+    @abstractmethod
+    def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
+        """The model's own objective on all modalities, to be maximised, in nats, (B,)."""
+
+    @abstractmethod
+    def encode(self, x: Mapping[str, Tensor]) -> Posterior:
         """The posterior q(z | x) of the modalities in ``x``, (B, D_m) -> (B, D_z).
 
         Raises:
             NoSuchDistribution: if the model has no such posterior.
             ValueError: if ``x`` is empty or names a modality the model does not have.
         """
-        self._subset(x)
-        return self.network.encode(x)
 
     def embed(self, x: Mapping[str, Tensor]) -> Tensor:
         """The mean of `encode`, (B, D_z), with its errors."""
@@ -148,6 +152,19 @@ class NetworkModel(nn.Module):
         return elbo(likelihood, posterior, beta_of(self, decoded, beta_norm))
 
 
+class EncoderModel(NetworkModel):
+    """A `NetworkModel` whose posteriors are those of the network's encoders."""
+
+    def encode(self, x: Mapping[str, Tensor]) -> Gaussian:
+        """What the encoder of the modalities in ``x`` gives, (B, D_z), with the same errors."""
+        self._subset(x)
+        return self.network.encode(x)
+
+
+Maker = Callable[[M2VAEConfig], NetworkModel]
+"""Makes a model of an architecture: its class."""
+
+
 def part_of(config: M2VAEConfig, encoders: Iterable[Subset], decoders: Iterable[str]) -> M2VAE:
     """An `M2VAE` of which only these encoders (with their trunks) and decoders are left."""
     network = M2VAE(config)
@@ -176,6 +193,11 @@ def with_zeros(config: M2VAEConfig, x: Mapping[str, Tensor]) -> dict[str, Tensor
     """All modalities, those missing from ``x`` as zeros, in the configuration's order."""
     some = next(iter(x.values()))
     return {m: x[m] if m in x else some.new_zeros(len(some), d) for m, d in config.dims.items()}
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """The sum of at least one term."""
+    return cast(Tensor, sum(terms))  # of none it would be the number 0
 
 
 def _keep(modules: nn.ModuleDict, keys: set[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from m2vae_ros.vae.baselines.experts import prior_like, product_of_experts
-from m2vae_ros.vae.baselines.model import NetworkModel
+from m2vae_ros.vae.baselines.model import NetworkModel, total
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAEConfig
 
@@ -39,4 +39,4 @@ class MVAE(NetworkModel):
         parts = [(m,) for m in x] + [self.modalities]
         posteriors = [self.encode({m: x[m] for m in part}) for part in parts]
         terms = zip(posteriors, parts, strict=True)
-        return sum(self._elbo(x, posterior, part, beta_norm) for posterior, part in terms)
+        return total(self._elbo(x, posterior, part, beta_norm) for posterior, part in terms)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from m2vae_ros.vae.baselines.model import NetworkModel, pair_of
+from m2vae_ros.vae.baselines.model import EncoderModel, pair_of, total
 from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
 
 
-class TVAE(NetworkModel):
+class TVAE(EncoderModel):
     """The M2VAE's network under the triplet of bounds (Vedantam et al., 2018).
 
     Unlike in Eq. 17, nothing draws the three posteriors together but the shared decoders and the
@@ -25,4 +25,4 @@ class TVAE(NetworkModel):
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
         """ELBO(a) + ELBO(b) + ELBO(a, b): Eq. 1, twice, and Eq. 2-3, (B,)."""
         posteriors = self.network.posteriors(self._complete(x))
-        return sum(self._elbo(x, q, subset, beta_norm) for subset, q in posteriors.items())
+        return total(self._elbo(x, q, subset, beta_norm) for subset, q in posteriors.items())
