@@ -48,7 +48,9 @@ def test_in_place_fusion_tells_as_much_as_the_joint_embedding_in_every_order(eva
     assert worst >= evaluation.joint.accuracy - 0.01
 
 
-def test_the_reencoding_loss_helps_where_fusion_in_place_is_hardest(evaluation):
-    worst = min(count.accuracy for count in evaluation.in_place.values())
-    without = min(count.accuracy for count in evaluation.in_place_without_reencoding.values())
-    assert worst > without
+def test_with_the_reencoding_loss_the_order_matters_less(evaluation):
+    def spread(rates) -> float:
+        accuracies = [count.accuracy for count in rates.values()]
+        return max(accuracies) - min(accuracies)
+
+    assert spread(evaluation.in_place) < spread(evaluation.in_place_without_reencoding)
