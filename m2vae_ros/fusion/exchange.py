@@ -13,7 +13,7 @@ Robots therefore agree in the end, whatever the order, loss or repetition of mes
 holds never goes down; each computation holds strictly newer observations, and these are finite, so
 there is a last one; and once every robot has received what every other one holds, each of two
 robots' embeddings is at or above the other's, hence the same, byte by byte. Numerical
-differences between machines change nothing in this: whoever has the smaller rank is believed.
+differences between machines change nothing in this: whoever has the smaller key is believed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def join(
 
     Returns:
         The one of them, the very object, that holds just these observations; of several the one of
-        the smallest rank. If there is none, what the sources fold into.
+        the smallest tie-break key. If there is none, what the sources fold into.
 
     Raises:
         UnfitEmbedding: the model makes no sense of the sources.

@@ -227,7 +227,8 @@ class FusionNode(LifecycleNode):
             self._listen()
         with self._drops.guard("update"):
             for event in self._perception.update(self._now):
-                self._report(event)
+                with self._drops.guard("update"):  # the other objects are not to blame
+                    self._report(event)
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
         self._report(self._perception.receive(messages.embedding(message), self._now))
@@ -243,6 +244,8 @@ class FusionNode(LifecycleNode):
             return
         for what in event.looks or ("embeddings",):
             counts[f"{event.kind} {what}" if event.looks else f"{what} {event.kind}"] += 1
+        if event.error is not None:
+            self._drops.refuse("classification", event.error)
         if event.embedding is None:
             return
         if event.to_publish:

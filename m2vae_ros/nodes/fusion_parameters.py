@@ -121,6 +121,7 @@ class _Common:
         sensors = {modality: self.sensor(modality) for modality in self.modalities}
         return Settings(
             ranges={modality: sensor.range for modality, sensor in sensors.items()},
+            finders=[m for m in self.modalities if AMIRO[m].finds_objects],
             refresh_periods={m: sensor.refresh_period for m, sensor in sensors.items()},
             places=[
                 Target(name, (x, y, 0.0))

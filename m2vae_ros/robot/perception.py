@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,7 @@ class Settings:
 
     Attributes:
         ranges: modality -> from where its sensor looks at an object; those of this robot.
+        finders: those of them whose readings show where something stands ahead.
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or
             published by others.
@@ -69,6 +70,7 @@ class Settings:
     """
 
     ranges: Mapping[str, SensingRange]
+    finders: Collection[str] = ()
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
     frame: str = "map"
@@ -88,12 +90,14 @@ class Learnt:
         looks: modality -> time (ns) of the readings, if it was a look.
         embedding: what is now held of the object, if anything.
         probabilities: of each class, if `embedding` was not known before.
+        error: why there are none, if the classifier failed.
     """
 
     kind: str
     looks: Mapping[str, int]
     embedding: Embedding | None
     probabilities: np.ndarray | None = None
+    error: Exception | None = None
 
     @property
     def to_publish(self) -> bool:
@@ -209,9 +213,9 @@ class Perception:
         placed: dict[str, tuple[_Reading, Pose]] = {}
         for modality in self._waiting:
             yield from self._place(modality, now, placed)
-        for reading, pose in placed.values():
-            if reading.ahead is not None:
-                self._ahead = _moved(pose, reading.ahead)
+        for modality, (reading, pose) in placed.items():
+            if modality in self._settings.finders:
+                self._ahead = reading.ahead and _moved(pose, reading.ahead)
         looks: dict[Target, dict[str, _Reading]] = {}
         for modality, (reading, pose) in placed.items():
             try:
@@ -320,8 +324,11 @@ class Perception:
         if outcome.kind == "known":
             return Learnt("known", looks, outcome.embedding)
         assert outcome.embedding is not None  # only of what is known nothing may be held
-        probabilities = self._engine.classify(outcome.embedding.mean)
-        return Learnt(outcome.kind, looks, outcome.embedding, probabilities)
+        learnt = Learnt(outcome.kind, looks, outcome.embedding)
+        try:  # what is held has changed: others have to know, whatever it is taken for
+            return replace(learnt, probabilities=self._engine.classify(outcome.embedding.mean))
+        except Exception as error:
+            return replace(learnt, error=error)
 
     def _id(self, name: str | None) -> str | None:
         """The id of an object that has this name."""

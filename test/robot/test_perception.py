@@ -129,12 +129,26 @@ def test_an_object_is_not_sensed_again_within_the_refresh_period_whatever_its_na
 
 
 def test_a_robot_without_a_map_senses_what_a_reading_shows_ahead() -> None:
-    robot = perception(places=())
+    robot = perception(places=(), finders=["lidar"])
     stand(robot, SECOND - MS, x=3.0)
     robot.sense("lidar", code(1), SECOND, SECOND, ahead=(1.0, 0.5, 0.0))
     (event,) = look(robot, SECOND + MS, x=3.0)
     assert event.looks == {"lidar": SECOND, "camera": SECOND + MS}
     assert event.embedding.position == pytest.approx((4.0, 0.5, 0.0))
+
+
+def test_what_a_scan_no_longer_shows_is_not_sensed() -> None:
+    robot = perception(places=(), finders=["lidar"])
+    stand(robot, SECOND - MS)
+    robot.sense("lidar", code(1), SECOND, SECOND, ahead=(1.0, 0.0, 0.0))
+    look(robot, SECOND + MS)
+    (met,) = robot.memory.objects()
+    robot.reset(met.object_id, 2 * SECOND)
+    robot.sense("lidar", code(1), 3 * SECOND, 3 * SECOND)
+    stand(robot, 3 * SECOND - MS)
+    events = look(robot, 3 * SECOND + MS)
+    assert [event.reason for event in events] == ["nothing to look at"] * 2
+    assert robot.memory.objects() == []
 
 
 def test_a_robot_without_map_and_lidar_senses_what_others_told_of() -> None:
@@ -165,6 +179,17 @@ def test_a_model_that_fails_costs_its_reading_and_nothing_else() -> None:
     assert isinstance(event, Dropped)
     assert "out of order" in str(event.error)
     assert robot.memory.objects() == []
+
+
+def test_what_cannot_be_classified_is_published_all_the_same() -> None:
+    class Failing(LinearGaussianEngine):
+        def classify(self, mean):
+            raise RuntimeError("out of order")
+
+    (event,) = look(perception(Failing()), SECOND)
+    assert event.to_publish
+    assert event.probabilities is None
+    assert "out of order" in str(event.error)
 
 
 @pytest.mark.parametrize("stamp", [-1, 2 * SECOND])
