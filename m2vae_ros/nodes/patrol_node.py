@@ -31,7 +31,7 @@ class PatrolParameters:
 
     robot: str = parameter("", "Name of the robot; empty: the node's namespace.")
     modalities: tuple[str, ...] = parameter(
-        ("camera",), f"With which it looks, of {', '.join(AMIRO)}."
+        tuple(AMIRO)[:1], f"With which it looks, of {', '.join(AMIRO)}."
     )
     order: tuple[str, ...] = parameter((), "Names of the objects in order; empty: all, as given.")
     speed: float = parameter(0.4, "m/s at most.", minimum=0.01, maximum=5.0)

@@ -37,6 +37,9 @@ from m2vae_ros.sensors.sensing_range import Pose, Position, SensingRange
 MOST_WAITING = 32
 """Readings of one sensor that wait for odometry at the same time."""
 
+LEAST_MEMORY = 2.0
+"""Seconds of odometry that are remembered, at least: images may come late."""
+
 NO_ODOMETRY = "no odometry of that time"
 
 MOST_REMEMBERED = 4096
@@ -155,7 +158,7 @@ class Perception:
         self._engine = engine
         self._settings = settings
         self._last_looks: dict[tuple[str, str], int] = {}
-        self._memory_span = 10 * int(settings.standing.tolerance * NANOSECONDS)
+        self._memory_span = int(max(LEAST_MEMORY, 10 * settings.standing.tolerance) * NANOSECONDS)
         self.begin()
 
     def begin(self) -> None:
@@ -165,6 +168,7 @@ class Perception:
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
+        self._crowded_out: list[Unused] = []
 
     def move(self, motion: Motion) -> None:
         """Take in where the robot is."""
@@ -202,6 +206,8 @@ class Perception:
             waiting.clear()  # time began anew
         spacing = self._settings.standing.tolerance * NANOSECONDS * 2 / MOST_WAITING
         if not waiting or abs(stamp - waiting[-1].stamp) >= spacing:
+            if len(waiting) == MOST_WAITING:  # the oldest goes
+                self._crowded_out.append(Unused(modality, NO_ODOMETRY))
             waiting.append(_Reading(observation, stamp, ahead))
 
     def update(self, now: int) -> Iterator[Event]:
@@ -210,6 +216,8 @@ class Perception:
         Args:
             now: this robot's time, nanoseconds.
         """
+        crowded_out, self._crowded_out = self._crowded_out, []
+        yield from crowded_out
         placed: dict[str, tuple[_Reading, Pose]] = {}
         for modality in self._waiting:
             yield from self._place(modality, now, placed)

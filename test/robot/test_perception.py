@@ -67,6 +67,25 @@ def test_a_reading_waits_for_the_odometry_after_it() -> None:
     assert event.kind == "fused"
 
 
+def test_readings_that_find_no_room_while_odometry_fails_are_counted() -> None:
+    robot = perception()
+    stand(robot, SECOND)
+    counted = 0
+    for ms in range(1000, 6_000, 10):
+        robot.sense("camera", code(0), ms * MS, ms * MS)
+        counted += sum(isinstance(event, Unused) for event in robot.update(ms * MS))
+    assert counted > 100
+
+
+def test_odometry_is_remembered_until_late_images_come() -> None:
+    robot = perception(standing=Standing(tolerance=0.02))
+    for ms in range(0, 1000, 10):
+        stand(robot, SECOND + ms * MS)
+    robot.sense("camera", code(0), SECOND + 305 * MS, 2 * SECOND)
+    (event,) = robot.update(2 * SECOND)
+    assert event.kind == "fused"
+
+
 def test_it_does_not_wait_for_ever() -> None:
     robot = perception()
     stand(robot, SECOND - MS)
