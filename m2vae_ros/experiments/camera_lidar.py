@@ -20,7 +20,7 @@ from m2vae_ros.experiments.amiro import PAPER, evaluate, sense_in_turn
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import (
@@ -237,61 +237,35 @@ def _over_seeds(measured: Sequence[Any]) -> Any:
 def section(numbers: Mapping[str, Any]) -> Section:
     """Section V-D for the report."""
     evaluation, ablation = numbers["evaluation"], numbers["ablation"]
-    return Section(
+    say = Prose(
         NAME,
-        "Section V-D: camera, LiDAR and reflectance, fused in place",
-        (
-            f"{evaluation['n']} simulated objects that nobody trained on, seen by three sensors, "
-            "each of which tells one of their three attributes; the weights are the shipped ones "
-            f"({evaluation['fingerprint']}). Only who has sensed all three knows which of the "
-            "eight classes it is.",
-            *_ablation_text(ablation),
-        ),
-        _checks(evaluation),
-        [_evaluation_table(evaluation), _ablation_table(ablation)],
-        [
-            Figure(
-                FILE,
-                "One parameter of the fusion at a time, the others as shipped (dotted): the rate "
-                "with all sensors at once and in place in the worst order of the sensors, beside "
-                "that of the raw codes (dashed).",
-            )
-        ],
+        evaluation=evaluation,
+        ablation=ablation,
+        sweeps=_sweeps(ablation),
+        reencodings=str(max(DRIFT_AFTER)),
+        most_lost=MOST_LOST,
+        paper=PAPER,
+        paper_loss=PAPER_LOSS,
     )
+    tables = [_evaluation_table(evaluation, say("rates")), _ablation_table(ablation, say)]
+    return say.section(_checks(evaluation, say), tables, (FILE,))
 
 
-def _checks(evaluation: Mapping[str, Any]) -> list[Check]:
-    in_place, without = (
+def _checks(evaluation: Mapping[str, Any], say: Prose) -> list[Check]:
+    joint = evaluation["joint"]
+    worst, without = (
         min(evaluation[kind].values()) for kind in ("in_place", "in_place_without_reencoding")
     )
-    lost = evaluation["raw"] - evaluation["joint"]
+    gain = worst - without
     return [
-        Check(
-            f"All sensors at once: at most {100 * MOST_LOST:.0f} point less from the embedding "
-            f"than from the raw codes ({evaluation['raw']:.1%})",
-            f"{evaluation['joint']:.1%}",
-            lost <= MOST_LOST,
-        ),
-        Check(
-            f"In place, worst order: at least the paper's {PAPER['in_place']:.1%}",
-            f"{in_place:.1%}",
-            in_place >= PAPER["in_place"],
-        ),
-        Check(
-            "In place, worst order: better with the re-encoding loss than without",
-            f"{in_place:.1%} against {without:.1%}",
-            in_place > without,
-        ),
-        Check(
-            "In place, worst order: the re-encoding loss matters as much as in the paper "
-            f"({100 * PAPER_LOSS:.1f} points)",
-            f"{100 * (in_place - without):.1f} points",
-            in_place - without >= PAPER_LOSS,
-        ),
+        Check(say("at_once"), f"{joint:.1%}", evaluation["raw"] - joint <= MOST_LOST),
+        Check(say("worst"), f"{worst:.1%}", worst >= PAPER["in_place"]),
+        Check(say("better"), f"{worst:.1%} against {without:.1%}", worst > without),
+        Check(say("matters"), f"{100 * gain:.1f} points", gain >= PAPER_LOSS),
     ]
 
 
-def _evaluation_table(evaluation: Mapping[str, Any]) -> Table:
+def _evaluation_table(evaluation: Mapping[str, Any], caption: str) -> Table:
     def row(name: str, keys: Sequence[str], paper: str = "") -> Sequence[str]:
         cell = evaluation["counts"]
         for key in keys:
@@ -318,7 +292,7 @@ def _evaluation_table(evaluation: Mapping[str, Any]) -> Table:
             path = order.replace(",", " → ")
             rows.append(row(f"{title}, {which} of six orders ({path})", [kind, order], kind))
     return Table(
-        f"Share of right classifications among {evaluation['n']} objects",
+        caption,
         ("what the classifier reads", "right", "95 % interval", "paper"),
         rows,
     )
@@ -337,13 +311,26 @@ def sweep(ablation: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return sorted(points, key=lambda point: point[name])
 
 
-def _ablation_table(ablation: Mapping[str, Any]) -> Table:
+def _sweeps(ablation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the ablation shows, parameter by parameter, the one that matters most first."""
+    sweeps = []
+    for name, symbol in SYMBOLS.items():
+        points = [
+            {**point, "value": point[name], "rate": in_place(point)[0]}
+            for point in sweep(ablation, name)
+        ]
+        worst, best = (of(points, key=lambda point: point["rate"]) for of in (min, max))
+        ends = {"worst": worst, "best": best, "first": points[0], "last": points[-1]}
+        sweeps.append({"symbol": symbol, "moved": best["rate"] - worst["rate"], **ends})
+    return sorted(sweeps, key=lambda one: one["moved"], reverse=True)
+
+
+def _ablation_table(ablation: Mapping[str, Any], say: Prose) -> Table:
     rows = []
     for name, symbol in SYMBOLS.items():
         for point in sweep(ablation, name):
             shipped = " (shipped)" if point[name] == ablation["shipped"][name] else ""
-            worst, best = in_place(point)
-            rates = (point["joint"]["mean"], worst, best)
+            rates = (point["joint"]["mean"], *in_place(point))
             rows.append(
                 (
                     f"{symbol} = {point[name]:g}{shipped}",
@@ -352,50 +339,15 @@ def _ablation_table(ablation: Mapping[str, Any]) -> Table:
                     *(f"{point['drift'][str(steps)]['mean']:.3f}" for steps in DRIFT_AFTER),
                 )
             )
-    return Table(
-        f"The fusion trained anew for {ablation['epochs']} epochs on {ablation['train']} samples, "
-        f"one parameter at a time; mean over {len(ablation['raw']['seeds'])} seeds. The raw codes "
-        f"reach {ablation['raw']['mean']:.1%}. KL: of the joint posterior to the prior, in nats. "
-        "Drift: mean distance from the joint embedding (Eq. 21)",
-        (
-            "parameter",
-            "joint",
-            "in place, worst order",
-            "in place, best order",
-            "KL",
-            *(f"drift after {n} re-encoding{'s' * (n > 1)}" for n in DRIFT_AFTER),
-        ),
-        rows,
+    header = (
+        "parameter",
+        "joint",
+        "in place, worst order",
+        "in place, best order",
+        "KL",
+        *(f"drift after {n} re-encoding{'s' * (n > 1)}" for n in DRIFT_AFTER),
     )
-
-
-def _ablation_text(ablation: Mapping[str, Any]) -> Sequence[str]:
-    """What the ablation shows, parameter by parameter, the one that matters most first."""
-    moves = {name: [in_place(p)[0] for p in sweep(ablation, name)] for name in SYMBOLS}
-    ranking = sorted(moves, key=lambda name: max(moves[name]) - min(moves[name]), reverse=True)
-    first = ", ".join(
-        f"{SYMBOLS[name]} by {100 * (max(moves[name]) - min(moves[name])):.1f} points"
-        for name in ranking
-    )
-    return (
-        f"Over its range each parameter moves the rate in place (worst order): {first}.",
-        *(_sweep_text(name, sweep(ablation, name)) for name in ranking),
-    )
-
-
-def _sweep_text(name: str, points: Sequence[Mapping[str, Any]]) -> str:
-    symbol, first, last = SYMBOLS[name], points[0], points[-1]
-    worst = min(points, key=lambda point: in_place(point)[0])
-    best = max(points, key=lambda point: in_place(point)[0])
-    after = str(max(DRIFT_AFTER))
-    return (
-        f"{symbol}: in place, worst order, {in_place(best)[0]:.1%} at {best[name]:g} and "
-        f"{in_place(worst)[0]:.1%} at {worst[name]:g}, where all sensors at once give "
-        f"{worst['joint']['mean']:.1%}. From {first[name]:g} to {last[name]:g} the joint posterior "
-        f"goes from {first['kl']['mean']:.1f} to {last['kl']['mean']:.1f} nats from the prior, and "
-        f"the drift after {after} re-encodings from {first['drift'][after]['mean']:.3f} to "
-        f"{last['drift'][after]['mean']:.3f}."
-    )
+    return Table(say("sweeps_caption"), header, rows)
 
 
 def picture(ablation: Mapping[str, Any]) -> Drawing:

@@ -25,7 +25,7 @@ from m2vae_ros.experiments.contenders import (
     train_contender,
 )
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.experiments.section import Figure, Footnotes, Section, Table
+from m2vae_ros.experiments.section import Footnotes, Prose, Section, Table
 from m2vae_ros.training.loop import Schedule
 
 NAME = "mnist"
@@ -120,30 +120,8 @@ def section(numbers: Mapping[str, Any]) -> Section:
             else:
                 cells.append("–" + footnotes.mark(refusals(name, table2.CONFIG)[subset]))
         rows.append((name, *cells, f"{measured['seconds_per_epoch']:.2f}"))
-    seeds = len(numbers["M2VAE"]["accuracy"]["ab"]["seeds"])
-    table = Table(
-        "Share of right classes, one Gaussian naive Bayes per model, mean ± standard deviation "
-        f"over {seeds} seeds; training time on one thread, one model after the other",
-        ("model", "a & b", "a", "b", "s per epoch"),
-        rows,
-        footnotes.texts,
-    )
-    return Section(
-        NAME,
-        "MNIST-E: classes, and what training costs",
-        (
-            "The pairs of Table II and its trained models. Rows marked multivae are that library's "
-            "objectives on the same networks, data, batches and training loop. TELBO of multivae "
-            "1.0.3 takes the joint variance for the divergence of the single posteriors, so their "
-            "own variances shrink freely; that is its row's low bound in Table II.",
-        ),
-        (),
-        [table],
-        [
-            Figure(
-                "fig3b.png",
-                "Fig. 3b: images paired by class alone (left), and MNIST-E (right): along a line "
-                "in the shared latent space both images of a pair change together.",
-            )
-        ],
+    say = Prose(NAME, seeds=len(numbers["M2VAE"]["accuracy"]["ab"]["seeds"]))
+    header = ("model", "a & b", "a", "b", "s per epoch")
+    return say.section(
+        tables=[Table(say("caption"), header, rows, footnotes.texts)], figures=("fig3b.png",)
     )

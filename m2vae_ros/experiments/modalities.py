@@ -21,7 +21,7 @@ from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.experiments.table1 import one_classifier
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
@@ -191,67 +191,39 @@ def _over_seeds(n: int, measured: Sequence[Mapping[str, Mapping[str, float]]]) -
 
 def section(numbers: Mapping[str, Any]) -> Section:
     """The experiment for the report."""
-    checks = [check for n, of_n in numbers.items() for check in _checks(int(n), of_n)]
-    seeds = len(numbers["4"]["raw"]["a"]["seeds"])
-    return Section(
-        NAME,
-        "Four and five modalities: every subset in one latent space",
-        (
-            "Objects have as many binary attributes as there are modalities. Each modality tells "
-            "one of them and, where that is 1, the next one, too; only all together tell every "
-            "class, and for every subset the best possible rate is known. As in Table I, a "
-            "Gaussian naive Bayes is fitted once to the embeddings of all subsets together, while "
-            "on raw data each subset has a classifier of its own.",
-            "In place, the modalities arrive one after the other in random orders, and only the "
-            "embedding is kept in between.",
-        ),
-        checks,
-        [
-            Table(
-                f"{n} modalities: share of right classifications, mean over the subsets of a size "
-                f"and {seeds} seeds; the largest distance of a subset's mean over the seeds from "
-                "raw; in place and at once, mean over random orders",
-                (
-                    "modalities",
-                    "subsets",
-                    "best possible",
-                    "raw",
-                    "embedding",
-                    "largest distance",
-                    "in place",
-                    "the same at once",
-                ),
-                [_row(k, of_n) for k in range(1, int(n) + 1)],
-            )
-            for n, of_n in numbers.items()
-        ],
-        [
-            Figure(
-                FILE,
-                "Every subset of four (above) and of five modalities (below), ordered by size and "
-                "best possible rate (bars): its own classifier of the raw data, and the one "
-                "classifier of all embeddings.",
-            )
-        ],
+    say = Prose(NAME, seeds=len(numbers["4"]["raw"]["a"]["seeds"]))
+    header = (
+        "modalities",
+        "subsets",
+        "best possible",
+        "raw",
+        "embedding",
+        "largest distance",
+        "in place",
+        "the same at once",
     )
+    checks, tables = [], []
+    for n, of_n in numbers.items():
+        checks += _checks(int(n), of_n, say)
+        rows = [_row(k, of_n) for k in range(1, int(n) + 1)]
+        tables.append(Table(say("caption", n=n), header, rows))
+    return say.section(checks, tables, (FILE,))
 
 
-def _checks(n: int, of_n: Mapping[str, Any]) -> list[Check]:
+def _checks(n: int, of_n: Mapping[str, Any], say: Prose) -> list[Check]:
     distances = _distances(of_n)
     farthest = max(distances, key=distances.__getitem__)
     embedding, raw = (of_n[kind][farthest]["mean"] for kind in ("embedding", "raw"))
     in_place, whole = of_n["in_place"][str(n)]["mean"], of_n["raw"]["".join(modalities(n))]["mean"]
     return [
         Check(
-            f"{n} modalities: every one of the {len(distances)} subsets is within "
-            f"{TOLERANCE[n]:.2f} of raw",
+            say("coherent", n=n, subsets=len(distances), tolerance=TOLERANCE[n]),
             f"at most {distances[farthest]:.4f} away: {' & '.join(farthest)}, {embedding:.3f} "
             f"(raw: {raw:.3f})",
             distances[farthest] <= TOLERANCE[n],
         ),
         Check(
-            f"{n} modalities fused in place one after another, in random orders: within "
-            f"{TOLERANCE[n]:.2f} of raw ({whole:.3f})",
+            say("in_place", n=n, tolerance=TOLERANCE[n], raw=whole),
             f"{in_place:.3f}",
             abs(in_place - whole) <= TOLERANCE[n],
         ),

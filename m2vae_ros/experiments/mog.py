@@ -27,7 +27,7 @@ from m2vae_ros.experiments import table1
 from m2vae_ros.experiments.contenders import columns, embeddings, tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab
-from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import Subset
 from m2vae_ros.vae.objectives import beta_of, elbo
@@ -201,101 +201,57 @@ def draw_others(others: Mapping[str, Embedded], labels: np.ndarray) -> Drawing:
 def section(numbers: Mapping[str, Any]) -> Section:
     """Figures 3a and 4 for the report."""
     ours = numbers[MODEL]
+    say = Prose(
+        NAME,
+        numbers=numbers,
+        model=MODEL,
+        seed=SEED,
+        columns=COLUMNS,
+        ambiguous={m: _listed(ambiguous((m,))) for m in table1.MODALITIES},
+    )
     checks = []
     for column in ("a", "b"):
         shared, alone = ours[column]["ambiguous"], ours[column]["unambiguous"]
         checks += [
             Check(
-                f"the ELBO from {column} is lower where {column} is ambiguous",
+                say("lower_elbo", column=column),
                 f"{shared['elbo']:.3f}, elsewhere {alone['elbo']:.3f} nats",
                 shared["elbo"] < alone["elbo"],
             ),
             Check(
-                f"D_KL of q(z|{column}) to the prior behaves inversely: higher where {column} is "
-                "ambiguous",
+                say("higher_kl", column=column),
                 f"{shared['kl']:.2f}, elsewhere {alone['kl']:.2f} nats",
                 shared["kl"] > alone["kl"],
             ),
         ]
     for other in ("JMVAE-Zero", "tVAE"):
         near, far = ([of[c]["distance"] for c in ("a", "b")] for of in (ours, numbers[other]))
-        checks.append(
-            Check(
-                f"{MODEL} is more coherent than {other}: unambiguous objects are embedded nearer "
-                "to where both modalities place them, from a and from b",
-                " and ".join(f"{n:.3f} to {f:.3f}" for n, f in zip(near, far, strict=True)),
-                all(n < f for n, f in zip(near, far, strict=True)),
-            )
-        )
-    return Section(
-        NAME,
-        "Figures 3a and 4: the latent space of two points in the plane",
-        (
-            "Some classes share their mean in one modality, so that it cannot tell them apart: "
-            f"{_listed(ambiguous(('a',)))} in a, {_listed(ambiguous(('b',)))} in b. The ELBO is "
-            "that of a and b both, from what is observed, with the β of training (Eq. 20): the "
-            "bound of the observed modality alone would not notice what is missing.",
-            "An ambiguous observation gets a wide posterior between the classes it may be of. A "
-            "wide posterior is nearer to the prior: so where the divergence falls, it falls "
-            "together with the ELBO, and behaves inversely to the loss, its negative.",
+        pairs = list(zip(near, far, strict=True))
+        measured = " and ".join(f"{n:.3f} to {f:.3f}" for n, f in pairs)
+        checks.append(Check(say("coherent", other=other), measured, all(n < f for n, f in pairs)))
+    coherence = [
+        (name, *(f"{of[c]['distance']:.3f}" for c in ("a", "b"))) for name, of in numbers.items()
+    ]
+    tables = [
+        Table(
+            say("ambiguity"), ("observed", "classes", "samples", "ELBO", "D_KL"), _ambiguity(ours)
         ),
-        checks,
-        [_ambiguity_table(ours), _coherence_table(numbers)],
-        [
-            Figure(
-                "fig3a.png",
-                "Fig. 3a: the test set's two modalities, coloured by class. Numbers name the "
-                "classes; those in one place share their mean there.",
-            ),
-            Figure(
-                "fig4.png",
-                f"Fig. 4: the test set in the latent space of the {MODEL} (seed {SEED}), from left "
-                "to right from both modalities, from a and from b. Rows: a) the class; b) the "
-                "ELBO; c) the divergence of the posterior from the prior; d) which class the one "
-                "naive Bayes classifier decides for.",
-            ),
-            Figure(
-                "fig4_others.png",
-                "Rows a) and d) of Fig. 4 in one for other models, each in its own latent space. "
-                "Where a class changes its place from column to column, no single classifier can "
-                "follow.",
-            ),
-        ],
-    )
+        Table(say("coherence"), ("model", "a", "b"), coherence),
+    ]
+    return say.section(checks, tables, ("fig3a.png", "fig4.png", "fig4_others.png"))
 
 
-def _ambiguity_table(ours: Mapping[str, Any]) -> Table:
-    rows = []
+def _ambiguity(ours: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for column, subset in COLUMNS.items():
         unclear = ambiguous(subset)
         clear = [label for label in range(CLASSES) if label not in unclear]
         for group, classes in (("ambiguous", unclear), ("unambiguous", clear)):
             if cell := ours[column][group]:
-                rows.append(
-                    (
-                        f"{' & '.join(subset)}, {group}",
-                        _listed(classes),
-                        str(cell["samples"]),
-                        f"{cell['elbo']:.3f}",
-                        f"{cell['kl']:.2f}",
-                    )
-                )
-    return Table(
-        f"{MODEL}: mean ELBO and divergence from the prior, in nats. Spearman's correlation of the "
-        "two over all samples: "
-        + ", ".join(f"{ours[c]['correlation']:+.2f} ({' & '.join(s)})" for c, s in COLUMNS.items()),
-        ("observed", "classes", "samples", "ELBO", "D_KL"),
-        rows,
-    )
-
-
-def _coherence_table(numbers: Mapping[str, Any]) -> Table:
-    return Table(
-        "Coherence: mean distance of unambiguous embeddings from a alone and from b alone to that "
-        "of the same object from both, in units of the spread of all embeddings from both",
-        ("model", "a", "b"),
-        [(name, *(f"{of[c]['distance']:.3f}" for c in ("a", "b"))) for name, of in numbers.items()],
-    )
+                observed = f"{' & '.join(subset)}, {group}"
+                measured = (f"{cell['samples']}", f"{cell['elbo']:.3f}", f"{cell['kl']:.2f}")
+                rows.append((observed, _listed(classes), *measured))
+    return rows
 
 
 def _listed(classes: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ from m2vae_ros.datasets.mnist import MNIST
 from m2vae_ros.datasets.mog import mog
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.experiments.section import Check, Figure, Section, Table
+from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.in_place import fuse_in_place
@@ -178,81 +178,36 @@ def _over_seeds(measured: list[dict[int, dict[str, float]]]) -> dict[str, dict[s
 
 def section(numbers: Mapping[str, Any]) -> Section:
     """The re-encoding experiment for the report."""
-    of_data = {"mnist": numbers, "mog": numbers["mog"]}
-    checks = []
+    say = Prose(NAME, most_lost=MOST_LOST, least_gain=LEAST_GAIN)
+    checks, tables = [], []
     for data, title in DATA.items():
-        yes, no = (of_data[data][loss] for loss in LOSSES)
-        lost = yes["0"]["accuracy"] - yes["100"]["accuracy"]
-        checks.append(
-            Check(
-                f"{title}: with the loss, 100 re-encodings cost at most {100 * MOST_LOST:.0f} "
-                "point of accuracy",
-                f"{100 * lost:.2f} points ({yes['0']['accuracy']:.3f} → "
-                f"{yes['100']['accuracy']:.3f})",
-                lost <= MOST_LOST,
+        of_loss = numbers if data == "mnist" else numbers[data]
+        yes, no = (of_loss[loss] for loss in LOSSES)
+        before, after = yes["0"]["accuracy"], yes["100"]["accuracy"]
+        measured = f"{100 * (before - after):.2f} points ({before:.3f} → {after:.3f})"
+        checks.append(Check(say("kept", title=title), measured, before - after <= MOST_LOST))
+        much, little = no["100"]["drift"], yes["100"]["drift"]
+        measured = f"{much / little:.1f} times ({much:.3f} → {little:.3f})"
+        checks.append(Check(say("drift", title=title), measured, much / little >= LEAST_GAIN))
+        rows = [
+            (
+                str(step),
+                *(
+                    f"{cell[quantity]:.3f} ± {cell[quantity + '_std']:.3f}"
+                    for quantity in ("drift", "accuracy")
+                    for cell in (yes[str(step)], no[str(step)])
+                ),
             )
+            for step in STEPS
+        ]
+        header = (
+            "re-encodings",
+            "drift with",
+            "drift without",
+            "accuracy with",
+            "accuracy without",
         )
-        gain = no["100"]["drift"] / yes["100"]["drift"]
-        checks.append(
-            Check(
-                f"{title}: the drift after 100 re-encodings is at least {LEAST_GAIN} times "
-                "smaller with the loss",
-                f"{gain:.1f} times ({no['100']['drift']:.3f} → {yes['100']['drift']:.3f})",
-                gain >= LEAST_GAIN,
-            )
-        )
-    tables = [
-        Table(
-            f"{title}: after so many re-encodings, mean ± standard deviation over "
-            f"{len(of_data[data]['with']['0']['drift_seeds'])} seeds",
-            ("re-encodings", "drift with", "drift without", "accuracy with", "accuracy without"),
-            [
-                (
-                    str(step),
-                    *(
-                        f"{cell[quantity]:.3f} ± {cell[quantity + '_std']:.3f}"
-                        for quantity in ("drift", "accuracy")
-                        for cell in (of_data[data][loss][str(step)] for loss in LOSSES)
-                    ),
-                )
-                for step in STEPS
-            ],
-        )
-        for data, title in DATA.items()
-    ]
-    return Section(
-        NAME,
-        "Re-encoding: does an embedding stay what it is?",
-        (
-            "An embedding is decoded and encoded again, over and over. Drift is the mean distance "
-            "from where it began, in a latent space whose prior has the standard deviation 1 "
-            "(Eq. 21); accuracy is that of one naive Bayes fitted to fresh embeddings.",
-            "On the Mixture of Gaussians the plain model keeps every class as it is: as the paper "
-            "says of separable data, it refines each embedding into its cluster's centre and stays "
-            "there. Its drift is no larger than a cluster, and the loss does not make it smaller.",
-        ),
-        checks,
-        tables,
-        [
-            Figure(
-                "fig5_embeddings.png",
-                "Fig. 5 a, c: test embeddings by class; the black lines lead from the embedding of "
-                "a 3 (dot) to where 400 re-encodings take it (cross). Below, how far one "
-                "re-encoding moves each point of the plane.",
-            ),
-            Figure(
-                "fig5_decodings.png",
-                "Fig. 5 b: what these embeddings unfold to, before (above) and after 400 "
-                "re-encodings (below).",
-            ),
-            Figure(
-                "fig5_statistics.png",
-                "Fig. 5 d: latent statistics over the plane, from unfolding and encoding again.",
-            ),
-            Figure(
-                "fig5_mog.png",
-                "Fig. 5 e: re-encoding trajectories on the surface of the reconstruction loss, "
-                "Mixture of Gaussians, trained without the loss.",
-            ),
-        ],
-    )
+        caption = say("caption", title=title, seeds=len(yes["0"]["drift_seeds"]))
+        tables.append(Table(caption, header, rows))
+    figures = ("embeddings", "decodings", "statistics", "mog")
+    return say.section(checks, tables, [f"fig5_{figure}.png" for figure in figures])

@@ -21,6 +21,7 @@ from m2vae_ros.experiments import (
     transfer,
 )
 from m2vae_ros.experiments.lab import Lab
+from m2vae_ros.experiments.section import Section
 
 EXPERIMENTS = {
     module.NAME: module
@@ -63,13 +64,17 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
         except DataError as error:
             console.print(f"{name} was not run: {error}", style="bold red", markup=False)
             failed.append(name)
-    sections = {
-        name: experiment.section(numbers, *map(lab.published, getattr(experiment, "ALSO", ())))
-        for name, experiment in EXPERIMENTS.items()
-        if (numbers := lab.published(name)) is not None
-    }
-    if sections:
-        page = report.write(lab.out, list(sections.values()))
-        report.terminal([s for name, s in sections.items() if name in chosen], console)
+    if every := sections(lab):
+        page = report.write(lab.out, every)
+        report.terminal([section for section in every if section.name in chosen], console)
         console.print(f"The report: {page}", highlight=False)
     return not failed
+
+
+def sections(lab: Lab) -> list[Section]:
+    """What every experiment says that was ever run into the lab's folder, in the report's order."""
+    return [
+        experiment.section(numbers, *map(lab.published, getattr(experiment, "ALSO", ())))
+        for name, experiment in EXPERIMENTS.items()
+        if (numbers := lab.published(name)) is not None
+    ]

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 @dataclass(frozen=True)
@@ -88,3 +93,51 @@ class Footnotes:
             self.texts.append(text)
         number = str(self.texts.index(text) + 1)
         return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in number)
+
+
+class Prose:
+    """What a section says: the blocks of a template, filled in with what was measured.
+
+    Args:
+        name: of the experiment; the template is ``prose/NAME.j2``.
+        values: what every block may name. ``{{ x | number(".1%") }}`` is Python's format.
+    """
+
+    def __init__(self, name: str, **values: Any) -> None:
+        self._name, self._values = name, values
+        self._template = _TEMPLATES.get_template(f"{name}.j2")
+
+    def __call__(self, block: str, **values: Any) -> str:
+        """One block on one line.
+
+        Raises:
+            KeyError: there is no such block.
+            jinja2.UndefinedError: it names a value that was not given.
+        """
+        return " ".join(self._render(block, values).split())
+
+    def section(
+        self,
+        checks: Sequence[Check] = (),
+        tables: Sequence[Table] = (),
+        figures: Sequence[str] = (),
+    ) -> Section:
+        """The section with the blocks ``title``, ``text`` and, for FIGURE.png, ``FIGURE``."""
+        paragraphs = re.split(r"\n\s*\n", self._render("text", {}).strip())
+        text = [" ".join(paragraph.split()) for paragraph in paragraphs]
+        shown = [Figure(file, self(Path(file).stem)) for file in figures]
+        return Section(self._name, self("title"), text, checks, tables, shown)
+
+    def _render(self, block: str, values: dict[str, Any]) -> str:
+        context = self._template.new_context({**self._values, **values})
+        return "".join(self._template.blocks[block](context))
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "prose"),
+    undefined=StrictUndefined,
+    autoescape=False,  # plain text; the page escapes it
+    trim_blocks=True,
+)
+# what is missing has no format, but its + says its name
+_TEMPLATES.filters["number"] = lambda value, spec: format(+value, spec)

@@ -23,7 +23,7 @@ from m2vae_ros.experiments.contenders import (
 )
 from m2vae_ros.experiments.figures import panels, save
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.experiments.section import Check, Figure, Footnotes, Section, Table
+from m2vae_ros.experiments.section import Check, Footnotes, Prose, Section, Table
 from m2vae_ros.training.conditional import ConditionalVAERecipe, train_conditional_vae
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.vae.baselines import MultiModalModel
@@ -212,61 +212,35 @@ def section(numbers: Mapping[str, Any], at_papers: Mapping[str, Any] | None = No
         numbers: at `BETA_NORM`.
         at_papers: at `PAPERS_BETA_NORM`; None if not measured.
     """
-    tables = [_table(numbers, BETA_NORM)]
-    checks = _checks(numbers, BETA_NORM)
-    if at_papers:
-        tables.append(_table(at_papers, PAPERS_BETA_NORM))
-        checks += _checks(at_papers, PAPERS_BETA_NORM)
-    return Section(
-        NAME,
-        "Table II: the lower bound, from all or some modalities",
-        (
-            "Likelihood: Gaussian with variance 1 for each of the 2·784 pixels. Its constant, "
-            f"{-CONSTANT:.1f} nats, is left out of every number here, which changes no difference. "
-            "The paper does not say which constants it keeps, nor the scale of its "
-            "reconstruction, so its β_norm = 0.01 need not be ours: the first table is at the "
-            f"value with which the models do best on the whole, {BETA_NORM}, the second at 0.01.",
-            "The paper compares with tVAE and JMVAE-Zero alone. JMVAE-Zero has its whole network "
-            "for the joint bound and nothing else to serve. JMVAE trains the single posteriors to "
-            "cover the joint one and nothing else, so its columns are close together by "
-            "construction. The M2VAE's single posteriors must reconstruct their own modality as "
-            "well.",
-        ),
-        checks,
-        tables,
-        [Figure("table2.png", "The lower bound over β_norm, one seed.")],
+    checks, tables = [], []
+    for beta_norm, measured in ((BETA_NORM, numbers), (PAPERS_BETA_NORM, at_papers)):
+        if measured:
+            seeds = len(measured["M2VAE"]["ab"]["seeds"])
+            say = Prose(NAME, constant=CONSTANT, beta_norm=beta_norm, seeds=seeds)
+            checks += _checks(measured, say)
+            tables.append(_table(measured, say))
+    return Prose(NAME, constant=CONSTANT, beta_norm=BETA_NORM).section(
+        checks, tables, ("table2.png",)
     )
 
 
-def _checks(numbers: Mapping[str, Any], beta_norm: float) -> list[Check]:
+def _checks(numbers: Mapping[str, Any], say: Prose) -> list[Check]:
     """The paper's two claims, at one β_norm."""
-    ours, at = numbers["M2VAE"], f"at β_norm = {beta_norm}"
+    ours, apart = numbers["M2VAE"], spread(numbers["M2VAE"])
+    assert apart is not None  # the M2VAE has every column
     checks = []
     for column in columns(MODALITIES):
         others = {n: c[column]["mean"] for n, c in numbers.items() if n != "M2VAE" and c[column]}
-        best = max(others, key=others.__getitem__)
-        checks.append(
-            Check(
-                f"M2VAE is highest given {' and '.join(column)}, {at}",
-                f"{ours[column]['mean']:.2f}; best of the others {others[best]:.2f} ({best})",
-                ours[column]["mean"] > others[best],
-            )
-        )
+        best, mean = max(others, key=others.__getitem__), ours[column]["mean"]
+        measured = f"{mean:.2f}; best of the others {others[best]:.2f} ({best})"
+        checks.append(Check(say("highest", column=column), measured, mean > others[best]))
     spreads = {n: s for n, c in numbers.items() if n != "M2VAE" and (s := spread(c)) is not None}
     closest = min(spreads, key=spreads.__getitem__)
-    apart = spread(ours)
-    assert apart is not None  # the M2VAE has every column
-    checks.append(
-        Check(
-            f"M2VAE's columns are closer together than anyone else's, {at}",
-            f"{apart:.2f}; closest of the others {spreads[closest]:.2f} ({closest})",
-            apart < spreads[closest],
-        )
-    )
-    return checks
+    measured = f"{apart:.2f}; closest of the others {spreads[closest]:.2f} ({closest})"
+    return [*checks, Check(say("closest"), measured, apart < spreads[closest])]
 
 
-def _table(numbers: Mapping[str, Any], beta_norm: float) -> Table:
+def _table(numbers: Mapping[str, Any], say: Prose) -> Table:
     footnotes = Footnotes()
     rows = []
     for name in contenders():
@@ -274,14 +248,8 @@ def _table(numbers: Mapping[str, Any], beta_norm: float) -> Table:
             rows.append((name, *(["–" + footnotes.mark(reason)] * 3), "–"))
         elif name in numbers:
             rows.append(_row(name, numbers[name], footnotes))
-    seeds = len(numbers["M2VAE"]["ab"]["seeds"])
-    return Table(
-        f"β_norm = {beta_norm}: the lower bound of Eq. 20 on both images, in nats, given both or "
-        f"one of them: mean ± standard deviation over {seeds} seeds; the paper's value in brackets",
-        ("model", "given a & b", "given a", "given b", "apart"),
-        rows,
-        footnotes.texts,
-    )
+    header = ("model", "given a & b", "given a", "given b", "apart")
+    return Table(say("caption"), header, rows, footnotes.texts)
 
 
 def _row(name: str, cells: Mapping[str, Any], footnotes: Footnotes) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments.amiro import evaluate
 from m2vae_ros.experiments.lab import Lab
-from m2vae_ros.experiments.section import Check, Section, Table
+from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.files import replacing
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
@@ -168,62 +168,32 @@ def _train(
 def section(numbers: Mapping[str, Any]) -> Section:
     """The transfer between the worlds for the report."""
     trained = numbers["trained"]
-    shipped = trained["mujoco"]
-    here, there = shipped["mujoco"], shipped["gazebo"]
-    own = trained["gazebo"]["gazebo"]
-    worst = min(there["in_place"].values())
-    samples = numbers["samples"]
-    return Section(
-        NAME,
-        "Two worlds: MuJoCo and Gazebo",
-        (
-            "The same world file in two simulators that render and measure by themselves. The "
-            f"samples from Gazebo ({samples['train']['gazebo']} to train, "
-            f"{samples['test']['gazebo']} to test) come from bags: worlds with drawn objects, "
-            "robots before them, recorded over ROS 2. The worlds of the test are other ones than "
-            "those of the training. The shipped weights are those trained in MuJoCo.",
-        ),
-        (
-            Check(
-                f"Gazebo: in place at least {LEAST_IN_PLACE:.0%} in the worst order, shipped "
-                "weights",
-                f"{worst:.1%}",
-                worst >= LEAST_IN_PLACE,
-            ),
-            Check(
-                "Gazebo: in place in the worst order within a point of joint, shipped weights",
-                f"{worst:.1%}, joint {there['joint']:.1%}",
-                there["joint"] - worst <= MOST_LOST,
-            ),
-            Check(
-                "One set serves both worlds: trained in MuJoCo, joint in Gazebo within a point of "
-                "what Gazebo's own weights reach there",
-                f"{there['joint']:.1%}, its own {own['joint']:.1%}; in MuJoCo {here['joint']:.1%}",
-                own["joint"] - there["joint"] <= MOST_LOST,
-            ),
-        ),
-        (
-            Table(
-                "Objects classified right, by what was trained on (rows) and where it is tested "
-                "(columns); in place: the worst of six orders",
-                (
-                    "trained in",
-                    *(
-                        f"{title}: {quantity}"
-                        for title in WORLDS.values()
-                        for quantity in ("raw", "joint", "in place")
-                    ),
-                ),
-                [
-                    (
-                        title + " (shipped)" * (name == "mujoco"),
-                        *(f"{r:.1%}" for world in WORLDS for r in _rates(trained[name][world])),
-                    )
-                    for name, title in TRAINED.items()
-                ],
-            ),
-        ),
+    here, there, own = (
+        trained[of][world]["joint"]
+        for of, world in (("mujoco", "mujoco"), ("mujoco", "gazebo"), ("gazebo", "gazebo"))
     )
+    *_, worst = _rates(trained["mujoco"]["gazebo"])
+    say = Prose(NAME, samples=numbers["samples"], least=LEAST_IN_PLACE)
+    checks = [
+        Check(say("in_place"), f"{worst:.1%}", worst >= LEAST_IN_PLACE),
+        Check(say("as_joint"), f"{worst:.1%}, joint {there:.1%}", there - worst <= MOST_LOST),
+        Check(
+            say("serves_both"),
+            f"{there:.1%}, its own {own:.1%}; in MuJoCo {here:.1%}",
+            own - there <= MOST_LOST,
+        ),
+    ]
+    quantities = [
+        f"{world}: {q}" for world in WORLDS.values() for q in ("raw", "joint", "in place")
+    ]
+    rows = [
+        (
+            title + " (shipped)" * (name == "mujoco"),
+            *(f"{rate:.1%}" for world in WORLDS for rate in _rates(trained[name][world])),
+        )
+        for name, title in TRAINED.items()
+    ]
+    return say.section(checks, [Table(say("caption"), ("trained in", *quantities), rows)])
 
 
 def _rates(measured: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -160,12 +160,14 @@ def test_pip_installs_library_and_command_where_there_is_no_ros(tmp_path):
         from m2vae_ros.host import resources
         from m2vae_ros.datasets import amiro
         from m2vae_ros.experiments import amiro
+        from m2vae_ros.experiments.section import Prose
         from m2vae_ros.fusion import engine, memory
 
         from m2vae_ros.sim import sampler
         from m2vae_ros.training import amiro
         from m2vae_ros.vae import m2vae
         assert importlib.util.find_spec("rclpy") is None
+        assert Prose("table1")("title").startswith("Table I:")
         print(resources.resource("worlds/amiro.world"))
     """
     run = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}

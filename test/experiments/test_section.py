@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the report says stands in templates: all of it is said, and nothing is left open."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from m2vae_ros.experiments import multivae_library, report, reproduce, section
+from m2vae_ros.experiments.lab import Lab
+from m2vae_ros.experiments.section import Prose
+
+REPORTS = Path(__file__).parents[2] / "reports"
+
+
+@pytest.mark.skipif(bool(multivae_library.installed()), reason="the report compares with multivae")
+def test_the_committed_page_is_what_templates_and_committed_numbers_say(tmp_path, monkeypatch):
+    said = set()
+    render = Prose._render
+
+    def heard(self, block, values):
+        said.add((self._name, block))
+        return render(self, block, values)
+
+    monkeypatch.setattr(Prose, "_render", heard)
+    out = shutil.copytree(REPORTS, tmp_path / "reports")
+    page = report.write(out, reproduce.sections(Lab(out, tmp_path / "runs")))
+    assert page.read_text() == (REPORTS / "index.html").read_text()
+    there = {
+        (name, block)
+        for name in reproduce.EXPERIMENTS
+        for block in section._TEMPLATES.get_template(f"{name}.j2").blocks
+    }
+    assert said == there
+
+
+def test_a_value_or_a_block_that_is_missing_is_an_error():
+    say = Prose("table1", tolerance=0.01)
+    assert say("claim", column="ab", raw=0.5) == "M2VAE on ab: within 0.01 of raw (0.500)"
+    with pytest.raises(UndefinedError, match="raw"):
+        say("claim", column="ab")
+    with pytest.raises(KeyError, match="boast"):
+        say("boast")
