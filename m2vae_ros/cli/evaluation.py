@@ -6,14 +6,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.amiro import AmiroSamples
-    from m2vae_ros.experiments.amiro import Evaluation
     from m2vae_ros.vae.weights import Weights
 
 
@@ -69,6 +68,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from m2vae_ros.experiments.report import show
+    from m2vae_ros.host.files import replacing
     from m2vae_ros.host.resources import weights_folder
     from m2vae_ros.training.amiro import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
@@ -77,80 +78,44 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise ValueError("--figure: is of the missions, which --mission STEPS asks for")
     folder = weights_folder(options.weights)
     weights, twin = load(folder), load(folder.with_name(folder.name + WITHOUT_REENCODING))
-    trained_on = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
-    if options.bags:
-        bag_samples.check_views(weights)
-        fresh, seed = bag_samples.read(options), None
-        source = f"bags {', '.join(map(str, options.bags))}"
-        if fresh.digest() in [data.get("sha256") for data in trained_on]:
-            raise ValueError(f"{source}: {folder} was trained on these very samples")
+    fresh, seed, source = _unseen(options, weights, folder)
+    if options.mission:
+        from m2vae_ros.experiments import mission_report
+
+        numbers = mission_report.evaluate(
+            weights, twin, fresh, options.mission, seed, source, options.rules, options.schedules
+        )
+        show(mission_report.tables(numbers))
+        if options.figure:
+            mission_report.draw(numbers, options.figure)
+            print(f"accuracy over looks: {options.figure}")
     else:
-        if options.seed in [data.get("seed") for data in trained_on]:
-            raise ValueError(
-                f"--seed {options.seed}: {folder} was trained on the samples of this seed"
-            )
-        fresh, seed = samples.draw(options.count, options.seed), options.seed
-        source = ""
-    measure = _missions if options.mission else _section_v_d
-    numbers = measure(options, weights, twin, fresh, seed, source)
+        from m2vae_ros.experiments import amiro
+
+        numbers = amiro.evaluate(weights, twin, fresh, seed, source).to_json()
+        show(amiro.tables(numbers))
     if options.json:
-        _write(options.json, numbers)
+        with replacing(options.json) as temporary:
+            temporary.write_text(json.dumps(numbers, indent=2) + "\n")
         print(f"every number: {options.json}")
     return 0
 
 
-def _section_v_d(
-    options: argparse.Namespace,
-    weights: Weights,
-    twin: Weights,
-    fresh: AmiroSamples,
-    seed: int | None,
-    source: str,
-) -> dict[str, Any]:
-    from m2vae_ros.experiments.amiro import evaluate
+def _unseen(
+    options: argparse.Namespace, weights: Weights, folder: Path
+) -> tuple[AmiroSamples, int | None, str]:
+    """Samples that the weights were not trained on, their seed, and where they come from.
 
-    evaluation = evaluate(weights, twin, fresh, seed, source)
-    show(evaluation)
-    return evaluation.to_json()
-
-
-def _missions(
-    options: argparse.Namespace,
-    weights: Weights,
-    twin: Weights,
-    fresh: AmiroSamples,
-    seed: int | None,
-    source: str,
-) -> dict[str, Any]:
-    from rich.console import Console
-
-    from m2vae_ros.experiments import mission_report
-
-    measured = mission_report.evaluate(
-        weights, twin, fresh, options.mission, seed, source, options.rules, options.schedules
-    )
-    console = Console()
-    for table in mission_report.tables(measured):
-        console.print(table)
-    if options.figure:
-        mission_report.draw(measured, options.figure)
-        print(f"accuracy over looks: {options.figure}")
-    return measured
-
-
-def _write(path: Path, numbers: dict[str, Any]) -> None:
-    from m2vae_ros.host.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(numbers, indent=2) + "\n")
-
-
-def show(evaluation: Evaluation) -> None:
-    """Print the tables."""
-    from rich.console import Console
-
-    from m2vae_ros.experiments.amiro import tables
-
-    console = Console()
-    for table in tables(evaluation):
-        console.print(table)
+    Raises:
+        ValueError: the weights were trained on them.
+    """
+    trained_on = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
+    if options.bags:
+        bag_samples.check_views(weights)
+        found, source = bag_samples.read(options), f"bags {', '.join(map(str, options.bags))}"
+        if found.digest() in [data.get("sha256") for data in trained_on]:
+            raise ValueError(f"{source}: {folder} was trained on these very samples")
+        return found, None, source
+    if options.seed in [data.get("seed") for data in trained_on]:
+        raise ValueError(f"--seed {options.seed}: {folder} was trained on the samples of this seed")
+    return samples.draw(options.count, options.seed), options.seed, ""

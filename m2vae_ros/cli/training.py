@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2vae_ros.cli import bag_samples, evaluation, samples
+from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import non_negative, positive, positive_number
 
 if TYPE_CHECKING:
@@ -150,9 +150,10 @@ def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict
 
 def _measure(weights: Weights, twin: Weights, count: int, seed: int) -> None:
     """Evaluate on fresh samples, show the tables and write the numbers into the cards."""
-    from m2vae_ros.experiments.amiro import evaluate
+    from m2vae_ros.experiments.amiro import evaluate, tables
+    from m2vae_ros.experiments.report import show
 
-    measured = evaluate(weights, twin, samples.draw(count, seed), seed)
-    evaluation.show(measured)
+    measured = evaluate(weights, twin, samples.draw(count, seed), seed).to_json()
+    show(tables(measured))
     for trained in (weights, twin):
-        trained.facts["metrics"] = measured.to_json()
+        trained.facts["metrics"] = measured

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import torch
-from rich.table import Table
 from scipy.stats import binomtest
 from torch import Tensor
 
 from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.experiments.section import Table
 from m2vae_ros.sensors import AMIRO
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.baselines import product_of_experts
@@ -23,6 +23,12 @@ from m2vae_ros.vae.weights import Weights
 
 PAPER = {"raw": 0.971, "joint": 0.962, "in_place": 0.943, "in_place_without_reencoding": 0.658}
 """The paper's classification rates, section V-D."""
+
+IN_PLACE = {
+    "in_place": "in place",
+    "in_place_without_reencoding": "in place, no re-encoding loss",
+}
+"""Field of `Evaluation` -> what it is called."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class Count:
         """The 95 % confidence interval of the accuracy, by Wilson's score."""
         interval = binomtest(self.right, self.n).proportion_ci(0.95, "wilson")
         return interval.low, interval.high
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers and the interval."""
+        low, high = self.interval
+        return {"right": self.right, "n": self.n, "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -74,28 +85,17 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Accuracies under the keys of the attributes, and the counts and intervals behind them."""
-
-        def accuracies(value: Any) -> Any:
-            if isinstance(value, Count):
-                return value.accuracy
-            return {key: accuracies(entry) for key, entry in value.items()}
-
-        def details(value: Any) -> Any:
-            if isinstance(value, Count):
-                low, high = value.interval
-                return {"right": value.right, "n": value.n, "low": low, "high": high}
-            return {key: details(entry) for key, entry in value.items()}
-
-        measured = {k: v for k, v in vars(self).items() if k not in _NAMES}
-        return {
-            **{key: accuracies(value) for key, value in measured.items()},
-            "n": self.raw.n,
-            **{key: getattr(self, key) for key in _NAMES},
-            "counts": {key: details(value) for key, value in measured.items()},
-        }
+        measured = dict(vars(self))
+        origin = {key: measured.pop(key) for key in ("seed", "fingerprint", "source")}
+        accuracies = _each(lambda count: count.accuracy, measured)
+        return {**accuracies, "n": self.raw.n, **origin, "counts": _each(Count.to_json, measured)}
 
 
-_NAMES = ("seed", "fingerprint", "source")
+def _each(of: Callable[[Count], Any], counts: Any) -> Any:
+    """The same nested mapping with a function of each count in its place."""
+    if isinstance(counts, Count):
+        return of(counts)
+    return {key: _each(of, entry) for key, entry in counts.items()}
 
 
 def evaluate(
@@ -166,48 +166,54 @@ def _count(probabilities: Tensor, labels: Tensor) -> Count:
     return Count(int((probabilities.argmax(-1) == labels).sum()), len(labels))
 
 
-def tables(evaluation: Evaluation) -> list[Table]:
-    """The evaluation for people: the table of section V-D and the premise, for `rich`."""
-    return [_fusion_table(evaluation), _premise_table(evaluation)]
+def tables(numbers: Mapping[str, Any]) -> list[Table]:
+    """An evaluation for people, from its JSON: the table of section V-D and the premise."""
+    origin = f"{numbers['n']} samples, {numbers['source']}, weights {numbers['fingerprint']}"
+    alone = [
+        (sensor, *(f"{accuracy:.1%}" for accuracy in of.values()))
+        for sensor, of in numbers["single"].items()
+    ]
+    return [
+        fusion_table(f"Section V-D: {origin}", numbers),
+        Table("The premise: what one sensor alone tells", ("sensor", *AMIRO.attributes), alone),
+    ]
 
 
-def _fusion_table(evaluation: Evaluation) -> Table:
-    table = Table(
-        title=f"Section V-D: {evaluation.raw.n} samples, {evaluation.source}, "
-        f"weights {evaluation.fingerprint}"
-    )
-    table.add_column("what the classifier reads")
-    for column in ("right", "95 % interval", "paper"):
-        table.add_column(column, justify="right")
+def fusion_table(caption: str, numbers: Mapping[str, Any], ends_alone: bool = False) -> Table:
+    """The table of section V-D beside the paper's rates.
 
-    def row(name: str, count: Count, paper: float | None = None) -> None:
-        low, high = count.interval
-        table.add_row(
+    Args:
+        caption: of the table.
+        numbers: of `Evaluation.to_json`.
+        ends_alone: shows the best and the worst order instead of all.
+    """
+    counts = numbers["counts"]
+    found = [
+        ("raw: the β-VAE codes of all sensors", counts["raw"], "raw"),
+        ("joint: M²VAE, all sensors at once", counts["joint"], "joint"),
+        ("joint, trained without the re-encoding loss", counts["joint_without_reencoding"], ""),
+        (
+            "product of the three single posteriors, no fusion encoder",
+            counts["product_of_experts"],
+            "",
+        ),
+    ]
+    for kind, title in IN_PLACE.items():
+        path = {order: order.replace(",", " → ") for order in numbers[kind]}
+        named = [(f"{title}: {path[order]}", order) for order in path]
+        if ends_alone:
+            ends = {
+                end: of(path, key=numbers[kind].get) for end, of in (("best", max), ("worst", min))
+            }
+            named = [(f"{title}, {e} of six orders ({path[o]})", o) for e, o in ends.items()]
+        found += [(name, counts[kind][order], kind) for name, order in named]
+    rows = [
+        (
             name,
-            f"{count.accuracy:.1%}",
-            f"{low:.1%} – {high:.1%}",
-            f"{paper:.1%}" if paper else "",
+            f"{count['right'] / count['n']:.1%}",
+            f"{count['low']:.1%} – {count['high']:.1%}",
+            f"{PAPER[paper]:.1%}" if paper else "",
         )
-
-    row("raw: the β-VAE codes of all sensors", evaluation.raw, PAPER["raw"])
-    row("joint: M2VAE, all sensors at once", evaluation.joint, PAPER["joint"])
-    row("joint, trained without re-encoding loss", evaluation.joint_without_reencoding)
-    row("product of the three single posteriors", evaluation.product_of_experts)
-    for title, field in (
-        ("in place", "in_place"),
-        ("in place, no re-encoding loss", "in_place_without_reencoding"),
-    ):
-        table.add_section()
-        for order, count in getattr(evaluation, field).items():
-            row(f"{title}: {order.replace(',', ' → ')}", count, PAPER[field])
-    return table
-
-
-def _premise_table(evaluation: Evaluation) -> Table:
-    table = Table(title="The premise: what one sensor alone tells")
-    table.add_column("sensor")
-    for attribute in AMIRO.attributes:
-        table.add_column(attribute, justify="right")
-    for modality, counts in evaluation.single.items():
-        table.add_row(modality, *(f"{count.accuracy:.1%}" for count in counts.values()))
-    return table
+        for name, count, paper in found
+    ]
+    return Table(caption, ("what the classifier reads", "right", "95 % interval", "paper"), rows)

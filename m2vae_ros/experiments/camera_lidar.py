@@ -16,7 +16,7 @@ from torch import Tensor
 
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.labelled import Labelled
-from m2vae_ros.experiments.amiro import PAPER, evaluate, sense_in_turn
+from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table, sense_in_turn
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, summary
@@ -247,15 +247,16 @@ def section(numbers: Mapping[str, Any]) -> Section:
         paper=PAPER,
         paper_loss=PAPER_LOSS,
     )
-    tables = [_evaluation_table(evaluation, say("rates")), _ablation_table(ablation, say)]
+    tables = [
+        fusion_table(say("rates"), evaluation, ends_alone=True),
+        _ablation_table(ablation, say),
+    ]
     return say.section(_checks(evaluation, say), tables, (FILE,))
 
 
 def _checks(evaluation: Mapping[str, Any], say: Prose) -> list[Check]:
     joint = evaluation["joint"]
-    worst, without = (
-        min(evaluation[kind].values()) for kind in ("in_place", "in_place_without_reencoding")
-    )
+    worst, without = (min(evaluation[kind].values()) for kind in IN_PLACE)
     gain = worst - without
     return [
         Check(say("at_once"), f"{joint:.1%}", evaluation["raw"] - joint <= MOST_LOST),
@@ -263,39 +264,6 @@ def _checks(evaluation: Mapping[str, Any], say: Prose) -> list[Check]:
         Check(say("better"), f"{worst:.1%} against {without:.1%}", worst > without),
         Check(say("matters"), f"{100 * gain:.1f} points", gain >= PAPER_LOSS),
     ]
-
-
-def _evaluation_table(evaluation: Mapping[str, Any], caption: str) -> Table:
-    def row(name: str, keys: Sequence[str], paper: str = "") -> Sequence[str]:
-        cell = evaluation["counts"]
-        for key in keys:
-            cell = cell[key]
-        return (
-            name,
-            f"{cell['right'] / cell['n']:.1%}",
-            f"{cell['low']:.1%} – {cell['high']:.1%}",
-            f"{PAPER[paper]:.1%}" if paper else "",
-        )
-
-    rows = [
-        row("raw: the β-VAE codes of all sensors", ["raw"], "raw"),
-        row("joint: M²VAE, all sensors at once", ["joint"], "joint"),
-        row("joint, trained without the re-encoding loss", ["joint_without_reencoding"]),
-        row("product of the three single posteriors, no fusion encoder", ["product_of_experts"]),
-    ]
-    for title, kind in (
-        ("in place", "in_place"),
-        ("in place, no re-encoding loss", "in_place_without_reencoding"),
-    ):
-        for which, chosen in (("best", max), ("worst", min)):
-            order = chosen(evaluation[kind], key=evaluation[kind].__getitem__)
-            path = order.replace(",", " → ")
-            rows.append(row(f"{title}, {which} of six orders ({path})", [kind, order], kind))
-    return Table(
-        caption,
-        ("what the classifier reads", "right", "95 % interval", "paper"),
-        rows,
-    )
 
 
 def in_place(point: Mapping[str, Any]) -> tuple[float, float]:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from tqdm import tqdm
 
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.mission import Objects, fly, rules, schedules, to_json
+from m2vae_ros.experiments.section import Table
 from m2vae_ros.fusion.memory import MIN_GAIN
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.weights import Weights
@@ -98,30 +97,29 @@ def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
     """The missions for people: one table for each rule, one row for each schedule."""
     for name, rule in measured["rules"].items():
         courses = measured["missions"][name]
-        table = Table(
-            title=f"{rule['title']}: {measured['n']} objects, {measured['source']}, weights "
-            f"{measured['fingerprint']}",
-            caption="%, after so many further looks; numbers sent of an object: "
-            f"{rule['bytes_per_look']} bytes a look, {rule['bytes_to_newcomer']} to a newcomer",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
-        table.add_column("schedule", no_wrap=True)
         steps = list(next(iter(courses.values()))["steps"])
         shown = [step for step in steps if step.strip("0") in ("", "1") or step == steps[-1]]
-        for column in (*shown, "95 %", "worst class", "lowest", "sent"):
-            table.add_column(column, justify="right")
+        rows = []
         for schedule, course in courses.items():
             last = course["steps"][shown[-1]]
-            table.add_row(
-                schedule,
-                *(_percent(course["steps"][step]["accuracy"]) for step in shown),
-                f"{_percent(last['low'])}–{_percent(last['high'])}",
-                _percent(min(last["classes"])),
-                _percent(course["lowest"]),
-                f"{100 * course['sent']:.0f}",
+            rows.append(
+                (
+                    schedule,
+                    *(_percent(course["steps"][step]["accuracy"]) for step in shown),
+                    f"{_percent(last['low'])}–{_percent(last['high'])}",
+                    _percent(min(last["classes"])),
+                    _percent(course["lowest"]),
+                    f"{100 * course['sent']:.0f}",
+                )
             )
-        yield table
+        yield Table(
+            f"{rule['title']}: {measured['n']} objects, {measured['source']}, weights "
+            f"{measured['fingerprint']}; in %, after so many further looks; numbers sent of an "
+            f"object: {rule['bytes_per_look']} bytes a look, {rule['bytes_to_newcomer']} to a "
+            "newcomer",
+            ("schedule", *shown, "95 %", "worst class", "lowest", "sent"),
+            rows,
+        )
 
 
 def _percent(rate: float) -> str:

@@ -62,12 +62,7 @@ def write(out: Path, sections: Sequence[Section]) -> Path:
 def terminal(sections: Sequence[Section], console: Console) -> None:
     """Print all tables, and at the end, where it is seen, every verdict; 100 columns suffice."""
     for section in sections:
-        for table in section.tables:
-            console.print(Text(table.caption))
-            console.print(_for_terminal(table))
-            for number, footnote in enumerate(table.footnotes, start=1):
-                console.print(Text(f"  {number}. {footnote}", style="dim"))
-            console.print()
+        show(section.tables, console)
     verdicts = rich_table.Table("", "claim", "measured", box=box.SIMPLE_HEAD)
     for section in sections:
         if section.checks:
@@ -77,6 +72,24 @@ def terminal(sections: Sequence[Section], console: Console) -> None:
             verdicts.add_row(verdict, Text(check.claim), Text(check.measured))
     console.print(verdicts)
     console.print(Text(_tally(sections)))
+
+
+def show(tables: Iterable[Table], console: Console | None = None) -> None:
+    """Print tables with their captions and footnotes."""
+    console = console or Console()
+    for table in tables:
+        console.print(Text(table.caption))
+        shown = rich_table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for name, right in zip(table.header, numeric(table), strict=True):
+            shown.add_column(Text(name), justify="right" if right else "left")
+        for row in table.rows:
+            shown.add_row(
+                *map(Text, row)
+            )  # Text, because a cell may hold what rich takes for markup
+        console.print(shown)
+        for number, footnote in enumerate(table.footnotes, start=1):
+            console.print(Text(f"  {number}. {footnote}", style="dim"))
+        console.print()
 
 
 def misses(sections: Iterable[Section]) -> int:
@@ -97,15 +110,6 @@ def _tally(sections: Sequence[Section]) -> str:
     return (
         f"{count - missed} of {count} claims hold, {missed} {'miss' if missed != 1 else 'misses'}."
     )
-
-
-def _for_terminal(table: Table) -> rich_table.Table:
-    shown = rich_table.Table(box=box.SIMPLE_HEAD)
-    for name, right in zip(table.header, numeric(table), strict=True):
-        shown.add_column(Text(name), justify="right" if right else "left")
-    for row in table.rows:
-        shown.add_row(*map(Text, row))  # Text, because a cell may hold what rich takes for markup
-    return shown
 
 
 def _facts(path: Path, names: Sequence[str]) -> Mapping[str, Any]:

@@ -139,5 +139,5 @@ _TEMPLATES = Environment(
     autoescape=False,  # plain text; the page escapes it
     trim_blocks=True,
 )
-# what is missing has no format, but its + says its name
+# + because it is an error that names what is missing, which format alone is not
 _TEMPLATES.filters["number"] = lambda value, spec: format(+value, spec)
