@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,12 +14,12 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.section import Table
 from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.baselines import product_of_experts
-from m2vae_ros.vae.in_place import fuse_in_place
-from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.weights import Weights
 
 PAPER = {"raw": 0.971, "joint": 0.962, "in_place": 0.943, "in_place_without_reencoding": 0.658}
@@ -143,23 +144,19 @@ def evaluate(
     )
 
 
-def sense_in_turn(model: M2VAE, inputs: Mapping[str, Tensor], order: tuple[str, ...]) -> Tensor:
-    """Fuse one modality after the other in place (Eq. 18): the final embedding's mean (N, D_z)."""
-    mean: Tensor | None = None
-    held: list[str] = []
-    for modality in order:
-        mean = fuse_in_place(model, mean, held, {modality: inputs[modality]}).mean
-        held.append(modality)
-    assert mean is not None
-    return mean
-
-
 def _in_place(
     weights: Weights, inputs: Mapping[str, Tensor], labels: Tensor
 ) -> Iterator[tuple[str, Count]]:
     for order in permutations(inputs):
-        mean = sense_in_turn(weights.m2vae, inputs, order)
+        *_, mean = sensed_in_turn(weights.m2vae, inputs, order)
         yield ",".join(order), _count(weights.classifiers["embedding"](mean), labels)
+
+
+def simulated(path: Path, count: int, seed: int) -> AmiroSamples:
+    """Samples of the simulator, drawn once and then kept in a file."""
+    if not path.exists():
+        sample(count, seed).save(path)
+    return AmiroSamples.load(path)
 
 
 def _count(probabilities: Tensor, labels: Tensor) -> Count:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import permutations
@@ -16,13 +15,13 @@ from torch import Tensor
 
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.labelled import Labelled
-from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table, sense_in_turn
+from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table, simulated
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.in_place import sensed_in_turn, trajectory
+from m2vae_ros.experiments.lab import Lab, over_seeds, summary
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import (
     WITHOUT_REENCODING,
     AmiroRecipe,
@@ -32,7 +31,6 @@ from m2vae_ros.training.amiro import (
 )
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
-from m2vae_ros.vae.in_place import fuse_in_place
 from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.weights import load
 
@@ -99,10 +97,12 @@ def settings(quick: bool) -> Settings:
 
 def run(lab: Lab) -> None:
     """Evaluate the shipped weights, train the ablation, publish camera-lidar.json, draw it."""
-    begin = time.monotonic()
     setting = settings(lab.quick)
-    draws = [(lab, n, FRESH_SEED + i) for i, n in enumerate((setting.fresh, *setting.train))]
-    fresh, *parts = lab.map("Sensing objects", sensed, draws)
+    draws = [
+        (lab.runs / NAME / f"samples-{count}-{seed}.npz", count, seed)
+        for seed, count in enumerate((setting.fresh, *setting.train), start=FRESH_SEED)
+    ]
+    fresh, *parts = lab.map("Sensing objects", simulated, draws)
     weights, twin = (load(resource(WEIGHTS + suffix)) for suffix in ("", WITHOUT_REENCODING))
 
     def coded(*some: AmiroSamples) -> Labelled:
@@ -119,7 +119,7 @@ def run(lab: Lab) -> None:
     points = [
         {
             **{name: getattr(recipe, name) for name in SYMBOLS},
-            **_over_seeds([m for j, m in zip(jobs, measured, strict=True) if j[1] is recipe]),
+            **over_seeds([m for j, m in zip(jobs, measured, strict=True) if j[1] is recipe]),
         }
         for recipe in recipes
     ]
@@ -138,17 +138,8 @@ def run(lab: Lab) -> None:
         numbers,
         settings=asdict(setting),
         seeds={"samples": [seed for _, _, seed in draws], "trainings": list(seeds)},
-        seconds=round(time.monotonic() - begin),
     )
     save(picture(numbers["ablation"]), lab.out / FILE)
-
-
-def sensed(lab: Lab, count: int, seed: int) -> AmiroSamples:
-    """Samples of the simulator, drawn once and then kept beside the trainings."""
-    path = lab.runs / NAME / f"samples-{count}-{seed}.npz"
-    if not path.exists():
-        sample(count, seed).save(path)
-    return AmiroSamples.load(path)
 
 
 def configurations(setting: Settings) -> list[M2VAERecipe]:
@@ -202,7 +193,8 @@ def measure(
         return {
             "joint": rate(joint.mean),
             "in_place": {
-                ",".join(order): rate(sense_in_turn(model, x, order)) for order in permutations(x)
+                ",".join(order): rate(sensed_in_turn(model, x, order)[-1])
+                for order in permutations(x)
             },
             "kl": float(joint.kl_to_prior().mean()),
             "drift": drift(model, joint.mean),
@@ -211,12 +203,8 @@ def measure(
 
 def drift(model: M2VAE, start: Tensor) -> dict[str, float]:
     """Re-encodings of all modalities -> mean Euclidean distance from where they began (Eq. 21)."""
-    distances, mean = {}, start
-    for step in range(1, max(DRIFT_AFTER) + 1):
-        mean = fuse_in_place(model, mean, model.modalities, {}).mean
-        if step in DRIFT_AFTER:
-            distances[str(step)] = float((mean - start).norm(dim=1).mean())
-    return distances
+    path = trajectory(model, start, model.modalities, max(DRIFT_AFTER))
+    return {str(step): float((path[step] - start).norm(dim=1).mean()) for step in DRIFT_AFTER}
 
 
 def raw_rate(train: Labelled, test: Labelled, seed: int) -> float:
@@ -225,13 +213,6 @@ def raw_rate(train: Labelled, test: Labelled, seed: int) -> float:
     with torch.no_grad():
         reader = train_classifier(x, train.labels, AmiroRecipe(seed=seed))
         return float((reader(unseen).argmax(1).numpy() == test.labels).mean())
-
-
-def _over_seeds(measured: Sequence[Any]) -> Any:
-    """The same nested mapping with the summary over the seeds in the place of every number."""
-    if isinstance(measured[0], Mapping):
-        return {key: _over_seeds([m[key] for m in measured]) for key in measured[0]}
-    return summary(measured)
 
 
 def section(numbers: Mapping[str, Any]) -> Section:

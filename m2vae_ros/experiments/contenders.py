@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from m2vae_ros.experiments import multivae_library
+from m2vae_ros.experiments.lab import over_seeds
+from m2vae_ros.experiments.section import Footnotes
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.baselines import MODELS, Maker, MultiModalModel
-from m2vae_ros.vae.m2vae import M2VAEConfig, Subset, subsets
+from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
+
+MODALITIES = ("a", "b")
+COLUMNS = {"".join(s): s for s in sorted(subsets(MODALITIES), key=len, reverse=True)}
+"""Of the tables, the whole first: "ab" -> ("a", "b"), "a" -> ("a",), "b" -> ("b",)."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +62,18 @@ def train_contender(
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
         return {"loss": -model.bound(batch, recipe.beta_norm)}
 
-    schedule = Schedule(
-        recipe.schedule.epochs, recipe.schedule.batch_size, recipe.schedule.learning_rate, seed
-    )
+    schedule = replace(recipe.schedule, seed=seed)
     fit(model, loss, x, schedule, title=name, **run)
     return model
 
 
-def columns(modalities: Subset) -> dict[str, Subset]:
-    """The tables' columns, the whole first: "ab" -> ("a", "b"), "a" -> ("a",), "b" -> ("b",)."""
-    return {"".join(s): s for s in sorted(subsets(modalities), key=len, reverse=True)}
-
-
-def embeddings(model: MultiModalModel, x: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def embeddings(model: MultiModalModel, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Column -> the embeddings (N, D_z), of the subsets the model can embed by construction."""
+    seen = tensors(x)
     with torch.no_grad():
         return {
-            column: model.embed({m: x[m] for m in subset})
-            for column, subset in columns(model.modalities).items()
+            column: model.embed({m: seen[m] for m in subset}).numpy()
+            for column, subset in COLUMNS.items()
             if subset not in model.cannot
         }
 
@@ -82,6 +83,38 @@ def tensors(x: Mapping[str, Any]) -> dict[str, Tensor]:
     return {m: torch.from_numpy(values) for m, values in x.items()}
 
 
-def refusals(name: str, config: M2VAEConfig) -> Mapping[Subset, str]:
-    """Each subset a model cannot embed by construction, and why not."""
-    return contenders()[name](config).cannot
+def row(measured: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Column -> the summary over the seeds, None where the model has no such number."""
+    summaries = over_seeds(measured)
+    return {column: summaries.get(column) for column in COLUMNS}
+
+
+def cells(
+    name: str,
+    of_model: Mapping[str, Any],
+    config: M2VAEConfig,
+    footnotes: Footnotes,
+    spec: str,
+    paper: Mapping[str, Mapping[str, str]] | None = None,
+) -> list[str]:
+    """A row as text: mean ± standard deviation, or a dash with a footnote that says why.
+
+    Args:
+        name: of the model.
+        of_model: its `row`.
+        config: the network.
+        footnotes: of the table.
+        spec: the format of a number.
+        paper: model -> column -> the paper's value, in brackets.
+    """
+    shown = []
+    for column, subset in COLUMNS.items():
+        if cell := of_model[column]:
+            printed = (paper or {}).get(name, {}).get(column)
+            shown.append(
+                f"{cell['mean']:{spec}} ± {cell['std']:{spec}}"
+                + (f" ({printed})" if printed else "")
+            )
+        else:
+            shown.append("–" + footnotes.mark(contenders()[name](config).cannot[subset]))
+    return shown

@@ -14,8 +14,8 @@ from torch import Tensor
 from m2vae_ros.experiments import reencoding
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, image_grid, panels, save
+from m2vae_ros.experiments.in_place import trajectory
 from m2vae_ros.experiments.lab import Lab
-from m2vae_ros.vae.in_place import fuse_in_place
 from m2vae_ros.vae.likelihoods import LIKELIHOODS
 from m2vae_ros.vae.m2vae import M2VAE, Subset
 from m2vae_ros.vae.objectives import beta_of, elbo
@@ -51,14 +51,6 @@ def plane() -> Tensor:
     line = torch.linspace(-SIDE, SIDE, _PIXELS)
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], 1)
-
-
-def trajectory(model: M2VAE, z: Tensor, held: Subset, steps: int = _STEPS) -> Tensor:
-    """Where embeddings go when they are re-encoded: (N, 2) -> (steps + 1, N, 2)."""
-    path = [z]
-    for _ in range(steps):
-        path.append(fuse_in_place(model, path[-1], held, {}).mean)
-    return torch.stack(path)
 
 
 def statistics(model: M2VAE, z: Tensor, held: Subset, beta_norm: float) -> dict[str, Tensor]:
@@ -105,7 +97,7 @@ def _draw_embeddings(
         for digit in range(10):
             place = z[labels == digit].median(0).values
             above.text(*place, str(digit), weight="bold", ha="center", clip_on=True)
-        path = trajectory(model, _followed(z, labels), model.modalities)
+        path = trajectory(model, _followed(z, labels), model.modalities, _STEPS)
         for one in path.unbind(1):
             above.plot(*one.T, color="black", lw=0.8)
         above.scatter(*path[0].T, color="black", s=12, marker="o", zorder=3)
@@ -130,7 +122,7 @@ def _draw_decodings(
     grids = {}
     for loss, model in models.items():
         start = _followed(model.encode(x).mean, labels)
-        end = trajectory(model, start, model.modalities)[-1]
+        end = trajectory(model, start, model.modalities, _STEPS)[-1]
         grids[_title(loss)] = [model.decode("a", z).numpy() for z in (start, end)]
     figure = image_grid(grids)
     figure.set_size_inches(8.4, 1.4)

@@ -32,6 +32,7 @@ class Lab:
         seeds: how many times a training of the tables is repeated.
         workers: processes; each computes with one thread.
         bags: folder with bags from Gazebo, in ``train`` and ``test``.
+        began: when the experiment did, by `time.monotonic`.
     """
 
     out: Path
@@ -40,6 +41,7 @@ class Lab:
     seeds: int = 5
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     bags: Path = Path("bags")
+    began: float = field(default_factory=time.monotonic)
 
     def training(self, *names: object, recipe: Any, data: str) -> dict[str, Any]:
         """What `m2vae_ros.training.loop.fit` is given for one training: its checkpoint and its key.
@@ -77,12 +79,12 @@ class Lab:
         return results
 
     def publish(self, name: str, numbers: Mapping[str, Any], **facts: Any) -> None:
-        """Write ``name``.json, and the same with seeds, versions and time into reproduce.json.
+        """Write ``name``.json, and the same with seeds, versions and times into reproduce.json.
 
         Args:
             name: of the experiment.
             numbers: what was measured.
-            facts: how: settings, seeds, seconds.
+            facts: how: settings, seeds.
         """
         _write(self.out / f"{name}.json", numbers)
         everything = self.out / "reproduce.json"
@@ -90,6 +92,7 @@ class Lab:
         known[name] = {
             "numbers": numbers,
             **facts,
+            "seconds": round(time.monotonic() - self.began),
             "quick": self.quick,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "versions": {
@@ -111,6 +114,13 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     tensor = torch.tensor(values, dtype=torch.float64)
     std = tensor.std(correction=1).item() if len(values) > 1 else 0.0
     return {"mean": tensor.mean().item(), "std": std, "seeds": list(values)}
+
+
+def over_seeds(measured: Sequence[Any]) -> Any:
+    """The same nested mapping with the summary over the seeds in the place of every number."""
+    if isinstance(measured[0], Mapping):
+        return {key: over_seeds([m[key] for m in measured]) for key in measured[0]}
+    return summary(measured)
 
 
 def _indexed(index: int, job: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[int, Any]:

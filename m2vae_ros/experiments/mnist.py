@@ -16,15 +16,15 @@ from m2vae_ros.datasets.mnist import FASHION_MNIST, MNIST
 from m2vae_ros.datasets.mnist_e import superimpose
 from m2vae_ros.experiments import figures, table1, table2
 from m2vae_ros.experiments.contenders import (
+    MODALITIES,
     ContenderRecipe,
-    columns,
+    cells,
     contenders,
-    embeddings,
-    refusals,
+    row,
     tensors,
     train_contender,
 )
-from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Footnotes, Prose, Section, Table
 from m2vae_ros.training.loop import Schedule
 
@@ -33,7 +33,6 @@ NAME = "mnist"
 
 def run(lab: Lab) -> None:
     """Publish mnist.json and draw Fig. 3b; the trainings are those of Table II."""
-    begin = time.monotonic()
     _draw_pairs(lab)
     names = list(contenders())
     beta_norm = table2.settings(lab.quick).recipe.beta_norm
@@ -43,33 +42,19 @@ def run(lab: Lab) -> None:
     numbers = {}
     for name in names:
         of_model = [r for (_, n, _, _), r in zip(jobs, rates, strict=True) if n == name]
-        numbers[name] = {
-            "accuracy": {
-                column: summary([r[column] for r in of_model]) if column in of_model[0] else None
-                for column in columns(table2.MODALITIES)
-            },
-            "seconds_per_epoch": seconds[name],
-        }
+        numbers[name] = {"accuracy": row(of_model), "seconds_per_epoch": seconds[name]}
     lab.publish(
         NAME,
         numbers,
         settings=asdict(table2.settings(lab.quick)),
         seeds=list(range(lab.seeds)),
-        seconds=round(time.monotonic() - begin),
     )
 
 
 def rate(lab: Lab, name: str, seed: int, beta_norm: float) -> dict[str, float]:
     """Classification rates as in Table I: one naive Bayes for the embeddings of all columns."""
     model = table2.trained(lab, name, seed, beta_norm)
-    train, test = table2.samples(lab, seed)
-    classifier = table1.one_classifier(
-        {c: z.numpy() for c, z in embeddings(model, tensors(train.x)).items()}, train.labels
-    )
-    return {
-        column: float(classifier.score(z.numpy(), test.labels))
-        for column, z in embeddings(model, tensors(test.x)).items()
-    }
+    return table1.rates(model, *table2.samples(lab, seed))
 
 
 def seconds_per_epoch(lab: Lab, names: list[str], epochs: int = 3) -> dict[str, float]:
@@ -103,7 +88,7 @@ def _draw_pairs(lab: Lab) -> None:
             chosen = rng.choice(np.flatnonzero(images.labels == label), 10, replace=False)
             unrelated.append(images.x[chosen])
         pairs = superimpose(*decoders, line, torch.full((10,), label))
-        along += [pairs[m].numpy() for m in table2.MODALITIES]
+        along += [pairs[m].numpy() for m in MODALITIES]
     grids = {"paired at random": unrelated, "MNIST-E": along}
     figures.save(figures.image_grid(grids), lab.out / "fig3b.png")
 
@@ -113,13 +98,8 @@ def section(numbers: Mapping[str, Any]) -> Section:
     footnotes = Footnotes()
     rows = []
     for name, measured in numbers.items():
-        cells = []
-        for column, subset in columns(table2.MODALITIES).items():
-            if cell := measured["accuracy"][column]:
-                cells.append(f"{cell['mean']:.3f} ± {cell['std']:.3f}")
-            else:
-                cells.append("–" + footnotes.mark(refusals(name, table2.CONFIG)[subset]))
-        rows.append((name, *cells, f"{measured['seconds_per_epoch']:.2f}"))
+        shown = cells(name, measured["accuracy"], table2.CONFIG, footnotes, ".3f")
+        rows.append((name, *shown, f"{measured['seconds_per_epoch']:.2f}"))
     say = Prose(NAME, seeds=len(numbers["M2VAE"]["accuracy"]["ab"]["seeds"]))
     header = ("model", "a & b", "a", "b", "s per epoch")
     return say.section(

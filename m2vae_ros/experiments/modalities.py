@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -20,7 +19,8 @@ from m2vae_ros.datasets.attributes import attributes, best_rate, modalities
 from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.in_place import sensed_in_turn
+from m2vae_ros.experiments.lab import Lab, over_seeds
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.experiments.table1 import one_classifier
 from m2vae_ros.training.loop import Schedule
@@ -78,12 +78,14 @@ def settings(quick: bool) -> dict[int, Settings]:
 
 def run(lab: Lab) -> None:
     """Train, classify every subset, publish modalities.json and draw modalities.png."""
-    begin = time.monotonic()
     chosen = settings(lab.quick)
     jobs = [(lab, n, s, seed) for n, s in reversed(chosen.items()) for seed in range(s.seeds)]
     measured = lab.map("Modalities", measure, jobs)
     numbers = {
-        str(n): _over_seeds(n, [m for j, m in zip(jobs, measured, strict=True) if j[1] == n])
+        str(n): {
+            "best": {"".join(s): best_rate(n, s) for s in subsets(modalities(n))},
+            **over_seeds([m for j, m in zip(jobs, measured, strict=True) if j[1] == n]),
+        }
         for n in chosen
     }
     lab.publish(
@@ -91,7 +93,6 @@ def run(lab: Lab) -> None:
         numbers,
         settings={n: asdict(setting) for n, setting in chosen.items()},
         seeds={n: list(range(setting.seeds)) for n, setting in chosen.items()},
-        seconds=round(time.monotonic() - begin),
     )
     save(picture(numbers), lab.out / FILE)
 
@@ -159,15 +160,6 @@ def measure(lab: Lab, n: int, setting: Settings, seed: int) -> dict[str, dict[st
     }
 
 
-def sensed_in_turn(model: M2VAE, x: Mapping[str, Tensor], order: Sequence[str]) -> list[Tensor]:
-    """Fuse one modality after the other in place (Eq. 18): the means (N, D_z) after each."""
-    means: list[Tensor] = []
-    for index, modality in enumerate(order):
-        old = means[-1] if means else None
-        means.append(fuse_in_place(model, old, order[:index], {modality: x[modality]}).mean)
-    return means
-
-
 def _embed(model: M2VAE, data: Labelled) -> dict[str, np.ndarray]:
     posteriors = model.posteriors(tensors(data.x))
     return {"".join(s): posterior.mean.numpy() for s, posterior in posteriors.items()}
@@ -176,17 +168,6 @@ def _embed(model: M2VAE, data: Labelled) -> dict[str, np.ndarray]:
 def _raw_rate(train: Labelled, test: Labelled, subset: Subset) -> float:
     x, unseen = (np.hstack([data.x[m] for m in subset]) for data in (train, test))
     return float(GaussianNB().fit(x, train.labels).score(unseen, test.labels))
-
-
-def _over_seeds(n: int, measured: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {
-        "best": {"".join(s): best_rate(n, s) for s in subsets(modalities(n))}
-    }
-    for quantity in measured[0]:
-        numbers[quantity] = {
-            key: summary([m[quantity][key] for m in measured]) for key in measured[0][quantity]
-        }
-    return numbers
 
 
 def section(numbers: Mapping[str, Any]) -> Section:

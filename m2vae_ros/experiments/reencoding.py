@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,11 +16,11 @@ from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.datasets.mnist import MNIST
 from m2vae_ros.datasets.mog import mog
 from m2vae_ros.experiments.contenders import tensors
-from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.in_place import trajectory
+from m2vae_ros.experiments.lab import Lab, over_seeds
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
-from m2vae_ros.vae.in_place import fuse_in_place
 from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.objectives import point_reencoding_loss
 
@@ -93,7 +92,6 @@ def samples(data: str, setting: Settings, seed: int) -> tuple[Labelled, Labelled
 
 def run(lab: Lab) -> None:
     """Train with and without the loss, re-encode, and publish reencoding.json."""
-    begin = time.monotonic()
     chosen = settings(lab.quick)
     jobs = [
         (lab, data, loss, seed)
@@ -116,7 +114,6 @@ def run(lab: Lab) -> None:
         {**numbers["mnist"], "mog": numbers["mog"]},
         settings={data: asdict(setting) for data, setting in chosen.items()},
         seeds={data: list(range(setting.seeds)) for data, setting in chosen.items()},
-        seconds=round(time.monotonic() - begin),
     )
 
 
@@ -154,26 +151,19 @@ def measure(lab: Lab, data: str, loss: str, seed: int) -> dict[int, dict[str, fl
 
 def reencode(model: M2VAE, z: Tensor) -> dict[int, Tensor]:
     """Unfold all modalities from z and encode them, as often as `STEPS` says: step -> (N, D_z)."""
-    kept = {}
-    for step in range(max(STEPS) + 1):
-        if step in STEPS:
-            kept[step] = z
-        z = fuse_in_place(model, z, model.modalities, {}).mean
-    return kept
+    path = trajectory(model, z, model.modalities, max(STEPS))
+    return {step: path[step] for step in STEPS}
 
 
 def _over_seeds(measured: list[dict[int, dict[str, float]]]) -> dict[str, dict[str, Any]]:
-    cells: dict[str, dict[str, Any]] = {}
-    for step in STEPS:
-        cells[str(step)] = {}
-        for quantity in ("drift", "accuracy"):
-            cell = summary([m[step][quantity] for m in measured])
-            cells[str(step)] |= {
-                quantity: cell["mean"],
-                f"{quantity}_std": cell["std"],
-                f"{quantity}_seeds": cell["seeds"],
-            }
-    return cells
+    return {
+        str(step): {
+            quantity + suffix: cell[part]
+            for quantity, cell in of_step.items()
+            for part, suffix in (("mean", ""), ("std", "_std"), ("seeds", "_seeds"))
+        }
+        for step, of_step in over_seeds(measured).items()
+    }
 
 
 def section(numbers: Mapping[str, Any]) -> Section:

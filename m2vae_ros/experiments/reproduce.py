@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -58,7 +60,7 @@ def reproduce(names: Sequence[str], lab: Lab, console: Console) -> bool:
     failed = []
     for name in chosen:
         try:
-            EXPERIMENTS[name].run(lab)
+            EXPERIMENTS[name].run(replace(lab, began=time.monotonic()))
             if name in FIGURES:
                 FIGURES[name](lab)
         except DataError as error:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -15,14 +14,17 @@ from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.datasets.mnist import FASHION_MNIST, MNIST
 from m2vae_ros.datasets.mnist_e import draw
 from m2vae_ros.experiments.contenders import (
+    COLUMNS,
+    MODALITIES,
     ContenderRecipe,
-    columns,
+    cells,
     contenders,
+    row,
     tensors,
     train_contender,
 )
 from m2vae_ros.experiments.figures import panels, save
-from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Footnotes, Prose, Section, Table
 from m2vae_ros.training.conditional import ConditionalVAERecipe, train_conditional_vae
 from m2vae_ros.training.loop import Schedule
@@ -35,13 +37,12 @@ NAME = "table2"
 PAPERS = "table2_at_0.01"
 ALSO = (PAPERS,)
 """Further numbers that `section` shows."""
-MODALITIES = ("a", "b")
 CONFIG = M2VAEConfig({"a": 784, "b": 784}, latent_dim=10, hidden=(128, 64))
 SOURCES = {"a": MNIST, "b": FASHION_MNIST}
 PAPER = {
-    "M2VAE": {"ab": -10.75, "a": -10.91, "b": -16.01},
-    "tVAE": {"ab": -23.6, "a": -101.28, "b": -88.75},
-    "JMVAE-Zero": {"ab": -24.19, "a": -131.05, "b": -99.71},
+    "M2VAE": {"ab": "-10.75", "a": "-10.91", "b": "-16.01"},
+    "tVAE": {"ab": "-23.6", "a": "-101.28", "b": "-88.75"},
+    "JMVAE-Zero": {"ab": "-24.19", "a": "-131.05", "b": "-99.71"},
 }
 """The paper's Table II."""
 
@@ -140,7 +141,6 @@ def trained(lab: Lab, name: str, seed: int, beta_norm: float) -> MultiModalModel
 
 def run(lab: Lab) -> None:
     """Train every model with every seed, publish both tables and the scan over β_norm."""
-    begin = time.monotonic()
     decoders(lab)
     names = [name for name in contenders() if not _no_lower_bound(name)]
     tables = {NAME: BETA_NORM} if lab.quick else {NAME: BETA_NORM, PAPERS: PAPERS_BETA_NORM}
@@ -160,17 +160,11 @@ def run(lab: Lab) -> None:
     of_job = dict(zip([job[1:] for job in jobs + scan], bounds, strict=True))
     facts = {
         "settings": asdict(settings(lab.quick)),
-        "seconds": round(time.monotonic() - begin),
         "constant_left_out": -CONSTANT,
     }
     for table, beta_norm in tables.items():
         numbers = {
-            name: {
-                column: summary([of_job[name, s, beta_norm][column] for s in range(lab.seeds)])
-                if column in of_job[name, 0, beta_norm]
-                else None
-                for column in columns(MODALITIES)
-            }
+            name: row([of_job[name, seed, beta_norm] for seed in range(lab.seeds)])
             for name in names
         }
         lab.publish(table, numbers, **facts, beta_norm=beta_norm, seeds=list(range(lab.seeds)))
@@ -188,7 +182,7 @@ def bound(lab: Lab, name: str, seed: int, beta_norm: float) -> dict[str, float]:
     with torch.no_grad():
         return {
             column: float(lower_bound(model, x, s, settings(lab.quick).samples).mean()) + CONSTANT
-            for column, s in columns(MODALITIES).items()
+            for column, s in COLUMNS.items()
             if s not in model.cannot
         }
 
@@ -229,7 +223,7 @@ def _checks(numbers: Mapping[str, Any], say: Prose) -> list[Check]:
     ours, apart = numbers["M2VAE"], spread(numbers["M2VAE"])
     assert apart is not None  # the M2VAE has every column
     checks = []
-    for column in columns(MODALITIES):
+    for column in COLUMNS:
         others = {n: c[column]["mean"] for n, c in numbers.items() if n != "M2VAE" and c[column]}
         best, mean = max(others, key=others.__getitem__), ours[column]["mean"]
         measured = f"{mean:.2f}; best of the others {others[best]:.2f} ({best})"
@@ -247,26 +241,17 @@ def _table(numbers: Mapping[str, Any], say: Prose) -> Table:
         if reason := _no_lower_bound(name):
             rows.append((name, *(["–" + footnotes.mark(reason)] * 3), "–"))
         elif name in numbers:
-            rows.append(_row(name, numbers[name], footnotes))
+            of_model = numbers[name]
+            apart = spread(of_model)
+            shown = cells(name, of_model, CONFIG, footnotes, ".2f", PAPER)
+            rows.append((name, *shown, "–" if apart is None else f"{apart:.2f}"))
     header = ("model", "given a & b", "given a", "given b", "apart")
     return Table(say("caption"), header, rows, footnotes.texts)
 
 
-def _row(name: str, cells: Mapping[str, Any], footnotes: Footnotes) -> tuple[str, ...]:
-    row = [name]
-    for column, subset in columns(MODALITIES).items():
-        if (cell := cells[column]) is None:
-            row.append("–" + footnotes.mark(contenders()[name](CONFIG).cannot[subset]))
-            continue
-        paper = PAPER.get(name, {}).get(column)
-        row.append(f"{cell['mean']:.2f} ± {cell['std']:.2f}" + (f" ({paper})" if paper else ""))
-    apart = spread(cells)
-    return (*row, "–" if apart is None else f"{apart:.2f}")
-
-
 def _draw_scan(lab: Lab, scanned: Mapping[str, Any]) -> None:
     canvas, ((*axes,),) = panels(1, 3, (3.0, 3.2), sharey=True)
-    for axis, (column, subset) in zip(axes, columns(MODALITIES).items(), strict=True):
+    for axis, (column, subset) in zip(axes, COLUMNS.items(), strict=True):
         for name, of_beta in scanned.items():
             betas = [float(b) for b in of_beta]
             axis.plot(betas, [of_beta[b][column] for b in of_beta], "o-", label=name, ms=4)

@@ -7,7 +7,6 @@ Only when asked for, because it needs bags that were recorded in Gazebo (`m2vae 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ from typing import Any
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.experiments.amiro import evaluate
+from m2vae_ros.experiments.amiro import evaluate, simulated
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.files import replacing
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, train
 from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
 from m2vae_ros.training.time_limit import limited
@@ -52,10 +50,14 @@ def run(lab: Lab) -> None:
         DataError: there are no bags from Gazebo, or too few; or samples or weights that are there
             were made of others.
     """
-    begin = time.monotonic()
     drawn = {"train": 300, "test": 200} if lab.quick else {"train": 8000, "test": 4000}
     sets = {
-        part: {"gazebo": _recorded(lab, part), "mujoco": _simulated(lab, count, _SEEDS[part])}
+        part: {
+            "gazebo": _recorded(lab, part),
+            "mujoco": simulated(
+                lab.runs / NAME / f"mujoco-{count}-{_SEEDS[part]}.npz", count, _SEEDS[part]
+            ),
+        }
         for part, count in drawn.items()
     }
     shipped = resource("models/amiro")
@@ -84,20 +86,12 @@ def run(lab: Lab) -> None:
         numbers,
         settings={"minutes": _limit(lab) or MINUTES},
         seeds=_SEEDS,
-        seconds=round(time.monotonic() - begin),
     )
 
 
 def _limit(lab: Lab) -> float | None:
     """Minutes that any training may take, to see that everything works."""
     return 0.05 if lab.quick else None
-
-
-def _simulated(lab: Lab, count: int, seed: int) -> AmiroSamples:
-    path = lab.runs / NAME / f"mujoco-{count}-{seed}.npz"
-    if not path.exists():
-        sample(count, seed).save(path)
-    return AmiroSamples.load(path)
 
 
 def _recorded(lab: Lab, part: str) -> AmiroSamples:

@@ -13,6 +13,7 @@ from m2vae_ros.datasets.attributes import attributes, best_rate
 from m2vae_ros.datasets.attributes import modalities as names
 from m2vae_ros.experiments import modalities
 from m2vae_ros.experiments.contenders import tensors
+from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
@@ -96,7 +97,7 @@ def test_sensing_in_turn_keeps_only_the_embedding() -> None:
     model = M2VAE(M2VAEConfig(dict.fromkeys("abc", 2), latent_dim=3, hidden=(8,)))
     x = tensors(attributes(3, 5, 0).x)
     with torch.no_grad():
-        first, second, third = modalities.sensed_in_turn(model, x, ("c", "a", "b"))
+        first, second, third = sensed_in_turn(model, x, ("c", "a", "b"))
         assert torch.equal(first, model.encode({"c": x["c"]}).mean)
         unfolded = {"c": model.decode("c", first), "a": x["a"]}
         assert torch.equal(second, model.encode(unfolded).mean)

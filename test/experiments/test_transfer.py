@@ -73,7 +73,7 @@ def test_it_is_not_run_unless_named(tmp_path, monkeypatch):
 
 
 def test_bags_that_are_not_there_are_named_with_the_command_that_makes_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "sample", None)  # nothing is simulated in vain
+    monkeypatch.setattr(transfer, "simulated", None)  # nothing is simulated in vain
     lab = Lab(tmp_path / "out", tmp_path / "runs", quick=True, bags=tmp_path / "bags")
     with pytest.raises(DataError, match="bags/train: no such folder; `m2vae survey"):
         transfer.run(lab)
