@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
+from m2vae_ros.experiments.amiro import Count
 from m2vae_ros.fusion.sources import Source, fold, received
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.gaussian import Gaussian
@@ -190,57 +191,53 @@ class LastingRobot:
 
 
 @dataclass
-class ExpertsRobot:
-    """No fusion encoder: every robot keeps every single posterior, and multiplies them."""
+class _KeepingRobot:
+    """Keeps one thing of every modality, the newest, and sends all."""
 
     model: M2VAE
-    title: ClassVar[str] = "product of single posteriors"
-    experts: dict[str, Gaussian] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def look(self, new: Codes, stamp: int) -> float:
         """See `Robot.look`."""
-        self.experts |= {m: self.model.encode({m: code}) for m, code in new.items()}
+        self.kept |= new
         return 1.0
 
-    def tell(self) -> dict[str, Gaussian]:
+    def tell(self) -> dict[str, Any]:
         """See `Robot.tell`."""
-        return dict(self.experts)
+        return dict(self.kept)
 
-    def hear(self, message: dict[str, Gaussian]) -> None:
+    def hear(self, message: dict[str, Any]) -> None:
         """See `Robot.hear`."""
-        self.experts |= message
+        self.kept |= message
+
+
+@dataclass
+class ExpertsRobot(_KeepingRobot):
+    """No fusion encoder: every robot keeps every single posterior, and multiplies them."""
+
+    title: ClassVar[str] = "product of single posteriors"
+
+    def look(self, new: Codes, stamp: int) -> float:
+        """See `Robot.look`."""
+        self.kept |= {m: self.model.encode({m: code}) for m, code in new.items()}
+        return 1.0
 
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
-        mean = product_of_experts([*self.experts.values()]).mean
+        mean = product_of_experts([*self.kept.values()]).mean
         probabilities: Tensor = weights.classifiers["embedding"](mean)
         return probabilities
 
 
 @dataclass
-class CodesRobot:
+class CodesRobot(_KeepingRobot):
     """No embedding: every robot keeps the newest code of every modality."""
 
-    model: M2VAE
     title: ClassVar[str] = "raw codes, all kept"
-    codes: dict[str, Tensor] = field(default_factory=dict)
-
-    def look(self, new: Codes, stamp: int) -> float:
-        """See `Robot.look`."""
-        self.codes |= new
-        return 1.0
-
-    def tell(self) -> dict[str, Tensor]:
-        """See `Robot.tell`."""
-        return dict(self.codes)
-
-    def hear(self, message: dict[str, Tensor]) -> None:
-        """See `Robot.hear`."""
-        self.codes |= message
 
     def read(self, weights: Weights) -> Tensor:
         """See `Robot.read`."""
-        ordered = [self.codes[m] for m in self.model.modalities]
+        ordered = [self.kept[m] for m in self.model.modalities]
         probabilities: Tensor = weights.classifiers["raw"](torch.cat(ordered, 1))
         return probabilities
 
@@ -463,49 +460,32 @@ def rules(weights: Weights, twin: Weights, min_gain: float) -> dict[str, Rule]:
     """
     dims = weights.m2vae.config.dims
     embedding = 2 * weights.m2vae.config.latent_dim * FLOAT
+    largest, code = max(dims.values()) * FLOAT, sum(dims.values()) * FLOAT
     made: dict[str, Rule] = {}
     for suffix, of, words in (
         ("", weights, ""),
         (" without", twin, ", trained without re-encoding loss"),
     ):
-        for name, robot in (
-            ("lasting", lambda of=of: LastingRobot(of.m2vae, min_gain)),
-            ("plain", lambda of=of: PlainRobot(of.m2vae)),
-        ):
-            title = (LastingRobot if name == "lasting" else PlainRobot).title + words
-            made[name + suffix] = Rule(title, of, robot, embedding, embedding)
-    largest = max(dims.values())
-    made["experts"] = Rule(
-        ExpertsRobot.title,
-        weights,
-        lambda: ExpertsRobot(weights.m2vae),
-        embedding,
-        embedding * len(dims),
-    )
-    made["codes"] = Rule(
-        CodesRobot.title,
-        weights,
-        lambda: CodesRobot(weights.m2vae),
-        largest * FLOAT,
-        sum(dims.values()) * FLOAT,
-    )
-    return made
+        lasting, plain = partial(LastingRobot, of.m2vae, min_gain), partial(PlainRobot, of.m2vae)
+        made["lasting" + suffix] = Rule(
+            LastingRobot.title + words, of, lasting, embedding, embedding
+        )
+        made["plain" + suffix] = Rule(PlainRobot.title + words, of, plain, embedding, embedding)
+    experts, codes = partial(ExpertsRobot, weights.m2vae), partial(CodesRobot, weights.m2vae)
+    return {
+        **made,
+        "experts": Rule(ExpertsRobot.title, weights, experts, embedding, embedding * len(dims)),
+        "codes": Rule(CodesRobot.title, weights, codes, largest, code),
+    }
 
 
 def to_json(course: Course, per_class: Sequence[int]) -> dict[str, Any]:
     """Everything counted, with 95 % intervals by Wilson's score."""
 
     def cell(right: Sequence[int]) -> dict[str, Any]:
-        hits, n = sum(right), sum(per_class)
-        interval = binomtest(hits, n).proportion_ci(0.95, "wilson")
-        return {
-            "accuracy": hits / n,
-            "low": interval.low,
-            "high": interval.high,
-            "right": hits,
-            "n": n,
-            "classes": [r / of for r, of in zip(right, per_class, strict=True)],
-        }
+        hits = Count(sum(right), sum(per_class))
+        classes = [r / of for r, of in zip(right, per_class, strict=True)]
+        return {"accuracy": hits.accuracy, **hits.to_json(), "classes": classes}
 
     return {
         "steps": {str(step): cell(right) for step, right in course.right.items()},
