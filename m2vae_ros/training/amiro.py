@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -102,17 +102,13 @@ class AmiroRecipe:
         sample is seen more than `MOST_OFTEN` times as often: then it is learnt by heart.
         """
         times = min(MOST_OFTEN, max(1.0, MEANT_FOR / max(samples, 1)))
+        return self.rescheduled(lambda s: replace(s, epochs=round(s.epochs * times)))
 
-        def longer(schedule: Schedule) -> Schedule:
-            return replace(schedule, epochs=round(schedule.epochs * times))
-
-        return replace(
-            self,
-            beta_vaes={
-                m: replace(r, schedule=longer(r.schedule)) for m, r in self.beta_vaes.items()
-            },
-            m2vae=replace(self.m2vae, schedule=longer(self.m2vae.schedule)),
-        )
+    def rescheduled(self, change: Callable[[Schedule], Schedule]) -> AmiroRecipe:
+        """The recipe with the schedules of all networks changed."""
+        beta_vaes = {m: replace(r, schedule=change(r.schedule)) for m, r in self.beta_vaes.items()}
+        m2vae = replace(self.m2vae, schedule=change(self.m2vae.schedule))
+        return replace(self, beta_vaes=beta_vaes, m2vae=m2vae)
 
 
 def codes(beta_vaes: Mapping[str, BetaVAE], samples: AmiroSamples) -> dict[str, Tensor]:
@@ -184,36 +180,7 @@ def train(
         The weights with and without the re-encoding loss.
     """
     begin = time.monotonic()
-    scratch = folder / ".training"
-    digest = samples.digest()
-    origin = {"from": start.weights.fingerprint} if start else {}
-
-    def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
-        key = json.dumps([digest, recipe.seed, *map(asdict, recipes), *origin.values()])
-        return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
-
-    beta_vaes = {
-        m: train_beta_vae(
-            r, samples, m, recipe.seed, start.beta_vae(m) if start else None, **run(m, r)
-        )
-        for m, r in recipe.beta_vaes.items()
-    }
-    inputs = codes(beta_vaes, samples)
-    twins = {
-        "": recipe.m2vae,
-        WITHOUT_REENCODING: replace(recipe.m2vae, alpha=0.0),
-    }
-    fusions = {
-        suffix: train_m2vae(
-            m2vae_recipe,
-            inputs,
-            recipe.seed,
-            title=f"M2VAE{suffix.replace('_', ' ')}",
-            start=start.fusion(suffix) if start else None,
-            **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
-        )
-        for suffix, m2vae_recipe in twins.items()
-    }
+    beta_vaes, inputs, fusions = _networks(samples, folder / ".training", recipe, start)
     classifiers = train_classifiers(fusions, inputs, samples, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
@@ -221,25 +188,71 @@ def train(
         "training": {
             "seconds": round(time.monotonic() - begin),
             "device": _device_name(),
-            **origin,
+            **_origin(start),
         },
     }
-    trained = []
-    for suffix, fusion in fusions.items():
-        weights = Weights(
+    errors = {m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()}
+    trained = {
+        suffix: Weights(
             name=folder.name + suffix,
             views={m: AMIRO[m].view.to_card() for m in beta_vaes},
             beta_vaes=beta_vaes,
             m2vae=fusion,
             classes=AMIRO.classes,
             classifiers=classifiers[suffix],
-            familiar_error={m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()},
+            familiar_error=errors,
             facts=facts,
         )
-        weights.save(folder.with_name(folder.name + suffix))
-        trained.append(weights)
-    shutil.rmtree(scratch, ignore_errors=True)
-    return trained[0], trained[1]
+        for suffix, fusion in fusions.items()
+    }
+    return write(folder, trained)
+
+
+def _networks(
+    samples: AmiroSamples, scratch: Path, recipe: AmiroRecipe, start: Start | None
+) -> tuple[dict[str, BetaVAE], dict[str, Tensor], dict[str, M2VAE]]:
+    """The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder."""
+    digest, seed = samples.digest(), recipe.seed
+
+    def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
+        key = json.dumps([digest, seed, *map(asdict, recipes), *_origin(start).values()])
+        return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
+
+    beta_vaes = {
+        m: train_beta_vae(r, samples, m, seed, start.beta_vae(m) if start else None, **run(m, r))
+        for m, r in recipe.beta_vaes.items()
+    }
+    inputs = codes(beta_vaes, samples)
+    twins = {"": recipe.m2vae, WITHOUT_REENCODING: replace(recipe.m2vae, alpha=0.0)}
+    fusions = {
+        suffix: train_m2vae(
+            m2vae_recipe,
+            inputs,
+            seed,
+            title=f"M2VAE{suffix.replace('_', ' ')}",
+            start=start.fusion(suffix) if start else None,
+            **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
+        )
+        for suffix, m2vae_recipe in twins.items()
+    }
+    return beta_vaes, inputs, fusions
+
+
+def _origin(start: Start | None) -> dict[str, str]:
+    return {"from": start.weights.fingerprint} if start else {}
+
+
+def write(folder: Path, trained: Mapping[str, Weights]) -> tuple[Weights, Weights]:
+    """Write a folder of weights and its twin; the checkpoints that led to them are removed.
+
+    Args:
+        folder: of the weights, made if need be.
+        trained: suffix of the folder -> weights of its name.
+    """
+    for weights in trained.values():
+        weights.save(folder.with_name(weights.name))
+    shutil.rmtree(folder / ".training", ignore_errors=True)
+    return trained[""], trained[WITHOUT_REENCODING]
 
 
 def data_facts(provenance: Mapping[str, object], samples: AmiroSamples) -> dict[str, object]:

@@ -12,7 +12,6 @@ robots with the old weights and with the new go on understanding each other.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from m2vae_ros.training.amiro import (
     codes,
     data_facts,
     train_classifiers,
+    write,
 )
 from m2vae_ros.vae.beta_vae import BetaVAE
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
@@ -66,19 +66,8 @@ class Pretrained:
 
 def fine_tuning(recipe: AmiroRecipe) -> AmiroRecipe:
     """The recipe, for weights that are trained already."""
-    m2vae = recipe.m2vae
-    return replace(
-        recipe,
-        beta_vaes={
-            m: replace(r, schedule=replace(r.schedule, learning_rate=LEARNING_RATE))
-            for m, r in recipe.beta_vaes.items()
-        },
-        m2vae=replace(
-            m2vae,
-            warm_up=(0.0, 0.0),
-            schedule=replace(m2vae.schedule, learning_rate=LEARNING_RATE),
-        ),
-    )
+    slower = recipe.rescheduled(lambda s: replace(s, learning_rate=LEARNING_RATE))
+    return replace(slower, m2vae=replace(slower.m2vae, warm_up=(0.0, 0.0)))
 
 
 def fit_classifiers(
@@ -117,10 +106,7 @@ def fit_classifiers(
         )
         for suffix, weights in old.items()
     }
-    for suffix, weights in fitted.items():
-        weights.save(folder.with_name(folder.name + suffix))
-    shutil.rmtree(folder / ".training", ignore_errors=True)
-    return fitted[""], fitted[WITHOUT_REENCODING]
+    return write(folder, fitted)
 
 
 def _check(weights: Weights, folder: Path, recipe: AmiroRecipe) -> None:

@@ -84,18 +84,10 @@ def fit(
     where = device()
     module.to(where).train()
     data = {name: tensor.to(where) for name, tensor in data.items()}
-    count = len(next(iter(data.values())))
     optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate)
-    key = json.dumps([key, asdict(schedule), count])
+    key = json.dumps([key, asdict(schedule), len(next(iter(data.values())))])
     history = checkpoints.resume(checkpoint, module, optimizer, key) if checkpoint else []
-    saved, saved_at = len(history), time.monotonic()
-
-    def save() -> None:
-        nonlocal saved, saved_at
-        if checkpoint and len(history) > saved:
-            checkpoints.save(checkpoint, module, optimizer, history, key)
-            saved, saved_at = len(history), time.monotonic()
-
+    saved_at = time.monotonic()
     bar = tqdm(
         total=schedule.epochs,
         initial=len(history),
@@ -106,26 +98,40 @@ def fit(
     )
     with bar:
         for epoch in range(len(history), schedule.epochs):
-            torch.manual_seed(1_000_003 * schedule.seed + epoch)
-            rate = 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * epoch / schedule.epochs))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            sums: dict[str, Tensor] = {}
-            for index in torch.split(torch.randperm(count).to(where), schedule.batch_size):
-                terms = loss({name: tensor[index] for name, tensor in data.items()}, epoch)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(terms["loss"].mean())
-                optimizer.step()
-                for name, term in terms.items():
-                    sums[name] = sums.get(name, 0) + term.detach().sum()
-            means = {name: float(total) / count for name, total in sums.items()}
+            means = _one_epoch(loss, data, optimizer, schedule, epoch)
             if not math.isfinite(means["loss"]):
                 raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
             history.append(means)
             bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
             bar.update()
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                save()
-        save()
+            due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            if checkpoint and (due or len(history) == schedule.epochs):
+                checkpoints.save(checkpoint, module, optimizer, history, key)
+                saved_at = time.monotonic()
     module.cpu().eval()
     return history
+
+
+def _one_epoch(
+    loss: Loss,
+    data: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    epoch: int,
+) -> dict[str, float]:
+    """One pass over the data, with the randomness and the rate of the epoch: each term's mean."""
+    torch.manual_seed(1_000_003 * schedule.seed + epoch)
+    rate = 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * epoch / schedule.epochs))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    first = next(iter(data.values()))
+    order = torch.randperm(len(first)).to(first.device)
+    sums: dict[str, Tensor] = {}
+    for index in torch.split(order, schedule.batch_size):
+        terms = loss({name: tensor[index] for name, tensor in data.items()}, epoch)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(terms["loss"].mean())
+        optimizer.step()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0) + term.detach().sum()
+    return {name: float(total) / len(first) for name, total in sums.items()}

@@ -53,17 +53,7 @@ def limited(
             temporary.write_text(json.dumps({"key": key, "seconds": seconds}))
     total = sum(seconds[stage] * schedule.epochs for stage, schedule in _schedules(recipe).items())
     share = min(1.0, minutes * 60.0 / total)
-
-    def shortened(schedule: Schedule) -> Schedule:
-        return replace(schedule, epochs=max(1, int(schedule.epochs * share)))
-
-    shorter = replace(
-        recipe,
-        beta_vaes={
-            m: replace(r, schedule=shortened(r.schedule)) for m, r in recipe.beta_vaes.items()
-        },
-        m2vae=replace(recipe.m2vae, schedule=shortened(recipe.m2vae.schedule)),
-    )
+    shorter = recipe.rescheduled(lambda s: replace(s, epochs=max(1, int(s.epochs * share))))
     expected = sum(seconds[stage] * s.epochs for stage, s in _schedules(shorter).items())
     return shorter, expected
 

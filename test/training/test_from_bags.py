@@ -46,14 +46,7 @@ def samples() -> AmiroSamples:
 
 
 def briefly(recipe: AmiroRecipe, epochs: int = 1) -> AmiroRecipe:
-    def short(schedule: Schedule) -> Schedule:
-        return replace(schedule, epochs=epochs)
-
-    return replace(
-        recipe,
-        beta_vaes={m: replace(r, schedule=short(r.schedule)) for m, r in recipe.beta_vaes.items()},
-        m2vae=replace(recipe.m2vae, schedule=short(recipe.m2vae.schedule)),
-    )
+    return recipe.rescheduled(lambda schedule: replace(schedule, epochs=epochs))
 
 
 @pytest.mark.parametrize("name", ["samples.npz", "samples"])
