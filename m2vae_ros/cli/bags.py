@@ -26,8 +26,16 @@ _SPEAK = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
+_TOPICS = "names, or patterns with * and ? in quotes; default: "
+
+
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this group's commands."""
+    _add_record(commands)
+    _add_play(commands)
+
+
+def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = commands.add_parser(
         "record",
         help="record a team's topics to a rosbag2 folder",
@@ -49,8 +57,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--topics",
         nargs="+",
         metavar="TOPIC",
-        help="names, or patterns with * and ? in quotes; default: sensors, odometry, commands and "
-        "classifications of every robot, /embeddings, /diagnostics and /clock",
+        help=f"{_TOPICS}sensors, odometry, commands and classifications of every robot, "
+        "/embeddings, /diagnostics and /clock",
     )
     record.add_argument(
         "--storage", choices=["mcap", "sqlite3"], default="mcap", help="default: %(default)s"
@@ -87,6 +95,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     record.set_defaults(run=_record)
 
+
+def _add_play(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     play = commands.add_parser(
         "play",
         help="publish what is in a rosbag2",
@@ -105,13 +115,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="seconds of the bag for each second; default: %(default)s",
     )
     play.add_argument("--loop", action="store_true", help="begin again at the end, until Ctrl-C")
-    play.add_argument(
-        "--topics",
-        nargs="+",
-        default=["*"],
-        metavar="TOPIC",
-        help="names, or patterns with * and ? in quotes; default: all",
-    )
+    play.add_argument("--topics", nargs="+", default=["*"], metavar="TOPIC", help=f"{_TOPICS}all")
     play.add_argument(
         "--clock",
         type=positive_number,
