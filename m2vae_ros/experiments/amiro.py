@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.section import Table
 from m2vae_ros.sensors import AMIRO
-from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import codes
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.weights import Weights
@@ -150,13 +148,6 @@ def _in_place(
     for order in permutations(inputs):
         *_, mean = sensed_in_turn(weights.m2vae, inputs, order)
         yield ",".join(order), _count(weights.classifiers["embedding"](mean), labels)
-
-
-def simulated(path: Path, count: int, seed: int) -> AmiroSamples:
-    """Samples of the simulator, drawn once and then kept in a file."""
-    if not path.exists():
-        sample(count, seed).save(path)
-    return AmiroSamples.load(path)
 
 
 def _count(probabilities: Tensor, labels: Tensor) -> Count:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import Tensor
 
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.labelled import Labelled
-from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table, simulated
+from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.in_place import sensed_in_turn, trajectory
 from m2vae_ros.experiments.lab import Lab, over_seeds, summary
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sim.sampler import sample
 from m2vae_ros.training.amiro import (
     WITHOUT_REENCODING,
     AmiroRecipe,
@@ -140,6 +142,13 @@ def run(lab: Lab) -> None:
         seeds={"samples": [seed for _, _, seed in draws], "trainings": list(seeds)},
     )
     save(picture(numbers["ablation"]), lab.out / FILE)
+
+
+def simulated(path: Path, count: int, seed: int) -> AmiroSamples:
+    """Samples of the simulator, drawn once and then kept in a file."""
+    if not path.exists():
+        sample(count, seed).save(path)
+    return AmiroSamples.load(path)
 
 
 def configurations(setting: Settings) -> list[M2VAERecipe]:

@@ -44,10 +44,7 @@ def run(lab: Lab) -> None:
         of_model = [r for (_, n, _, _), r in zip(jobs, rates, strict=True) if n == name]
         numbers[name] = {"accuracy": row(of_model), "seconds_per_epoch": seconds[name]}
     lab.publish(
-        NAME,
-        numbers,
-        settings=asdict(table2.settings(lab.quick)),
-        seeds=list(range(lab.seeds)),
+        NAME, numbers, settings=asdict(table2.settings(lab.quick)), seeds=list(range(lab.seeds))
     )
 
 

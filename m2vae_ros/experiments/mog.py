@@ -227,10 +227,9 @@ def section(numbers: Mapping[str, Any]) -> Section:
     coherence = [
         (name, *(f"{of[c]['distance']:.3f}" for c in ("a", "b"))) for name, of in numbers.items()
     ]
+    header = ("observed", "classes", "samples", "ELBO", "D_KL")
     tables = [
-        Table(
-            say("ambiguity"), ("observed", "classes", "samples", "ELBO", "D_KL"), _ambiguity(ours)
-        ),
+        Table(say("ambiguity"), header, _ambiguity(ours)),
         Table(say("coherence"), ("model", "a", "b"), coherence),
     ]
     return say.section(checks, tables, ("fig3a.png", "fig4.png", "fig4_others.png"))

@@ -77,15 +77,9 @@ def run(lab: Lab) -> None:
     measured = lab.map("Table I", measure, jobs)
     numbers: dict[str, Any] = {}
     for name in names:
-        numbers[name] = row(
-            [r for (_, _, n, _), r in zip(jobs, measured, strict=True) if n == name]
-        )
-    lab.publish(
-        NAME,
-        numbers,
-        settings=asdict(setting),
-        seeds=list(range(lab.seeds)),
-    )
+        of_model = [m for (_, _, n, _), m in zip(jobs, measured, strict=True) if n == name]
+        numbers[name] = row(of_model)
+    lab.publish(NAME, numbers, settings=asdict(setting), seeds=list(range(lab.seeds)))
 
 
 def trained(lab: Lab, setting: Settings, name: str, seed: int) -> MultiModalModel:

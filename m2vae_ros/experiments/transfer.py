@@ -14,7 +14,8 @@ from typing import Any
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.experiments.amiro import evaluate, simulated
+from m2vae_ros.experiments.amiro import evaluate
+from m2vae_ros.experiments.camera_lidar import simulated
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.files import replacing
@@ -51,15 +52,11 @@ def run(lab: Lab) -> None:
             were made of others.
     """
     drawn = {"train": 300, "test": 200} if lab.quick else {"train": 8000, "test": 4000}
-    sets = {
-        part: {
-            "gazebo": _recorded(lab, part),
-            "mujoco": simulated(
-                lab.runs / NAME / f"mujoco-{count}-{_SEEDS[part]}.npz", count, _SEEDS[part]
-            ),
-        }
-        for part, count in drawn.items()
-    }
+    sets = {}
+    for part, count in drawn.items():
+        kept = lab.runs / NAME / f"mujoco-{count}-{_SEEDS[part]}.npz"
+        recorded = _recorded(lab, part)  # which may say that there is none, before any is drawn
+        sets[part] = {"gazebo": recorded, "mujoco": simulated(kept, count, _SEEDS[part])}
     shipped = resource("models/amiro")
     folders = {"mujoco": shipped, "gazebo": lab.runs / NAME / "gazebo"}
     _train(folders["gazebo"], sets["train"]["gazebo"], "gazebo", minutes=_limit(lab))

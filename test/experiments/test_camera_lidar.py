@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from m2vae_ros.experiments import amiro, camera_lidar
+from m2vae_ros.experiments import camera_lidar
 from m2vae_ros.experiments.amiro import Count, Evaluation
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.sensors import AMIRO
@@ -198,6 +198,6 @@ def test_a_second_run_neither_senses_nor_trains_and_publishes_the_same(
         raise AssertionError("done again")
 
     monkeypatch.setattr(torch.optim.Adam, "step", refuse)
-    monkeypatch.setattr(amiro, "sample", refuse)
+    monkeypatch.setattr(camera_lidar, "sample", refuse)
     camera_lidar.run(lab)
     assert lab.published("camera-lidar") == numbers
