@@ -6,7 +6,7 @@
 
 Three processes publish what three robots do: a 640×480 rgb8 image and a scan ten times a second,
 reflectance and odometry twenty times a second, all as the simulator does. The recording is read
-with PyPI's mcap, or Python's sqlite3, and every message published is looked for, by its checksum.
+with PyPI's mcap, and every message published is looked for, by its checksum.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +91,6 @@ def checksums(bag: Path) -> dict[str, list[int]]:
     from mcap.reader import make_reader
 
     found: dict[str, list[int]] = {}
-    for path in sorted(bag.glob("*.db3")):
-        with closing(sqlite3.connect(path)) as database:
-            for topic, data in database.execute(
-                "SELECT name, data FROM messages JOIN topics ON topics.id = topic_id"
-            ):
-                found.setdefault(topic, []).append(zlib.crc32(data))
     for path in sorted(bag.glob("*.mcap")):
         with path.open("rb") as file:
             for _, channel, message in make_reader(file).iter_messages():

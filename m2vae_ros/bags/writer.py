@@ -8,31 +8,27 @@ a message that finds no room is lost, and counted. The folder gets its name when
         run_1_1/         the part that is written
     run_1/               afterwards
         metadata.yaml    what is in which file
-        run_1_0.mcap     or .db3; one for each part
+        run_1_0.mcap     one for each part
         run_1_1.mcap
         world.sdf        whatever else belongs to it
 
-rosbags writes one file for each bag. A split recording is therefore written as one bag after the
-other, whose files are then put into one folder, with their metadata added up.
+Files are mcap, which PyPI's `mcap` writes: it needs nothing but Python to be read.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import yaml
-from rosbags.interfaces import Connection, Qos
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.rosbag2.storage_mcap import McapWriter
-from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
+from mcap.writer import CompressionType, Writer
+from rosbags.interfaces import Qos
+from rosbags.rosbag2.metadata import dump_qos_v8
 
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.datasets.errors import DataError
@@ -47,23 +43,14 @@ RECORDING = ".recording"
 VERSION: Final = 8
 """Of the metadata: the last one that ROS 2 Humble reads, too."""
 
-STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-
-COMPRESSIONS: Mapping[tuple[str, str], CompressionMode] = {
-    ("mcap", "none"): CompressionMode.NONE,
-    ("sqlite3", "none"): CompressionMode.NONE,
-    # by chunks within the file: every reader of mcap knows how
-    ("mcap", "zstd"): CompressionMode.STORAGE,
-    # the storage cannot: each message by itself, which readers of rosbag2 undo
-    ("sqlite3", "zstd"): CompressionMode.MESSAGE,
+COMPRESSIONS: Mapping[str, CompressionType] = {
+    "none": CompressionType.NONE,
+    "zstd": CompressionType.ZSTD,  # by chunks within the file: every reader of mcap knows how
 }
 
-_NOT_IN_URIS = re.compile(r"[#?]|%[0-9A-Fa-f]{2}")
-"""What a path may not hold: rosbags has SQLite open the URI `file:PATH`, with nothing escaped."""
-
 KEPT_AFTER = 1.0
-"""Seconds from one time to the next when all that was written is put into the file: rosbags keeps a
-megabyte of an mcap file, and all of an sqlite3 file, to itself."""
+"""Seconds from one time to the next when all that was written is put into the file; otherwise up to
+a megabyte, a chunk, waits."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -118,23 +105,54 @@ class _Silence:
     """Nothing comes for a while."""
 
 
-@dataclass
 class _Part:
     """The file being written."""
 
-    writer: Writer
-    connections: dict[str, Connection] = field(default_factory=dict)
-    size: int = 0
-    first: int | None = None
+    def __init__(self, path: Path, compression: CompressionType) -> None:
+        self.path = path
+        self.messages: Counter[str] = Counter()
+        self.size = 0
+        self.first: int | None = None
+        self.last = 0
+        self._channels: dict[str, int] = {}
+        path.parent.mkdir()
+        self._file: BinaryIO = path.open("xb")
+        self._writer: Any = Writer(self._file, compression=compression)  # typed by half
+        self._writer.start(profile="ros2", library="m2vae_ros")
+
+    def connect(self, topic: _Topic, types: MessageTypes) -> None:
+        """Messages of this topic will follow."""
+        definition, _ = types.store.generate_msgdef(topic.type, ros_version=2)
+        schema = self._writer.register_schema(topic.type, "ros2msg", definition.encode())
+        self._channels[topic.name] = self._writer.register_channel(
+            topic.name, "cdr", schema, {"offered_qos_profiles": dump_qos_v8(list(topic.qos))}
+        )
+
+    def write(self, message: _Message) -> None:
+        """Append a message."""
+        self._writer.add_message(
+            self._channels[message.topic],
+            log_time=message.stamp,
+            publish_time=message.stamp,
+            data=message.data,
+        )
+        self.messages[message.topic] += 1
+        self.size += len(message.data)
+        self.first = message.stamp if self.first is None else min(self.first, message.stamp)
+        self.last = max(self.last, message.stamp)
 
     def keep(self) -> None:
         """Have in the file what has been written so far."""
-        storage = self.writer.storage
-        if isinstance(storage, Sqlite3Writer):
-            storage.conn.commit()
-        elif isinstance(storage, McapWriter) and storage.chunk.msgs:
-            storage.close_chunk()
-            storage.bio.flush()
+        self._writer.flush()
+
+    def finish(self) -> None:
+        """Write the end of the file, and close it."""
+        self._writer.finish()
+        self._file.close()
+
+    def abort(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
 
 
 class BagWriter:
@@ -145,7 +163,6 @@ class BagWriter:
         folder: Path,
         types: MessageTypes,
         *,
-        storage: str = "mcap",
         compression: str = "none",
         split: Split | None = None,
         room: int = 256 * 2**20,
@@ -156,26 +173,18 @@ class BagWriter:
         Args:
             folder: of the bag; must not be there yet.
             types: of the messages.
-            storage: "mcap" or "sqlite3".
             compression: "none" or "zstd", see `COMPRESSIONS`.
             split: when to go on in a new file; by default never.
             room: bytes of messages that may wait to be written.
             enclosed: name -> file to be copied into the folder.
 
         Raises:
-            DataError: the folder is there already, storage or compression are none of the known,
-                or sqlite3 would write to another file, because of what is in the folder's path.
+            DataError: the folder is there already, or the compression is none of the known.
             OSError: the folder cannot be made, or a file to be enclosed cannot be read.
         """
-        if (storage, compression) not in COMPRESSIONS:
-            known = ", ".join(f"{s} with {c}" for s, c in COMPRESSIONS)
-            raise DataError(f"{storage} with {compression}: is none of {known}")
+        if compression not in COMPRESSIONS:
+            raise DataError(f"compression {compression}: is none of {', '.join(COMPRESSIONS)}")
         self.folder = Path(folder).absolute()
-        if storage == "sqlite3" and (found := _NOT_IN_URIS.search(str(self.folder))):
-            raise DataError(
-                f"{self.folder}: has {found.group()!r} in it, but sqlite3 can only be written to a "
-                "path without '#', '?' and '%' before two hexadecimal digits; mcap can to any"
-            )
         self._temporary = self.folder.with_name(self.folder.name + RECORDING)
         for path in (self.folder, self._temporary):
             if path.exists():
@@ -185,11 +194,11 @@ class BagWriter:
         for name, content in contents.items():
             (self._temporary / name).write_bytes(content)
         self._types = types
-        self._storage, self._compression = storage, compression
+        self._compression = COMPRESSIONS[compression]
         self._split = split or Split()
         self._room = room
         self._topics: dict[str, _Topic] = {}
-        self._parts: list[dict[str, Any]] = []
+        self._parts: list[_Part] = []
         self._waiting: deque[_Topic | _Message] = deque()
         self._wake = threading.Condition()
         self._waiting_size = 0
@@ -198,7 +207,6 @@ class BagWriter:
         self.messages: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self.size = 0
-        # sqlite wants the thread that opened it, so all of rosbags happens in this one
         self._thread = threading.Thread(target=self._run, name="bag writer", daemon=True)
         self._thread.start()
 
@@ -268,7 +276,7 @@ class BagWriter:
                 f"{self._temporary}"
             )
         self._temporary.rename(self.folder)
-        files = tuple(name for part in self._parts for name in part["relative_file_paths"])
+        files = tuple(part.path.name for part in self._parts)
         return Summary(self.folder, files, dict(self.messages), self.size, dict(self.lost))
 
     def _run(self) -> None:
@@ -283,7 +291,7 @@ class BagWriter:
                     continue
                 if isinstance(item, _Topic):
                     self._topics[item.name] = item
-                    self._connect(part, item)
+                    part.connect(item, self._types)
                     continue
                 if self._full(part, item):
                     self._finish(part)
@@ -298,7 +306,7 @@ class BagWriter:
                 self._error = error
                 self._count_the_rest_as_lost()
             if part is not None:
-                part.writer.abort()
+                part.abort()
 
     def _next(self) -> _Topic | _Message | _Silence | None:
         """What to write next, None at the end."""
@@ -318,25 +326,11 @@ class BagWriter:
         self._waiting_size = 0
 
     def _open(self) -> _Part:
-        # rosbags names the file after the folder it makes for it
-        folder = self._temporary / f"{self.folder.name}_{len(self._parts)}"
-        writer = Writer(folder, version=VERSION, storage_plugin=STORAGES[self._storage])
-        writer.set_compression(
-            COMPRESSIONS[self._storage, self._compression], CompressionFormat.ZSTD
-        )
-        writer.open()
-        part = _Part(writer)
+        name = f"{self.folder.name}_{len(self._parts)}"
+        part = _Part(self._temporary / name / f"{name}.mcap", self._compression)
         for topic in self._topics.values():
-            self._connect(part, topic)
+            part.connect(topic, self._types)
         return part
-
-    def _connect(self, part: _Part, topic: _Topic) -> None:
-        part.connections[topic.name] = part.writer.add_connection(
-            topic.name,
-            topic.type,
-            typestore=self._types.store,
-            offered_qos_profiles=topic.qos,
-        )
 
     def _full(self, part: _Part, message: _Message) -> bool:
         if part.first is None:
@@ -347,64 +341,67 @@ class BagWriter:
         )
 
     def _write(self, part: _Part, message: _Message) -> None:
-        part.writer.write(part.connections[message.topic], message.stamp, message.data)
-        part.first = message.stamp if part.first is None else part.first
-        part.size += len(message.data)
+        part.write(message)
         with self._wake:
             self.messages[message.topic] += 1
             self.size += len(message.data)
             self._waiting_size -= len(message.data)
 
     def _finish(self, part: _Part) -> None:
-        """Close the part, and move its files and its metadata into the bag's folder.
+        """Close the part, name it in the metadata, and move it into the bag's folder.
 
-        Killed at any point, the files have metadata in the one folder or the other.
+        Killed at any point, the file can be read in the one folder or the other.
         """
-        part.writer.close()
-        folder = part.writer.path
-        information = yaml.safe_load((folder / METADATA).read_text())[INFORMATION]
-        self._parts.append(information)
-        document = {INFORMATION: merged(self._parts)}
+        part.finish()
+        self._parts.append(part)
         with replacing(self._temporary / METADATA) as temporary:
+            document = {INFORMATION: self._information()}
             temporary.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        for name in information["relative_file_paths"]:
-            (folder / name).rename(self._temporary / name)
-        shutil.rmtree(folder)
+        part.path.rename(self._temporary / part.path.name)
+        part.path.parent.rmdir()
 
-
-def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The metadata of one bag whose files are those of several.
-
-    Args:
-        parts: what stands under `INFORMATION` in each metadata.yaml, in order; at least one. All
-            must be of the same storage and compression.
-    """
-    whole = dict(parts[0])
-    topics: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for topic in part["topics_with_message_count"]:
-            name = topic["topic_metadata"]["name"]
-            known = topics.setdefault(name, {**topic, "message_count": 0})
-            known["message_count"] += topic["message_count"]
-    filled = [part for part in parts if part["message_count"]]
-    starts = [_start(part) for part in filled]
-    ends = [_start(part) + part["duration"]["nanoseconds"] for part in filled]
-    start = min(starts, default=0)
-    files = [{**file} for part in parts for file in part["files"]]
-    for file in files:
-        if not file["message_count"]:  # rosbags begins an empty file at the end of time
-            file["starting_time"] = {"nanoseconds_since_epoch": start}
-    whole |= {
-        "relative_file_paths": [name for part in parts for name in part["relative_file_paths"]],
-        "starting_time": {"nanoseconds_since_epoch": start},
-        "duration": {"nanoseconds": max(ends, default=start) - start},
-        "message_count": sum(part["message_count"] for part in parts),
-        "topics_with_message_count": list(topics.values()),
-        "files": files,
-    }
-    return whole
-
-
-def _start(part: Mapping[str, Any]) -> int:
-    start: int = part["starting_time"]["nanoseconds_since_epoch"]
-    return start
+    def _information(self) -> dict[str, Any]:
+        """What metadata.yaml says of the finished parts."""
+        start = min((part.first for part in self._parts if part.first is not None), default=0)
+        end = max((part.last for part in self._parts if part.first is not None), default=start)
+        counts: Counter[str] = Counter()
+        for part in self._parts:
+            counts += part.messages
+        return {
+            "version": VERSION,
+            "storage_identifier": "mcap",
+            "relative_file_paths": [part.path.name for part in self._parts],
+            "duration": {"nanoseconds": end - start},
+            "starting_time": {"nanoseconds_since_epoch": start},
+            "message_count": counts.total(),
+            "topics_with_message_count": [
+                {
+                    "topic_metadata": {
+                        "name": topic.name,
+                        "type": topic.type,
+                        "serialization_format": "cdr",
+                        "offered_qos_profiles": dump_qos_v8(list(topic.qos)),
+                        "type_description_hash": self._types.store.hash_rihs01(topic.type),
+                    },
+                    "message_count": counts[topic.name],
+                }
+                for topic in self._topics.values()
+            ],
+            "compression_format": "",
+            "compression_mode": "",
+            "files": [
+                {
+                    "path": part.path.name,
+                    "starting_time": {
+                        "nanoseconds_since_epoch": start if part.first is None else part.first
+                    },
+                    "duration": {
+                        "nanoseconds": 0 if part.first is None else part.last - part.first
+                    },
+                    "message_count": part.messages.total(),
+                }
+                for part in self._parts
+            ],
+            "custom_data": None,
+            "ros_distro": "m2vae_ros",
+        }

@@ -61,15 +61,11 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "/embeddings, /diagnostics and /clock",
     )
     record.add_argument(
-        "--storage", choices=["mcap", "sqlite3"], default="mcap", help="default: %(default)s"
-    )
-    record.add_argument(
         "--compression",
         choices=["none", "zstd"],
         default="none",
-        help="zstd: mcap compresses chunks within its file, which every reader of mcap undoes; "
-        "sqlite3 cannot, so each message is compressed by itself (rosbag2's mode 'message'); "
-        "default: %(default)s",
+        help="zstd: chunks within the file, which every reader of mcap undoes; default: "
+        "%(default)s",
     )
     record.add_argument(
         "--split",
@@ -159,7 +155,6 @@ def _record(options: argparse.Namespace) -> int:
                 folder,
                 options.use_sim_time,
                 topics=options.topics or TOPICS,
-                storage=options.storage,
                 compression=options.compression,
                 split=Split(**dict([options.split])) if options.split else None,
                 enclosed={"world.sdf": options.world} if options.world else None,

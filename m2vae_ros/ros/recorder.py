@@ -62,7 +62,6 @@ class Recorder:
         folder: Path | str,
         topics: Sequence[str] = TOPICS,
         *,
-        storage: str = "mcap",
         compression: str = "none",
         split: Split | None = None,
         enclosed: Mapping[str, Path] | None = None,
@@ -73,7 +72,7 @@ class Recorder:
             node: that subscribes; its clock gives the stamps, simulated time if it uses that.
             folder: of the bag; must not be there yet.
             topics: names, or patterns with * and ?.
-            storage, compression, split, enclosed: see `BagWriter`.
+            compression, split, enclosed: see `BagWriter`.
 
         Raises:
             DataError, OSError: see `BagWriter`.
@@ -85,7 +84,6 @@ class Recorder:
         self._writer = BagWriter(
             Path(folder),
             MessageTypes(message_definition),
-            storage=storage,
             compression=compression,
             split=split,
             enclosed=enclosed,

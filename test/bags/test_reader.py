@@ -131,15 +131,11 @@ def test_a_bag_may_have_any_name(storage: str, name: str, tmp_path: Path) -> Non
     assert len(read(file)) == len(WORDS)
 
 
-@pytest.mark.parametrize(
-    ("storage", "compression"), [("mcap", "none"), ("mcap", "zstd"), ("sqlite3", "none")]
-)
+@pytest.mark.parametrize("compression", ["none", "zstd"])
 def test_of_a_recording_that_was_killed_all_but_the_last_seconds_are_read(
-    storage: str, compression: str, tmp_path: Path
+    compression: str, tmp_path: Path
 ) -> None:
-    writer = BagWriter(
-        tmp_path / "bag", MessageTypes(definition), storage=storage, compression=compression
-    )
+    writer = BagWriter(tmp_path / "bag", MessageTypes(definition), compression=compression)
     writer.add_topic("/words", WORDS[0].type)
     sent = []
     left: list[tuple[str, int, bytes]] = []
@@ -166,9 +162,8 @@ def test_of_a_recording_that_was_killed_all_but_the_last_seconds_are_read(
     assert told[files[0].path.name] == "was not finished; what is whole of it is read"
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_what_came_before_a_silence_is_in_the_file(storage: str, tmp_path: Path) -> None:
-    writer = BagWriter(tmp_path / "bag", MessageTypes(definition), storage=storage)
+def test_what_came_before_a_silence_is_in_the_file(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag", MessageTypes(definition))
     try:
         writer.add_topic("/words", WORDS[0].type)
         for word in WORDS:

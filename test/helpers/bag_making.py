@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mcap_ros2.writer import Writer as IndependentWriter
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from m2vae_ros.bags.types import MessageTypes
@@ -162,7 +163,12 @@ def definition(name: str) -> str:
 def write(
     folder: Path, made: Iterable[Made], types: Mapping[str, str] | None = None, **options: Any
 ) -> Path:
-    """A bag by the package's own writer; `types` are definitions that nobody else has."""
+    """A bag by the package's own writer; `types` are definitions that nobody else has.
+
+    With `storage="sqlite3"` it is rosbags that writes.
+    """
+    if options.pop("storage", "mcap") == "sqlite3":
+        return write_sqlite3(folder, made)
     own = types or {}
     known = MessageTypes(lambda name: own.get(name) or definition(name))
     writer = BagWriter(folder, known, **options)
@@ -173,6 +179,19 @@ def write(
             writer.add_topic(message.topic, message.type)
         assert writer.write(message.topic, message.stamp, serialised(message))
     writer.close()
+    return folder
+
+
+def write_sqlite3(folder: Path, made: Iterable[Made]) -> Path:
+    """A bag of sqlite3 by rosbags."""
+    with Writer(folder, version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        connections: dict[str, Any] = {}
+        for message in made:
+            if message.topic not in connections:
+                connections[message.topic] = writer.add_connection(
+                    message.topic, message.type, typestore=STORE
+                )
+            writer.write(connections[message.topic], message.stamp, serialised(message))
     return folder
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -111,28 +110,14 @@ def play(bag: Path, *options: str) -> Any:
 
 
 def content(bag: Path) -> dict[str, list[bytes]]:
-    """Topic -> messages in order, read without rosbags where there is a way."""
+    """Topic -> messages in order, read without rosbags."""
     information = yaml.safe_load((bag / "metadata.yaml").read_text())
     information = information["rosbag2_bagfile_information"]
     found: dict[str, list[bytes]] = defaultdict(list)
-    if information["compression_mode"]:
-        with Reader(bag) as reader:
-            for connection, _, data in reader.messages():
-                found[connection.topic].append(bytes(data))
-        return found
     for name in information["relative_file_paths"]:
-        if name.endswith(".mcap"):
-            with (bag / name).open("rb") as file:
-                for _, channel, message in make_reader(file).iter_messages():
-                    found[channel.topic].append(message.data)
-        else:
-            with sqlite3.connect(bag / name) as database:
-                for topic, data in database.execute(
-                    "SELECT name, data FROM messages JOIN topics ON topics.id = topic_id "
-                    "ORDER BY timestamp, messages.id"
-                ):
-                    found[topic].append(data)
-            database.close()
+        with (bag / name).open("rb") as file:
+            for _, channel, message in make_reader(file).iter_messages():
+                found[channel.topic].append(message.data)
     return found
 
 
@@ -140,11 +125,10 @@ def content(bag: Path) -> dict[str, list[bytes]]:
     "options",
     [
         {},
-        {"storage": "sqlite3"},
         {"compression": "zstd", "split": Split(size=8e6)},
-        {"storage": "sqlite3", "compression": "zstd", "split": Split(seconds=1.0)},
+        {"split": Split(seconds=1.0)},
     ],
-    ids=["mcap", "sqlite3", "mcap zstd split", "sqlite3 zstd split"],
+    ids=["whole", "zstd by size", "by time"],
 )
 def test_a_simulated_team_is_recorded_whole(options: dict[str, Any], tmp_path: Path) -> None:
     robots = {"amiro1": ("camera",), "amiro2": ("lidar",), "amiro3": ("reflectance",)}
@@ -394,7 +378,7 @@ def test_qualities_of_service_survive_the_way_into_a_bag_and_back() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", ["", "--split 100MB --compression zstd", "--storage sqlite3"])
+@pytest.mark.parametrize("options", ["", "--split 100MB --compression zstd"])
 def test_nothing_is_lost_of_three_robots_images_scans_and_rings(
     options: str, tmp_path: Path
 ) -> None:
