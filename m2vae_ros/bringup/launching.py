@@ -217,7 +217,8 @@ def clean_end(started: Iterable[Action]) -> list[Action]:
 def _end_on_sigterm(context: LaunchContext) -> None:
     """Let SIGTERM do to this launch what Ctrl-C does, only that it tells the nodes itself."""
     # The manager's `handle` is how launch sets its own handlers, but it keeps the manager to
-    # itself. A launch without one, or a program that has its own idea of SIGTERM, is left alone.
+    # itself; there is no public way: it hands every signal on to those handlers, whoever else
+    # handles it. A launch without one, or a program with its own idea of SIGTERM, is left alone.
     manager = getattr(AsyncSafeSignalManager, "_AsyncSafeSignalManager__current", None)
     if manager is None or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return

@@ -165,7 +165,7 @@ class FusionNode(LifecycleNode):
         """
         self._listening = True
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
-        self._subscribe(Odometry, "odom", self._on_odometry, qos.NEWEST_READING)
+        self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK)
         for modality in self._settings.modalities:
             sensor, callback = AMIRO[modality], partial(self._on_sensor, modality)
             kind = message_class(sensor.type)
@@ -205,7 +205,7 @@ class FusionNode(LifecycleNode):
         return None if perception is None else perception.memory
 
     def _on_odometry(self, message: Odometry) -> None:
-        self._perception.move(messages.motion(message))
+        self._perception.move(messages.motion(message), self._now)
 
     def _on_sensor(self, modality: str, message: Any) -> None:
         """Take the reading in; a laser scan shows where something stands, too."""

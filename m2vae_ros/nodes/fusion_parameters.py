@@ -77,7 +77,18 @@ class _Common:
     odometry_tolerance: float = parameter(
         0.2,
         "Seconds between an observation and the odometry before it, and to that after it.",
+        minimum=0.001,
+        maximum=3600.0,
+    )
+    position_noise: float = parameter(
+        0.01,
+        "Metres by which the pose of a robot that stands may wander, from one odometry to the "
+        "next, and within 0.2 s where odometry reports no speed.",
         minimum=0.0,
+        maximum=100.0,
+    )
+    heading_noise: float = parameter(
+        0.0175, "Radians by which its heading may.", minimum=0.0, maximum=3.2
     )
     max_surprise: float = parameter(
         2.0,
@@ -129,7 +140,13 @@ class _Common:
             ],
             frame=self.frame,
             gate=self.gate,
-            standing=Standing(self.odometry_tolerance, self.max_speed, self.max_turn),
+            standing=Standing(
+                self.odometry_tolerance,
+                self.max_speed,
+                self.max_turn,
+                self.position_noise,
+                self.heading_noise,
+            ),
             max_surprise=self.max_surprise,
             min_gain=self.min_gain,
             stamp_tolerance=self.stamp_tolerance,

@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-Pose = tuple[float, float, float]
-"""x and y in metres, yaw in radians."""
+from m2vae_ros.sensors.sensing_range import Pose
 
 CLOSE = 0.02
 """Metres from the place that count as there."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
 from m2vae_ros.sensors.sensing_range import Pose
 
+SPAN = 0.2
+"""Seconds over which the poses of a robot that reports no speed must agree."""
+
 
 class UnusedReading(ValueError):
     """A reading that is fit, but not used; the message says why."""
@@ -31,22 +34,23 @@ class Moving(UnusedReading):
 class Standing:
     """When a robot counts as standing, and its odometry as being of the time of a reading.
 
-    Both the speeds that odometry tells and the poses must say so: many a driver leaves the speeds
-    at zero, and poses a few milliseconds apart differ by little, however fast a robot drives.
+    Both the speeds that odometry reports and its poses must say so. Many a driver leaves the speeds
+    at zero, and poses a few milliseconds apart differ by little, however fast a robot drives: where
+    no speed is reported, all poses of the last `SPAN` are compared.
 
     Attributes:
         tolerance: seconds from the reading to the odometry before, and to that after it.
         max_speed: m/s, in both.
         max_turn: rad/s, in both.
-        distance: metres between the places of the two, at most.
-        turn: radians between their headings, at most.
+        position_noise: metres by which the place of a robot that stands may wander.
+        heading_noise: radians by which its heading may.
     """
 
     tolerance: float = 0.2
     max_speed: float = 0.05
     max_turn: float = 0.1
-    distance: float = 0.01
-    turn: float = math.radians(1.0)
+    position_noise: float = 0.01
+    heading_noise: float = math.radians(1.0)
 
 
 class Track:
@@ -103,18 +107,26 @@ class Track:
                     f"no odometry within {self.standing.tolerance:g} s {side} it; the nearest is "
                     f"{_span(away)} away"
                 )
-        before, next_ = self._motions[after - 1], self._motions[after]
-        if not self._stands(before, next_):
+        if not self._stands(after):
             raise Moving("moving")
-        return before.pose
+        return self._motions[after - 1].pose
 
-    def _stands(self, before: Motion, after: Motion) -> bool:
+    def _stands(self, after: int) -> bool:
+        """Whether the robot stood between the odometry of this index and the one before."""
         limits = self.standing
-        return (
-            max(before.speed, after.speed) <= limits.max_speed
-            and max(before.turn, after.turn) <= limits.max_turn
-            and math.dist(before.pose[:2], after.pose[:2]) <= limits.distance
-            and abs(math.remainder(after.yaw - before.yaw, math.tau)) <= limits.turn
+        before, now = self._motions[after - 1 : after + 1]
+        if max(before.speed, now.speed) > limits.max_speed:
+            return False
+        if max(before.turn, now.turn) > limits.max_turn:
+            return False
+        first = bisect_left(self._stamps, now.stamp - int(SPAN * NANOSECONDS))
+        lately = self._motions[min(first, after - 1) : after]
+        if any(motion.speed or motion.turn for motion in (*lately, now)):
+            lately = [before]  # its speeds can be believed
+        return all(
+            math.dist(motion.pose[:2], now.pose[:2]) <= limits.position_noise
+            and abs(math.remainder(motion.yaw - now.yaw, math.tau)) <= limits.heading_noise
+            for motion in lately
         )
 
     def _nearest(self, stamp: int) -> str:

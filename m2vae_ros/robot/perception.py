@@ -37,8 +37,11 @@ from m2vae_ros.sensors.sensing_range import Pose, Position, SensingRange
 MOST_WAITING = 32
 """Readings of one sensor that wait for odometry at the same time."""
 
-LEAST_MEMORY = 2.0
-"""Seconds of odometry that are remembered, at least: images may come late."""
+LEAST_PATIENCE = 2.0
+"""Seconds that a reading waits for odometry, and odometry for readings, at least."""
+
+STRAYS = 3
+"""Odometry of long ago, one after the other, that show that time began anew: less is a mistake."""
 
 NO_ODOMETRY = "no odometry of that time"
 
@@ -158,23 +161,40 @@ class Perception:
         self._engine = engine
         self._settings = settings
         self._last_looks: dict[tuple[str, str], int] = {}
-        self._memory_span = int(max(LEAST_MEMORY, 10 * settings.standing.tolerance) * NANOSECONDS)
+        tolerance = settings.standing.tolerance
+        self._patience = max(LEAST_PATIENCE, 2 * tolerance)
+        # So close together that one of them lies between two odometries, whatever the rates are.
+        self._spacing = min(LEAST_PATIENCE / MOST_WAITING, tolerance / 2) * NANOSECONDS
         self.begin()
 
     def begin(self) -> None:
         """Begin to sense: what waited, and where the robot was, is forgotten; objects are not."""
-        self._track = Track(self._settings.standing, self._memory_span / NANOSECONDS)
+        self._track = Track(self._settings.standing, self._patience)
         self._waiting: dict[str, deque[_Reading]] = {
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
         self._crowded_out: list[Unused] = []
+        self._strays = 0
 
-    def move(self, motion: Motion) -> None:
-        """Take in where the robot is."""
+    def move(self, motion: Motion, now: int) -> None:
+        """Take in where the robot is.
+
+        Args:
+            motion: what odometry says.
+            now: this robot's time, nanoseconds.
+
+        Raises:
+            ObservationError: the stamp is negative or lies in the future.
+        """
+        self._check_stamp(motion.stamp, now)
         newest = self._track.newest
         if newest is not None and motion.stamp < newest - NANOSECONDS:
-            self.begin()  # time began anew
+            self._strays += 1
+            if self._strays < STRAYS:
+                return
+            self.begin()
+        self._strays = 0
         self._track.add(motion)
 
     def sense(
@@ -197,15 +217,11 @@ class Perception:
         Raises:
             ObservationError: the stamp is negative or lies in the future.
         """
-        if not 0 <= stamp <= now + self._settings.stamp_tolerance * NANOSECONDS:
-            raise ObservationError(
-                f"header.stamp: {(stamp - now) / NANOSECONDS:.3g} s ahead of this robot's clock"
-            )
+        self._check_stamp(stamp, now)
         waiting = self._waiting[modality]
         if waiting and stamp < waiting[-1].stamp - NANOSECONDS:
             waiting.clear()  # time began anew
-        spacing = self._settings.standing.tolerance * NANOSECONDS * 2 / MOST_WAITING
-        if not waiting or abs(stamp - waiting[-1].stamp) >= spacing:
+        if not waiting or abs(stamp - waiting[-1].stamp) >= self._spacing:
             if len(waiting) == MOST_WAITING:  # the oldest goes
                 self._crowded_out.append(Unused(modality, NO_ODOMETRY))
             waiting.append(_Reading(observation, stamp, ahead))
@@ -254,6 +270,13 @@ class Perception:
                 del self._last_looks[key]
         return held
 
+    def _check_stamp(self, stamp: int, now: int) -> None:
+        if stamp < 0:
+            raise ObservationError("header.stamp: is negative")
+        if stamp > now + self._settings.stamp_tolerance * NANOSECONDS:
+            ahead = (stamp - now) / NANOSECONDS
+            raise ObservationError(f"header.stamp: {ahead:.3g} s ahead of this robot's clock")
+
     def _place(
         self, modality: str, now: int, placed: dict[str, tuple[_Reading, Pose]]
     ) -> Iterator[Event]:
@@ -265,7 +288,7 @@ class Perception:
             try:
                 placed[modality] = (reading, self._track.pose(reading.stamp))
             except OdometryToCome:
-                if now <= reading.stamp + self._memory_span:
+                if now <= reading.stamp + self._patience * NANOSECONDS:
                     too_early.append(reading)
                 else:
                     yield Unused(modality, NO_ODOMETRY)

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,50 @@ def test_who_tells_no_speed_stands_if_both_poses_are_the_same(
     else:
         with pytest.raises(Moving):
             made.pose(20_000_000)
+
+
+@given(
+    speed=st.floats(0, 0.5),
+    turn=st.floats(-0.5, 0.5),
+    rate=st.sampled_from([5, 20, 50, 1000]),
+)
+def test_who_reports_no_speed_stands_if_the_poses_say_so_at_any_rate(
+    speed: float, turn: float, rate: int
+) -> None:
+    made = track()
+    for i in range(rate + 2):  # a second
+        t = i / rate
+        made.add(Motion(speed * t, 0.0, turn * t, 0.0, 0.0, round(t * 1e9)))
+    # what is exactly at a limit may be rounded either way
+    if abs(speed - 0.05) < 1e-3 or abs(abs(turn) - math.radians(5)) < 1e-2:
+        return
+    if speed < 0.05 and abs(turn) < math.radians(5):
+        made.pose(10**9 - 1)
+    else:
+        with pytest.raises(Moving):
+            made.pose(10**9 - 1)
+
+
+def test_who_reports_speeds_stands_as_soon_as_they_are_none() -> None:
+    made = track(*(at(i * 10**7, x=i * 0.003, speed=0.3) for i in range(10)))
+    made.add(at(10 * 10**7, x=0.03))
+    made.add(at(11 * 10**7, x=0.03))
+    assert made.pose(10 * 10**7 + 1)[0] == 0.03
+
+
+def test_noise_of_a_localisation_that_is_allowed_for_does_not_make_a_robot_move() -> None:
+    rng = np.random.default_rng(0)
+    poses = rng.uniform(-0.01, 0.01, (200, 2))
+    for allowed in (0.01, 0.03):
+        made = Track(Standing(position_noise=allowed))
+        for i, (x, y) in enumerate(poses):
+            made.add(Motion(x, y, 0.0, 0.0, 0.0, i * 10**8))
+        stood = 0
+        for i in range(10, 190):
+            with suppress(Moving):
+                made.pose(i * 10**8 + 1)
+                stood += 1
+        assert stood == 180 if allowed == 0.03 else stood < 90
 
 
 @pytest.mark.parametrize("fast", [{"speed": 0.06}, {"turn": 0.11}])
