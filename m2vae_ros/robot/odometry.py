@@ -123,10 +123,19 @@ class Track:
         lately = self._motions[min(first, after - 1) : after]
         if any(motion.speed or motion.turn for motion in (*lately, now)):
             lately = [before]  # its speeds can be believed
-        return all(
-            math.dist(motion.pose[:2], now.pose[:2]) <= limits.position_noise
-            and abs(math.remainder(motion.yaw - now.yaw, math.tau)) <= limits.heading_noise
-            for motion in lately
+        later = now
+        for motion in reversed(lately):
+            if not self._near(motion, later):
+                return later is not now  # it was put here, and has stood since
+            if not self._near(motion, now):
+                return False
+            later = motion
+        return True
+
+    def _near(self, one: Motion, other: Motion) -> bool:
+        return (
+            math.dist(one.pose[:2], other.pose[:2]) <= self.standing.position_noise
+            and abs(math.remainder(one.yaw - other.yaw, math.tau)) <= self.standing.heading_noise
         )
 
     def _nearest(self, stamp: int) -> str:

@@ -216,7 +216,7 @@ def test_a_recording_that_somebody_else_began_is_left_alone(tmp_path, monkeypatc
 
 @pytest.mark.ros
 def test_a_full_disk_ends_a_survey_with_its_name(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     def record():
@@ -225,7 +225,7 @@ def test_a_full_disk_ends_a_survey_with_its_name(tmp_path, monkeypatch):
             while recorder.error is None:
                 time.sleep(0.01)
 
-    monkeypatch.setattr(bag_writer.Writer, "open", full)
+    monkeypatch.setattr(bag_writer.Writer, "start", full)
     with pytest.raises(SurveyError, match=r"bag: could not be recorded: .*No space left"):
         record()
 

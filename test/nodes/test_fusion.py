@@ -159,7 +159,7 @@ def test_who_joins_late_gets_the_latest_of_each_object_and_nothing_else(weights)
             t.stand("amiro1", x)
             for value in (10, 200):
                 before = len(t.embeddings)
-                t.settle(0.3)  # it has stood there for longer than `SPAN`
+                t.settle(0.1)  # the odometry before the image
                 t.sense("amiro1", image(value), "camera")
                 t.until(lambda before=before: len(t.embeddings) == before + 1)
                 assert t.embeddings[-1].object_id == name
