@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 PATIENCE = 60.0
 """Seconds until every topic has to be heard."""

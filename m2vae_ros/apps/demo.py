@@ -22,7 +22,7 @@ from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team,
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.host.domains import own_domain
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
     from m2vae_ros.apps.observer import Observer

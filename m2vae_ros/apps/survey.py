@@ -29,10 +29,10 @@ from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.resources import resource
 from m2vae_ros.host.scratch import Scratch
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.drawn import draw_world
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
+from m2vae_ros.world.suite import AMIRO, viewpoint
 
 if TYPE_CHECKING:
     from m2vae_ros.ros.recorder import Recorder
@@ -130,7 +130,7 @@ def tour(
             poses = {}
             for index, (robot, (sensor,)) in enumerate(team.items()):
                 item = objects[order[(stop + index * apart) % len(objects)]]
-                poses[robot] = AMIRO[sensor].viewpoint.draw(item.x, item.y, rng)
+                poses[robot] = viewpoint(AMIRO[sensor]).draw(item.x, item.y, rng)
             yield poses
 
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From bags to samples: what robots sensed of objects, standing before them.
+"""From bags to samples of a sensor suite: what robots sensed, and of what.
 
-Each bag is read twice. First its odometry (or the labels somebody gave): then it is known which
-object each robot looked at, and when. Then its readings, one at a time; what is kept of one is what
-the model takes, 3 kB of an image. An object's readings by the three sensors, taken at any time and
-by any robot of the same bag, are paired at random.
+Each bag is read twice. First what tells what is sensed: odometry, labels, or whatever the suite
+says. Then the readings, one message at a time; what is kept of one is what the model takes, 3 kB of
+an image. Readings of one thing by several sensors, taken at any time and by any robot of the same
+bag, are paired at random; or readings of one time are, as the suite says.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -16,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from m2vae_ros.bags.pairing import Reading, Thing, by_object, by_time
 from m2vae_ros.bags.reader import (
     BagFile,
     BagMessage,
@@ -30,17 +32,19 @@ from m2vae_ros.bags.reader import (
     messages_of,
     topics_of,
 )
-from m2vae_ros.datasets.amiro import AmiroSamples, class_named
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.datasets.samples import UNLABELLED, Samples
 from m2vae_ros.robot.odometry import Standing, Track, Unplaced, UnusedReading
-from m2vae_ros.sensors import AMIRO, ObservationError
+from m2vae_ros.robot.perception import Target
+from m2vae_ros.robot.pointing import targets
+from m2vae_ros.sensors import ObservationError, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS, ODOMETRY, motion, nanoseconds
 from m2vae_ros.sensors.sensing_range import Position
+from m2vae_ros.sensors.suite import STRING
+from m2vae_ros.sensors.view import Stream
 
 ENOUGH = 10
 """Readings of each class by each sensor, below which nothing can be trained."""
-
-STRING = "std_msgs/msg/String"
 
 _LOOKS = 2
 
@@ -67,6 +71,8 @@ class KnownObject(Protocol):
         ...
 
 
+T = TypeVar("T")
+
 ObjectsOf = Callable[[Path], Sequence[KnownObject]]
 """The folder of a bag -> the objects of the world it was recorded in; raises ValueError."""
 
@@ -84,10 +90,13 @@ class BagReport:
 
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
     unused: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
-    readings: dict[str, Counter[str]] = field(
-        default_factory=lambda: {name: Counter() for name in AMIRO.classes}
-    )
+    readings: dict[str, Counter[str]] = field(default_factory=dict)
     samples: int = 0
+
+    @classmethod
+    def of(cls, suite: SensorSuite) -> BagReport:
+        """With nothing counted yet; without classes, all is of the class ""."""
+        return cls(readings={name: Counter() for name in suite.classes or ("",)})
 
     def note(self, where: Path, topic: str, reason: str, count: int = 1) -> None:
         """Something that is not used, and why."""
@@ -96,13 +105,13 @@ class BagReport:
         before, first = self.unused.get(key, (0, reason))
         self.unused[key] = (before + count, first)
 
-    def lacking(self, enough: int) -> list[str]:
+    def lacking(self, modalities: Iterable[str], enough: int) -> list[str]:
         """The classes and sensors of which there are fewer readings than that."""
         return [
-            f"{name}: {self.readings[name][modality]} by {modality}"
-            for name in AMIRO.classes
-            for modality in AMIRO
-            if self.readings[name][modality] < enough
+            f"{name + ': ' if name else ''}{readings[modality]} by {modality}"
+            for name, readings in self.readings.items()
+            for modality in modalities
+            if readings[modality] < enough
         ]
 
 
@@ -118,25 +127,8 @@ class NotEnough(DataError):
         self.report = report
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What the model takes of one message, and where that came from."""
-
-    values: np.ndarray
-    bag: Path
-    topic: str
-
-
-@dataclass(frozen=True)
-class _Object:
-    """An object as met in one bag, of which it is not known whether it stands in another."""
-
-    bag: Path
-    name: str
-    class_name: str
-
-
 def read_bags(
+    suite: SensorSuite,
     paths: Iterable[Path],
     objects: ObjectsOf,
     *,
@@ -146,18 +138,20 @@ def read_bags(
     seed: int = 0,
     standing: Standing | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[AmiroSamples, BagReport]:
+) -> tuple[Samples, BagReport]:
     """Read the samples of bags.
 
-    Without `label_topic`, a reading is of the object that its robot stands before: by the odometry
-    before and after it, and by the same limits as in a running robot (`sensors.sensing_range`).
+    What a reading is of, the suite says. Of objects it is the one that its robot stands before, by
+    the odometry before and after it, and by the same limits as in a running robot.
 
     Args:
+        suite: whose topics are read.
         paths: bags, folders of bags, or storage files.
-        objects: which objects stood where, in each bag.
+        objects: which objects stood where, in each bag; not asked where odometry is not needed.
         label_topic: of std_msgs/String messages with the class or the name of the object that is
             sensed from then on, in the order of recording; an empty one says none. Below each
-            robot's namespace, unless it begins with "/". Odometry is not asked for then.
+            robot's namespace, unless it begins with "/". Odometry is not asked for then. By
+            default the suite's.
         enough: readings of each class by each sensor, at least.
         most: readings of one object by one sensor, at most: of more, some are drawn at random, so
             that a robot which was left standing does not outweigh all others.
@@ -172,18 +166,20 @@ def read_bags(
         DataError: a path is no bag.
         NotEnough: the bags lack readings.
     """
-    report = BagReport()
+    report = BagReport.of(suite)
     files = find_bags(paths, lambda path, reason: report.note(path, "", reason))
     bags: dict[Path, list[BagFile]] = defaultdict(list)
     for file in files:
         bags[file.bag].append(file)
-    shelf: dict[_Object, dict[str, list[_Reading]]] = {}
+    if label_topic is None and suite.sampling.labels not in ("", "name"):
+        label_topic = suite.sampling.labels
+    shelf: dict[Thing, dict[str, list[Reading]]] = {}
     meter = _Meter(_LOOKS * sum(file.size for file in files), progress)
     for bag, parts in bags.items():
-        reader = _BagReader(bag, objects, label_topic, standing or Standing(), report, shelf)
+        reader = _BagReader(suite, bag, objects, label_topic, standing or Standing(), report, shelf)
         reader.read(in_order(parts), meter)
-    samples = _paired(shelf, report, most, np.random.default_rng(seed))
-    lacking = report.lacking(enough)
+    samples = _paired(suite, shelf, report, most, np.random.default_rng(seed))
+    lacking = report.lacking(suite, enough)
     if lacking:
         raise NotEnough(
             f"{_named(paths)}: at least {enough} readings of each class by each sensor are needed, "
@@ -191,7 +187,7 @@ def read_bags(
             report,
         )
     if not report.samples:
-        raise NotEnough(f"{_named(paths)}: no object was sensed by every sensor", report)
+        raise NotEnough(f"{_named(paths)}: nothing was sensed by every sensor", report)
     return samples, report
 
 
@@ -222,13 +218,15 @@ class _BagReader:
 
     def __init__(
         self,
+        suite: SensorSuite,
         bag: Path,
         objects: ObjectsOf,
         label_topic: str | None,
         standing: Standing,
         report: BagReport,
-        shelf: dict[_Object, dict[str, list[_Reading]]],
+        shelf: dict[Thing, dict[str, list[Reading]]],
     ) -> None:
+        self._suite = suite
         self._bag = bag
         self._label_topic = label_topic
         self._standing = standing
@@ -236,17 +234,25 @@ class _BagReader:
         self._shelf = shelf
         self._decode = Decoder()
         self._restarted: set[str] = set()
-        self._labels: dict[str, tuple[list[int], list[str]]] = {}
+        self._labels: dict[str, _Timeline[str]] = defaultdict(_Timeline)
+        self._pointed: dict[str, _Timeline[Sequence[Target]]] = defaultdict(_Timeline)
         self._tracks: dict[str, Track] = {}
         self._readable: dict[str, bool] = {}
         self._heard: Counter[str] = Counter()
         self._damaged: list[BagFile] = []
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._episodes: dict[str, tuple[int, int]] = {}
         self._objects: Sequence[KnownObject] = ()
-        if label_topic is None:
+        if self._by_place:
             try:
                 self._objects = objects(bag)
             except (ValueError, OSError) as error:
                 report.note(bag, "", f"its world is not known: {error}")
+
+    @property
+    def _by_place(self) -> bool:
+        """Whether odometry tells what is sensed."""
+        return self._suite.about.kind == "objects" and self._label_topic is None
 
     def read(self, files: Sequence[BagFile], meter: _Meter) -> None:
         """Look twice at every file of the bag."""
@@ -258,7 +264,7 @@ class _BagReader:
             meter.passed(file.size)
         for file in files:
             with self._problems(file):
-                self._take(file, lambda t: _modality(t) is not None, self._take_reading, meter)
+                self._take(file, lambda t: bool(self._modalities(t)), self._take_reading, meter)
             meter.passed(file.size)
         self._report_missing()
 
@@ -274,22 +280,30 @@ class _BagReader:
 
         for message in messages_of(file, readable, meter.share(file.size)):
             self._heard[message.topic.name] += 1
-            try:
+            with self._reasons(file, message):
                 take(message)
-            except (DataError, ObservationError, UnusedReading) as error:
-                # An ordinary reading of nothing is noted for the bag, not of each file.
-                ordinary = isinstance(error, UnusedReading) and not isinstance(error, Unplaced)
-                where = self._bag if ordinary else file.path
-                self._report.note(where, message.topic.name, str(error))
+
+    @contextmanager
+    def _reasons(self, file: BagFile, message: BagMessage) -> Iterator[None]:
+        """What a message is not used for."""
+        try:
+            yield
+        except (DataError, ObservationError, UnusedReading) as error:
+            # An ordinary reading of nothing is noted for the bag, not of each file.
+            ordinary = isinstance(error, UnusedReading) and not isinstance(error, Unplaced)
+            where = self._bag if ordinary else file.path
+            self._report.note(where, message.topic.name, str(error))
 
     def _report_missing(self) -> None:
         """Tell which topics are not there, and which have nothing in them."""
         if self._damaged:  # it may be in what cannot be read
             return
-        expected = [modality.topic for modality in AMIRO.values()]
-        if self._label_topic is None:
-            expected.append(ODOMETRY.topic)
-        elif not any(_is_label(self._label_topic, listed) for listed in self._readable):
+        expected = list(dict.fromkeys(modality.topic for modality in self._suite.values()))
+        expected += [ODOMETRY.topic] if self._by_place else []
+        expected += [self._suite.about.topic] if self._suite.about.kind == "topic" else []
+        if self._label_topic is not None and not any(
+            _robot(listed, self._label_topic) is not None for listed in self._readable
+        ):
             self._report.note(self._bag, self._label_topic, f"no {STRING} by this name")
         for topic in expected:
             if not any(_robot(listed, topic) is not None for listed in self._readable):
@@ -315,10 +329,18 @@ class _BagReader:
 
     def _check(self, file: BagFile, topic: BagTopic) -> None:
         """Tell of a topic that ought to be read, but has another type."""
-        for name, kind in (*((m.topic, m.type) for m in AMIRO.values()), ODOMETRY):
-            if _robot(topic.name, name) is not None and topic.type != kind:
-                self._report.note(file.path, topic.name, f"is a {topic.type}, expected {kind}")
-        if _modality(topic) is None and not self._says_what_is_sensed(topic):
+        expected: dict[str, set[str]] = defaultdict(set)  # one topic may have several types
+        for modality in self._suite.values():
+            expected[modality.topic].add(modality.type)
+        if self._by_place:
+            expected[ODOMETRY.topic].add(ODOMETRY.type)
+        if self._suite.about.kind == "topic":
+            expected[self._suite.about.topic].add(self._suite.about.type)
+        for name, kinds in expected.items():
+            if _robot(topic.name, name) is not None and topic.type not in kinds:
+                wanted = " or ".join(sorted(kinds))
+                self._report.note(file.path, topic.name, f"is a {topic.type}, expected {wanted}")
+        if not self._modalities(topic) and not self._says_what_is_sensed(topic):
             return
         self._readable[topic.name] = not self._decode.differs(topic)
         if not self._readable[topic.name]:
@@ -326,16 +348,44 @@ class _BagReader:
                 file.path, topic.name, f"was recorded with another definition of {topic.type}"
             )
 
+    def _modalities(self, topic: BagTopic) -> list[str]:
+        """The modalities whose readings come by a topic."""
+        return [
+            name
+            for name, modality in self._suite.items()
+            if topic.type == modality.type and _robot(topic.name, modality.topic) is not None
+        ]
+
+    def _is_label(self, topic: BagTopic) -> bool:
+        return (
+            self._label_topic is not None
+            and topic.type == STRING
+            and _robot(topic.name, self._label_topic) is not None
+        )
+
+    def _is_pointing(self, topic: BagTopic) -> bool:
+        about = self._suite.about
+        return (
+            about.kind == "topic"
+            and topic.type == about.type
+            and _robot(topic.name, about.topic) is not None
+        )
+
     def _says_what_is_sensed(self, topic: BagTopic) -> bool:
-        if self._label_topic is None:
-            return topic.type == ODOMETRY.type and _robot(topic.name, ODOMETRY.topic) is not None
-        return topic.type == STRING and _is_label(self._label_topic, topic.name)
+        if self._is_label(topic) or self._is_pointing(topic):
+            return True
+        # without labels of objects, and for the ranges of what is pointed at
+        placed = self._by_place or self._suite.about.kind == "topic"
+        is_odometry = _robot(topic.name, ODOMETRY.topic) is not None
+        return placed and topic.type == ODOMETRY.type and is_odometry
 
     def _take_what_is_sensed(self, message: BagMessage) -> None:
-        if self._label_topic is None:
-            self._take_odometry(message)
-        else:
+        if self._is_label(message.topic):
             self._take_label(message)
+        elif self._is_pointing(message.topic):
+            self._take_pointing(message)
+        else:
+            self._take_odometry(message)
 
     def _take_odometry(self, message: BagMessage) -> None:
         where = motion(self._decode(message))
@@ -355,130 +405,197 @@ class _BagReader:
 
     def _take_label(self, message: BagMessage) -> None:
         text = self._decode(message).data.strip()
-        stamps, texts = self._labels.setdefault(message.topic.name, ([], []))
         # where files overlap it may have been recorded before the last one
-        place = bisect_right(stamps, message.stamp)
-        stamps.insert(place, message.stamp)
-        texts.insert(place, "")
-        if text and class_named(text) is None:
+        place = self._labels[message.topic.name].add(message.stamp, "")
+        if text and self._suite.class_named(text) is None:
             raise DataError(f"label {text!r}: is neither a class nor the name of an object")
-        texts[place] = text
+        self._labels[message.topic.name].values[place] = text
+
+    def _take_pointing(self, message: BagMessage) -> None:
+        decoded = self._decode(message)
+        frame = decoded.header.frame_id if hasattr(decoded, "header") else ""
+        named, stamp = targets(decoded, frame, message.stamp)
+        robot = _robot(message.topic.name, self._suite.about.topic)
+        assert robot is not None
+        self._pointed[robot].add(stamp, named)
 
     def _take_reading(self, message: BagMessage) -> None:
-        modality = _modality(message.topic)
-        assert modality is not None
-        robot = _robot(message.topic.name, AMIRO[modality].topic)
-        assert robot is not None
         decoded = self._decode(message)
-        if self._label_topic is None:
-            met = self._looked_at(robot, modality, nanoseconds(decoded.header.stamp))
-        else:
-            met = self._labelled(self._label_topic, robot, message.stamp)
-        view = AMIRO[modality].view
-        values = view.pack(view.read(decoded))
-        readings = self._shelf.setdefault(met, {}).setdefault(modality, [])
-        readings.append(_Reading(values, self._bag, message.topic.name))
+        stamp = message.stamp
+        if hasattr(decoded, "header"):
+            stamp = nanoseconds(decoded.header.stamp)
+        for modality in self._modalities(message.topic):
+            view = self._suite[modality].view
+            robot = _robot(message.topic.name, self._suite[modality].topic)
+            assert robot is not None
+            stream = self._streams.setdefault((message.topic.name, modality), view.stream())
+            # before it is known what it is of: a stream must not miss a message
+            values = stream(decoded, stamp) if view.span else None
+            episode = self._episode(robot, message.stamp)
+            if view.span and values is None:
+                continue
+            thing = self._thing(robot, modality, message.stamp, stamp, view.span)
+            if values is None:
+                values = view.read(decoded)
+            reading = Reading(view.pack(values), stamp, robot, episode, message.topic.name)
+            self._shelf.setdefault(thing, {}).setdefault(modality, []).append(reading)
 
-    def _looked_at(self, robot: str, modality: str, stamp: int) -> _Object:
-        if robot not in self._tracks:
-            raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
-        pose = self._tracks[robot].pose(stamp)
-        seen = AMIRO[modality].range.looked_at(pose, self._objects)
+    def _episode(self, robot: str, stamp: int) -> int:
+        """The number of the episode, which ends where nothing came for a while."""
+        number, last = self._episodes.get(robot, (0, stamp))
+        if abs(stamp - last) > self._suite.sampling.pause * NANOSECONDS:
+            number += 1
+        self._episodes[robot] = (number, stamp)
+        return number
+
+    def _thing(self, robot: str, modality: str, stamp: int, taken: int, span: float) -> Thing:
+        """What a reading is of, and its class.
+
+        Args:
+            robot: whose.
+            modality: of the reading.
+            stamp: when it was recorded, nanoseconds.
+            taken: when it was taken, nanoseconds.
+            span: seconds that it took.
+        """
+        kind = self._suite.about.kind
+        name, class_name = "", ""
+        if kind == "topic":
+            name = self._pointed_at(robot, modality, taken)
+        elif self._by_place:
+            return self._looked_at(robot, modality, taken)
+        elif kind == "robot":
+            name = robot or "robot"
+        if self._label_topic is not None:
+            label = self._labelled(robot, stamp, span)
+            class_name = self._suite.class_named(label) or ""
+            name = name or label
+        elif self._suite.sampling.labels == "name" and self._suite.classes:
+            class_name = self._suite.class_named(name) or ""
+            if not class_name:
+                raise UnusedReading(f"{name!r} is the name of no class")
+        return Thing(self._bag, name, class_name)
+
+    def _looked_at(self, robot: str, modality: str, stamp: int) -> Thing:
+        limits = self._suite[modality].range
+        assert limits is not None  # of objects there always are
+        seen = limits.looked_at(self._pose(robot, stamp), self._objects)
         if seen is None:
             raise UnusedReading("no object in view")
-        return _Object(self._bag, seen.object_id, seen.class_name)
+        return Thing(self._bag, seen.object_id, seen.class_name if self._suite.classes else "")
 
-    def _labelled(self, topic: str, robot: str, stamp: int) -> _Object:
-        stamps, texts = self._labels.get(
-            topic if topic.startswith("/") else f"{robot}/{topic}", ([], [])
-        )
-        newest = bisect_right(stamps, stamp) - 1
-        text = texts[newest] if newest >= 0 else ""
+    def _pose(self, robot: str, stamp: int) -> tuple[float, float, float]:
+        if robot not in self._tracks:
+            raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
+        return self._tracks[robot].pose(stamp)
+
+    def _pointed_at(self, robot: str, modality: str, stamp: int) -> str:
+        about = self._suite.about
+        absolute = about.topic.startswith("/")
+        said = self._pointed["" if absolute else robot].at(stamp, about.seconds)
+        if not said:
+            raise UnusedReading("nobody says what it is of")
+        limits = self._suite[modality].range
+        if limits is not None:
+            seen = limits.looked_at(self._pose(robot, stamp), said)
+        else:
+            seen = said[0] if len(said) == 1 else None
+        if seen is None:
+            raise UnusedReading("nothing to look at")
+        x, y, z = seen.position
+        return seen.object_id or f"at {x:.1f} {y:.1f} {z:.1f}"
+
+    def _labelled(self, robot: str, stamp: int, span: float) -> str:
+        assert self._label_topic is not None
+        topic = self._label_topic
+        labels = self._labels[topic if topic.startswith("/") else f"{robot}/{topic}"]
+        text = labels.at(stamp)
         if not text:
             raise UnusedReading("no label")
-        class_name = class_named(text)
-        assert class_name is not None  # or the label was refused
-        return _Object(self._bag, text, class_name)
+        if span and labels.at(stamp - int(span * NANOSECONDS)) != text:
+            raise UnusedReading("the label changes while it is taken")
+        return text
+
+
+class _Timeline(Generic[T]):
+    """What holds from a time on."""
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []
+        self.values: list[T] = []
+
+    def add(self, stamp: int, value: T) -> int:
+        """Remember a value; returns its place among `values`."""
+        place = bisect_right(self._stamps, stamp)
+        self._stamps.insert(place, stamp)
+        self.values.insert(place, value)
+        return place
+
+    def at(self, stamp: int, seconds: float = math.inf) -> T | None:
+        """What holds at a time, if it was said so many seconds before it at most."""
+        newest = bisect_right(self._stamps, stamp) - 1
+        if newest < 0 or stamp - self._stamps[newest] > seconds * NANOSECONDS:
+            return None
+        return self.values[newest]
 
 
 def _robot(topic: str, relative: str) -> str | None:
     """The namespace of a robot's topic, such as "/amiro1"; None if that is another topic."""
+    if relative.startswith("/"):
+        return "" if topic == relative else None
     robot = topic.removesuffix(f"/{relative}")
     return robot if robot != topic else None
 
 
-def _is_label(label_topic: str, topic: str) -> bool:
-    if label_topic.startswith("/"):
-        return topic == label_topic
-    return _robot(topic, label_topic) is not None
-
-
-def _modality(topic: BagTopic) -> str | None:
-    """The modality whose readings come by a topic, if any."""
-    for name, modality in AMIRO.items():
-        if topic.type == modality.type and _robot(topic.name, modality.topic) is not None:
-            return name
-    return None
-
-
-def pairing(counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Which reading of each modality goes into which sample of one object.
-
-    There are as many samples as the most plentiful modality has readings, so that none is left out;
-    readings of the others are taken again, each as often as any other, give or take once.
-
-    Args:
-        counts: modality -> readings, at least one.
-        rng: of the order.
-
-    Returns:
-        modality -> int64 (samples,), indices of its readings.
-    """
-    samples = max(counts.values())
-    return {
-        modality: np.concatenate([rng.permutation(count) for _ in range(-(-samples // count))])[
-            :samples
-        ]
-        for modality, count in counts.items()
-    }
-
-
 def _paired(
-    shelf: Mapping[_Object, Mapping[str, Sequence[_Reading]]],
+    suite: SensorSuite,
+    shelf: Mapping[Thing, Mapping[str, Sequence[Reading]]],
     report: BagReport,
     most: int | None,
     rng: np.random.Generator,
-) -> AmiroSamples:
-    """The samples of all objects; those that lack a sensor are reported and left out."""
-    columns: dict[str, list[Any]] = {modality: [] for modality in AMIRO}
+) -> Samples:
+    """The samples of all things; those that lack a sensor are reported and left out."""
+    columns: dict[str, list[Any]] = {modality: [] for modality in suite}
     labels: list[int] = []
-    for met, readings in sorted(shelf.items(), key=lambda item: (item[0].bag, item[0].name)):
-        missing = [modality for modality in AMIRO if modality not in readings]
+    groups: list[str] = []
+    for thing, readings in sorted(shelf.items(), key=lambda item: (item[0].bag, item[0].name)):
+        missing = [modality for modality in suite if modality not in readings]
         if missing:
             count = sum(map(len, readings.values()))
-            report.note(met.bag, met.name, f"left out, not sensed by {', '.join(missing)}", count)
+            report.note(
+                thing.bag, thing.name, f"left out, not sensed by {', '.join(missing)}", count
+            )
             continue
-        readings = {m: _some(readings[m], most, rng) for m in AMIRO}
-        picks = pairing({m: len(found) for m, found in readings.items()}, rng)
+        readings = {m: _some(readings[m], most, rng) for m in suite}
+        if suite.sampling.pairing == "time":
+            picks = by_time(readings, suite.sampling.tolerance)
+        else:
+            picks = by_object({m: len(found) for m, found in readings.items()}, rng)
         for modality, pick in picks.items():
-            columns[modality] += [readings[modality][index].values for index in pick]
-            report.readings[met.class_name][modality] += len(readings[modality])
-            report.used.update((str(r.bag), r.topic) for r in readings[modality])
-        labels += [AMIRO.classes.index(met.class_name)] * len(pick)
+            chosen = [readings[modality][index] for index in pick]
+            columns[modality] += [reading.values for reading in chosen]
+            used = [readings[modality][index] for index in sorted(set(pick.tolist()))]
+            report.readings[thing.class_name][modality] += len(used)
+            report.used.update((str(thing.bag), reading.topic) for reading in used)
+        first = [readings[next(iter(suite))][index] for index in picks[next(iter(suite))]]
+        groups += [thing.group(suite.sampling.split, reading) for reading in first]
+        label = suite.classes.index(thing.class_name) if suite.classes else UNLABELLED
+        labels += [label] * len(first)
     report.samples = len(labels)
-    bits = np.array(labels, dtype=np.int64)[:, None] >> np.arange(len(AMIRO.attributes))[::-1] & 1
-    return AmiroSamples(
+    return Samples(
+        suite,
         {
             name: np.array(columns[name], dtype=view.packed).reshape(-1, *view.shape)
-            for name, view in AMIRO.views.items()
+            for name, view in suite.views.items()
         },
-        bits,
+        np.array(labels, dtype=np.int64),
+        np.array(groups, dtype=np.str_),
     )
 
 
 def _some(
-    readings: Sequence[_Reading], most: int | None, rng: np.random.Generator
-) -> Sequence[_Reading]:
+    readings: Sequence[Reading], most: int | None, rng: np.random.Generator
+) -> Sequence[Reading]:
     """All of them, or as many as there may be, drawn at random."""
     if most is None or len(readings) <= most:
         return readings

@@ -13,7 +13,7 @@ from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 T = TypeVar("T")
 

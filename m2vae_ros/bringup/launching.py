@@ -47,7 +47,7 @@ from m2vae_ros.bringup.specs import TEAM, NodeSpec
 from m2vae_ros.host.resources import PACKAGE, resource
 from m2vae_ros.host.shared_memory import remove_abandoned_memory
 from m2vae_ros.ros.service_call import ServiceCall
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 RESPAWN_DELAY = 2.0
 LOOK_AGAIN_AFTER = 0.2

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
+from m2vae_ros.world.suite import AMIRO
 
 Robots = Mapping[str, Sequence[str]]
 """Robot -> modalities of the sensors it carries."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 
+SUITE_HELP = "the sensor suite: a YAML file, or a name in the package's config/suites"
+
 
 def positive(text: str) -> int:
     """A whole number above 0."""

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli.arguments import positive
-from m2vae_ros.sensors import AMIRO
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from m2vae_ros.bags.samples import BagReport
-    from m2vae_ros.datasets.amiro import AmiroSamples
-    from m2vae_ros.vae.weights import Weights
+    from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.sensors import SensorSuite
 
 _ENOUGH = 10
 
@@ -26,9 +25,9 @@ def add_options(parser: argparse.ArgumentParser, enough: int = _ENOUGH) -> None:
     """Add --bags and what goes with it."""
     group = parser.add_argument_group(
         "samples from bags",
-        "rosbag2 folders, mcap or sqlite3, with the topics of docs/ros.md. A reading counts if its "
-        "robot stood before an object, going by the odometry; an object's readings by the three "
-        "sensors are paired at random. See docs/bags.md.",
+        "rosbag2 folders, mcap or sqlite3, with the topics of the suite, which also says what a "
+        "reading is of and which go together. Of objects a reading counts if its robot stood "
+        "before one, going by the odometry. See docs/bags.md.",
     )
     group.add_argument(
         "--bags", type=Path, nargs="+", metavar="FOLDER", help="a bag, or a folder of bags"
@@ -63,8 +62,8 @@ def add_options(parser: argparse.ArgumentParser, enough: int = _ENOUGH) -> None:
     )
 
 
-def read(options: argparse.Namespace) -> AmiroSamples:
-    """Read the samples of --bags, with a progress bar, and tell what came of every message.
+def read(options: argparse.Namespace, suite: SensorSuite) -> Samples:
+    """Read a suite's samples of --bags, with a progress bar, and tell what came of every message.
 
     Raises:
         DataError: see `sim.bags.read_bags`.
@@ -84,6 +83,7 @@ def read(options: argparse.Namespace) -> AmiroSamples:
             samples, report = read_bags(
                 options.bags,
                 options.world,
+                suite,
                 label_topic=options.label_topic,
                 enough=options.enough,
                 most=options.most,
@@ -130,20 +130,6 @@ def _digest(file: Path) -> str:
         return ""
 
 
-def check_views(weights: Weights) -> None:
-    """Samples are made by the package's views; weights for others cannot be fed with them.
-
-    Raises:
-        ValueError: the weights' views differ.
-    """
-    for modality, view in AMIRO.views.items():
-        if weights.views.get(modality) != view.to_card():
-            raise ValueError(
-                f"{weights.name}: its view of {modality} is {weights.views.get(modality)}, but "
-                f"samples are made by {view.to_card()}"
-            )
-
-
 def show(report: BagReport) -> None:
     """Print a report."""
     from rich.console import Console
@@ -160,10 +146,11 @@ def _used(report: BagReport) -> Table:
     bags = len({bag for bag, _ in report.used})
     table = Table(title=f"{report.samples} samples of {bags} bag{'s' * (bags != 1)}; readings:")
     table.add_column("class")
-    for modality in AMIRO:
+    modalities = list(dict.fromkeys(m for found in report.readings.values() for m in found))
+    for modality in modalities:
         table.add_column(modality, justify="right")
     for name, readings in report.readings.items():
-        table.add_row(name, *(str(readings[modality]) for modality in AMIRO))
+        table.add_row(name, *(str(readings[modality]) for modality in modalities))
     return table
 
 

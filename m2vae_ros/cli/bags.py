@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2vae_ros.cli.arguments import non_negative_number, positive_number, split
+from m2vae_ros.cli.arguments import SUITE_HELP, non_negative_number, positive_number, split
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,11 +54,16 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="of the bag; must not be there yet; default: bag-DATE-TIME",
     )
     record.add_argument(
+        "--suite",
+        default="amiro",
+        help=f"{SUITE_HELP}, whose topics are recorded; default: %(default)s",
+    )
+    record.add_argument(
         "--topics",
         nargs="+",
         metavar="TOPIC",
         help=f"{_TOPICS}sensors, odometry, commands and classifications of every robot, "
-        "/embeddings, /diagnostics and /clock",
+        "/embeddings, /diagnostics, /clock and /tf",
     )
     record.add_argument(
         "--compression",
@@ -142,9 +147,11 @@ def _record(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.writer import Split
     from m2vae_ros.bringup.processes import environment
     from m2vae_ros.ros.process import run
-    from m2vae_ros.ros.recorder import TOPICS, RecorderNode
+    from m2vae_ros.ros.recorder import RecorderNode, topics_of
+    from m2vae_ros.sensors import read_suite
 
     os.environ.update(environment())
+    topics = options.topics or topics_of(read_suite(options.suite))
     console = Console(markup=False)  # names may have brackets in them
     folder = options.folder or Path(time.strftime("bag-%Y%m%d-%H%M%S"))
     nodes: list[RecorderNode] = []
@@ -154,7 +161,7 @@ def _record(options: argparse.Namespace) -> int:
             RecorderNode(
                 folder,
                 options.use_sim_time,
-                topics=options.topics or TOPICS,
+                topics=topics,
                 compression=options.compression,
                 split=Split(**dict([options.split])) if options.split else None,
                 enclosed={"world.sdf": options.world} if options.world else None,

@@ -12,7 +12,7 @@ from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import non_negative, positive
 
 if TYPE_CHECKING:
-    from m2vae_ros.datasets.amiro import AmiroSamples
+    from m2vae_ros.datasets.samples import Samples
     from m2vae_ros.vae.weights import Weights
 
 
@@ -71,17 +71,24 @@ def _evaluate(options: argparse.Namespace) -> int:
     from m2vae_ros.experiments.report import show
     from m2vae_ros.host.files import replacing
     from m2vae_ros.host.resources import weights_folder
-    from m2vae_ros.training.amiro import WITHOUT_REENCODING
+    from m2vae_ros.training.suite import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
 
     if options.figure and not options.mission:
         raise ValueError("--figure: is of the missions, which --mission STEPS asks for")
     folder = weights_folder(options.weights)
-    weights, twin = load(folder), load(folder.with_name(folder.name + WITHOUT_REENCODING))
+    weights, twin = load(folder), None
+    beside = folder.with_name(folder.name + WITHOUT_REENCODING)
+    if beside.exists():
+        twin = load(beside)
     fresh, seed, source = _unseen(options, weights, folder)
     if options.mission:
         from m2vae_ros.experiments import mission_report
 
+        if twin is None:
+            raise ValueError(
+                f"{beside}: not there; missions compare with it, see m2vae train --twin"
+            )
         numbers = mission_report.evaluate(
             weights, twin, fresh, options.mission, seed, source, options.rules, options.schedules
         )
@@ -90,10 +97,16 @@ def _evaluate(options: argparse.Namespace) -> int:
             mission_report.draw(numbers, options.figure)
             print(f"accuracy over looks: {options.figure}")
     else:
-        from m2vae_ros.experiments import amiro
+        from m2vae_ros.experiments import amiro, evaluation
 
-        numbers = amiro.evaluate(weights, twin, fresh, seed, source).to_json()
-        show(amiro.tables(numbers))
+        numbers = {}
+        if twin is not None and fresh.labelled:
+            numbers = amiro.evaluate(weights, twin, fresh, seed, source).to_json()
+            show(amiro.tables(numbers))
+        numbers["embedding"] = evaluation.evaluate(
+            weights, fresh, source or f"simulator, seed {seed}"
+        )
+        show(evaluation.tables(numbers["embedding"]))
     if options.json:
         with replacing(options.json) as temporary:
             temporary.write_text(json.dumps(numbers, indent=2) + "\n")
@@ -103,7 +116,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _unseen(
     options: argparse.Namespace, weights: Weights, folder: Path
-) -> tuple[AmiroSamples, int | None, str]:
+) -> tuple[Samples, int | None, str]:
     """Samples that the weights were not trained on, their seed, and where they come from.
 
     Raises:
@@ -111,11 +124,11 @@ def _unseen(
     """
     trained_on = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
     if options.bags:
-        bag_samples.check_views(weights)
-        found, source = bag_samples.read(options), f"bags {', '.join(map(str, options.bags))}"
+        found = bag_samples.read(options, weights.suite)
+        source = f"bags {', '.join(map(str, options.bags))}"
         if found.digest() in [data.get("sha256") for data in trained_on]:
             raise ValueError(f"{source}: {folder} was trained on these very samples")
         return found, None, source
     if options.seed in [data.get("seed") for data in trained_on]:
         raise ValueError(f"--seed {options.seed}: {folder} was trained on the samples of this seed")
-    return samples.draw(options.count, options.seed), options.seed, ""
+    return samples.draw(options.count, options.seed, weights.suite), options.seed, ""

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, samples
-from m2vae_ros.cli.arguments import non_negative, positive, positive_number
+from m2vae_ros.cli.arguments import SUITE_HELP, non_negative, positive, positive_number
 
 if TYPE_CHECKING:
-    from m2vae_ros.datasets.amiro import AmiroSamples
+    from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.vae.weights import Weights
 
 
@@ -29,7 +32,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "train amiro --from models/amiro --classifiers-only --count 60000 --out models/mine. Then: "
         "m2vae evaluate models/mine --bags other_runs/",
     )
-    train.add_argument("system", choices=["amiro"], help="what to train")
+    train.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
     train.add_argument(
         "--data",
         type=Path,
@@ -40,15 +43,20 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     train.add_argument(
         "--out",
         type=Path,
-        help="folder of the weights; a twin trained without re-encoding loss lies beside it "
-        "(default: models/amiro; with --data, --bags or --from it must be said)",
+        help="folder of the weights (default: that of the suite's name in models/; with --data, "
+        "--bags or --from it must be said)",
+    )
+    train.add_argument(
+        "--twin",
+        action="store_true",
+        help="train a twin without re-encoding loss as well, beside the folder, to compare with",
     )
     train.add_argument(
         "--from",
         dest="start",
         type=Path,
         metavar="WEIGHTS",
-        help="start β-VAEs and M2VAE from this folder of weights and its twin, at a lower learning "
+        help="start β-VAEs and M2VAE from this folder of weights, at a lower learning "
         "rate; the classifiers are fitted anew",
     )
     train.add_argument(
@@ -69,19 +77,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _train(options: argparse.Namespace) -> int:
-    from m2vae_ros.training.amiro import AmiroRecipe, train
+    from m2vae_ros.sensors import read_suite
+    from m2vae_ros.training.suite import SuiteRecipe, train
 
     if options.classifiers_only and (options.minutes or not options.start):
         raise ValueError("--classifiers-only: say with --from whose networks stay; no --minutes")
-    out, recipe, start = _out(options), AmiroRecipe(), None
+    suite = read_suite(options.suite)
+    out, recipe, start = _out(options, suite), SuiteRecipe.of(suite), None
     if options.start:
         from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning, fit_classifiers
 
-        start = Pretrained.load(options.start, recipe)
-    data, provenance = _samples(options, out)
+        start = Pretrained.load(options.start, suite, options.twin)
+    data, provenance = _samples(options, out, suite)
     if options.classifiers_only:
         assert start is not None
-        weights, twin = fit_classifiers(data, out, recipe, provenance, start)
+        trained = fit_classifiers(data, out, recipe, provenance, start)
     else:
         recipe = (fine_tuning(recipe) if start else recipe).suited_to(len(data))
         if options.minutes:
@@ -89,16 +99,16 @@ def _train(options: argparse.Namespace) -> int:
 
             recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
             print(f"the networks will take about {seconds / 60:.1f} minutes, then the classifiers")
-        weights, twin = train(data, out, recipe, provenance, start)
+        trained = train(data, out, recipe, provenance, start, options.twin)
     if provenance["source"] == "simulator":
-        _measure(weights, twin, options.count // 5, options.seed + 1)
-    for trained in (weights, twin):
-        trained.save(out.with_name(trained.name))
-        print(f"{out.with_name(trained.name)}: fingerprint {trained.fingerprint}")
+        _measure(trained, samples.draw(options.count // 5, options.seed + 1, suite))
+    for weights in trained.values():
+        weights.save(out.with_name(weights.name))
+        print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")
     return 0
 
 
-def _out(options: argparse.Namespace) -> Path:
+def _out(options: argparse.Namespace, suite: SensorSuite) -> Path:
     """Where the weights go; neither the shipped ones nor what one starts from are overwritten.
 
     Raises:
@@ -111,7 +121,7 @@ def _out(options: argparse.Namespace) -> Path:
     if not options.out:
         if given:
             raise ValueError(f"{given[0]}: say with --out where the new weights go")
-        return Path("models/amiro")
+        return Path("models") / suite.name
     if options.start and not _written(options.out).isdisjoint(_written(options.start)):
         raise ValueError("--from: say with --out another folder; the old weights and twin stay")
     out: Path = options.out
@@ -120,18 +130,23 @@ def _out(options: argparse.Namespace) -> Path:
 
 def _written(folder: Path) -> set[Path]:
     """The folders of weights and of their twin."""
-    from m2vae_ros.training.amiro import WITHOUT_REENCODING
+    from m2vae_ros.training.suite import WITHOUT_REENCODING
 
     folder = folder.resolve()
     return {folder, folder.with_name(folder.name + WITHOUT_REENCODING)}
 
 
-def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict[str, object]]:
+def _samples(
+    options: argparse.Namespace, out: Path, suite: SensorSuite
+) -> tuple[Samples, dict[str, object]]:
     """What to train on, and where it comes from, for the card."""
-    from m2vae_ros.datasets.amiro import AmiroSamples
+    from m2vae_ros.datasets.samples import Samples
 
     if options.data:
-        return AmiroSamples.load(options.data), {"source": options.data.name}
+        found = Samples.load(options.data)
+        if found.suite.views != suite.views or found.suite.classes != suite.classes:
+            raise ValueError(f"{options.data}: samples of another suite than {suite.name}")
+        return replace(found, suite=suite), {"source": options.data.name}
     provenance: dict[str, object]
     # an interrupted training must find the samples it began with
     if options.bags:
@@ -141,19 +156,19 @@ def _samples(options: argparse.Namespace, out: Path) -> tuple[AmiroSamples, dict
         kept = out / ".training" / f"{options.count}-{options.seed}.npz"
         provenance = {"source": "simulator", "world": "worlds/amiro.world", "seed": options.seed}
     if not kept.exists():
-        found = (
-            bag_samples.read(options) if options.bags else samples.draw(options.count, options.seed)
-        )
-        found.save(kept)
-    return AmiroSamples.load(kept), provenance
+        if options.bags:
+            bag_samples.read(options, suite).save(kept)
+        else:
+            samples.draw(options.count, options.seed, suite).save(kept)
+    return replace(Samples.load(kept), suite=suite), provenance
 
 
-def _measure(weights: Weights, twin: Weights, count: int, seed: int) -> None:
+def _measure(trained: Mapping[str, Weights], fresh: Samples) -> None:
     """Evaluate on fresh samples, show the tables and write the numbers into the cards."""
-    from m2vae_ros.experiments.amiro import evaluate, tables
+    from m2vae_ros.experiments.evaluation import evaluate, tables
     from m2vae_ros.experiments.report import show
 
-    measured = evaluate(weights, twin, samples.draw(count, seed), seed).to_json()
-    show(tables(measured))
-    for trained in (weights, twin):
-        trained.facts["metrics"] = measured
+    for weights in trained.values():
+        measured = evaluate(weights, fresh)
+        weights.facts["metrics"] = measured
+        show(tables(measured))

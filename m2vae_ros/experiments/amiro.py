@@ -9,16 +9,16 @@ from itertools import permutations
 from typing import Any
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.experiments.counts import Count
 from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.section import Table
-from m2vae_ros.sensors import AMIRO
-from m2vae_ros.training.amiro import codes
+from m2vae_ros.training.suite import codes
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.weights import Weights
+from m2vae_ros.world.suite import AMIRO
 
 PAPER = {"raw": 0.971, "joint": 0.962, "in_place": 0.943, "in_place_without_reencoding": 0.658}
 """The paper's classification rates, section V-D."""
@@ -28,30 +28,6 @@ IN_PLACE = {
     "in_place_without_reencoding": "in place, no re-encoding loss",
 }
 """Field of `Evaluation` -> what it is called."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many of n samples were classified right."""
-
-    right: int
-    n: int
-
-    @property
-    def accuracy(self) -> float:
-        """The share of right ones."""
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % confidence interval of the accuracy, by Wilson's score."""
-        interval = binomtest(self.right, self.n).proportion_ci(0.95, "wilson")
-        return interval.low, interval.high
-
-    def to_json(self) -> dict[str, Any]:
-        """The numbers and the interval."""
-        low, high = self.interval
-        return {"right": self.right, "n": self.n, "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -100,7 +76,7 @@ def _each(of: Callable[[Count], Any], counts: Any) -> Any:
 def evaluate(
     weights: Weights,
     twin: Weights,
-    samples: AmiroSamples,
+    samples: Samples,
     seed: int | None = None,
     source: str = "",
 ) -> Evaluation:

@@ -14,8 +14,8 @@ import torch
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
-from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.labelled import Labelled
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
@@ -24,15 +24,14 @@ from m2vae_ros.experiments.lab import Lab, over_seeds, summary
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
-from m2vae_ros.training.amiro import (
+from m2vae_ros.training.loop import Schedule
+from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
+from m2vae_ros.training.suite import (
     WITHOUT_REENCODING,
-    AmiroRecipe,
     codes,
     train_classifier,
     train_embedding_reader,
 )
-from m2vae_ros.training.loop import Schedule
-from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.weights import load
 
@@ -107,7 +106,7 @@ def run(lab: Lab) -> None:
     fresh, *parts = lab.map("Sensing objects", simulated, draws)
     weights, twin = (load(resource(WEIGHTS + suffix)) for suffix in ("", WITHOUT_REENCODING))
 
-    def coded(*some: AmiroSamples) -> Labelled:
+    def coded(*some: Samples) -> Labelled:
         inputs = [codes(weights.beta_vaes, part) for part in some]
         x = {m: torch.cat([part[m] for part in inputs]).numpy() for m in inputs[0]}
         return Labelled(x, np.concatenate([part.labels for part in some]))
@@ -144,11 +143,11 @@ def run(lab: Lab) -> None:
     save(picture(numbers["ablation"]), lab.out / FILE)
 
 
-def simulated(path: Path, count: int, seed: int) -> AmiroSamples:
+def simulated(path: Path, count: int, seed: int) -> Samples:
     """Samples of the simulator, drawn once and then kept in a file."""
     if not path.exists():
         sample(count, seed).save(path)
-    return AmiroSamples.load(path)
+    return Samples.load(path)
 
 
 def configurations(setting: Settings) -> list[M2VAERecipe]:
@@ -191,9 +190,7 @@ def measure(
     model = trained(lab, recipe, seed, train, drawn)
     x = tensors(test.x)
     with torch.no_grad():
-        reader = train_embedding_reader(
-            model, tensors(train.x), train.labels, AmiroRecipe(seed=seed)
-        )
+        reader = train_embedding_reader(model, tensors(train.x), train.labels, seed)
 
         def rate(mean: Tensor) -> float:
             return float((reader(mean).argmax(1).numpy() == test.labels).mean())
@@ -220,7 +217,7 @@ def raw_rate(train: Labelled, test: Labelled, seed: int) -> float:
     """The rate of the same classifier on the β-VAE codes of all sensors."""
     x, unseen = (torch.cat(list(tensors(data.x).values()), 1) for data in (train, test))
     with torch.no_grad():
-        reader = train_classifier(x, train.labels, AmiroRecipe(seed=seed))
+        reader = train_classifier(x, train.labels, seed)
         return float((reader(unseen).argmax(1).numpy() == test.labels).mean())
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from m2vae_ros.experiments.amiro import Count
+from m2vae_ros.experiments.counts import Count
 from m2vae_ros.fusion.sources import Source, fold, received
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.gaussian import Gaussian

@@ -10,19 +10,19 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.mission import Objects, fly, rules, schedules, to_json
 from m2vae_ros.experiments.section import Table
 from m2vae_ros.fusion.memory import MIN_GAIN
-from m2vae_ros.training.amiro import codes
+from m2vae_ros.training.suite import codes
 from m2vae_ros.vae.weights import Weights
 
 
 def evaluate(
     weights: Weights,
     twin: Weights,
-    samples: AmiroSamples,
+    samples: Samples,
     steps: int,
     seed: int | None = None,
     source: str = "",
@@ -50,8 +50,8 @@ def evaluate(
     all_rules = _chosen("rules", rules(weights, twin, MIN_GAIN), only_rules)
     all_schedules = _chosen("schedules", schedules(weights.m2vae.modalities), only_schedules)
     labels = torch.from_numpy(samples.labels)
-    per_class = torch.bincount(labels, minlength=len(weights.classes)).tolist()
-    for name, members in zip(weights.classes, per_class, strict=True):
+    per_class = torch.bincount(labels, minlength=len(weights.suite.classes)).tolist()
+    for name, members in zip(weights.suite.classes, per_class, strict=True):
         if not members:
             raise ValueError(f"samples: none is a {name}; a mission needs every class")
     objects = Objects(codes(weights.beta_vaes, samples), labels)

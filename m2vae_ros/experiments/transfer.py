@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from m2vae_ros.bags.worlds import read_bags
-from m2vae_ros.datasets.amiro import AmiroSamples
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.amiro import evaluate
 from m2vae_ros.experiments.camera_lidar import simulated
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.files import replacing
 from m2vae_ros.host.resources import resource
-from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, train
 from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning
+from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, train
 from m2vae_ros.training.time_limit import limited
 from m2vae_ros.vae.weights import load
+from m2vae_ros.world.suite import AMIRO
 
 NAME = "transfer"
 WORLDS = {"mujoco": "MuJoCo", "gazebo": "Gazebo"}
@@ -66,9 +67,11 @@ def run(lab: Lab) -> None:
         _train(folder, sets["train"][other], other, start=folders[world], minutes=minutes)
     numbers: dict[str, Any] = {"trained": {}}
     for name in TRAINED:
-        weights = Pretrained.load(folders[name], AmiroRecipe())
+        weights = Pretrained.load(folders[name], AMIRO, with_twin=True).trained
         numbers["trained"][name] = {
-            world: evaluate(weights.weights, weights.twin, samples, source=WORLDS[world]).to_json()
+            world: evaluate(
+                weights[""], weights[WITHOUT_REENCODING], samples, source=WORLDS[world]
+            ).to_json()
             for world, samples in sets["test"].items()
         }
     numbers["samples"] = {
@@ -91,7 +94,7 @@ def _limit(lab: Lab) -> float | None:
     return 0.05 if lab.quick else None
 
 
-def _recorded(lab: Lab, part: str) -> AmiroSamples:
+def _recorded(lab: Lab, part: str) -> Samples:
     """The samples of the bags in a folder, which is read once; beside them lies what it held.
 
     Raises:
@@ -114,7 +117,7 @@ def _recorded(lab: Lab, part: str) -> AmiroSamples:
                 temporary.write_text(state)
         if key.read_text() != state:
             raise DataError(f"{path}: was made of other bags than those in {folder}; remove it")
-    return AmiroSamples.load(path)
+    return Samples.load(path)
 
 
 def _state(folder: Path) -> str:
@@ -126,7 +129,7 @@ def _state(folder: Path) -> str:
 
 def _train(
     folder: Path,
-    samples: AmiroSamples,
+    samples: Samples,
     world: str,
     *,
     start: Path | None = None,
@@ -146,14 +149,14 @@ def _train(
                 f"{folder.name}{WITHOUT_REENCODING}"
             )
         return
-    recipe, pretrained = AmiroRecipe(), None
+    recipe, pretrained = SuiteRecipe.of(AMIRO), None
     if start is not None:
-        pretrained = Pretrained.load(start, recipe)
+        pretrained = Pretrained.load(start, AMIRO, with_twin=True)
         recipe = fine_tuning(recipe)
     recipe = recipe.suited_to(len(samples))
     if minutes is not None:
         recipe, _ = limited(recipe, samples, minutes, folder / ".training" / "plan.json")
-    train(samples, folder, recipe, {"source": WORLDS[world]}, pretrained)
+    train(samples, folder, recipe, {"source": WORLDS[world]}, pretrained, with_twin=True)
 
 
 def section(numbers: Mapping[str, Any]) -> Section:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from numpy import ndarray
 
-from m2vae_ros.sensors import View
+from m2vae_ros.sensors import SensorSuite
 
 
 class Posterior(Protocol):
@@ -47,16 +47,13 @@ class Engine(Protocol):
         fingerprint: names the latent space; embeddings of another one mean nothing here.
         modalities: those of the model, in its order.
         latent_dim: D_z.
-        classes: names of the classes, in the order of `classify`.
-        views: modality -> what turns a raw reading into the array that `encode_modality`
-            takes.
+        suite: what the sensors are: views, ranges and classes, in the order of `classify`.
     """
 
     fingerprint: str
     modalities: tuple[str, ...]
     latent_dim: int
-    classes: tuple[str, ...]
-    views: Mapping[str, View]
+    suite: SensorSuite
 
     def encode_modality(self, modality: str, observation: ndarray) -> Encoding:
         """The β-VAE's code of an observation in the shape of the modality's view."""
@@ -75,5 +72,5 @@ class Engine(Protocol):
         ...
 
     def classify(self, mean: ndarray) -> ndarray:
-        """The probability of each class (len(classes),) given the embedding's mean (D_z,)."""
+        """The probability of each class of the suite, given the embedding's mean (D_z,)."""
         ...

@@ -113,6 +113,7 @@ class ObjectMemory:
         tolerance_ns: int = 1_000_000_000,
         max_objects: int = 1000,
         min_gain: float = MIN_GAIN,
+        by_place: bool = True,
     ) -> None:
         """Start with nothing known.
 
@@ -126,6 +127,8 @@ class ObjectMemory:
                 one whose newest evidence is the oldest is dropped.
             min_gain: nats; a further look by a sensor whose observation is held already changes
                 nothing unless the posterior diverges by more than this from what it was.
+            by_place: whether a place tells which object it is; else only a name does, and a place
+                is where it was last met.
 
         Raises:
             ValueError: an empty name or a number out of range.
@@ -146,6 +149,7 @@ class ObjectMemory:
         self.tolerance_ns = tolerance_ns
         self.max_objects = max_objects
         self.min_gain = min_gain
+        self.by_place = by_place
         self._objects: dict[str, _Object] = {}
         self._ids: dict[str, str] = {}  # any name -> id
 
@@ -331,7 +335,8 @@ class ObjectMemory:
         """Whether an object looks as it did, and stands where it did."""
         if not new.keys() <= known.sources.keys():
             return False
-        if math.dist(after.position, known.position) > MOVED * self.gate_m:
+        moved = math.dist(after.position, known.position)
+        if self.by_place and moved > MOVED * self.gate_m:
             return False
         # both folded from sources: what re-encoding does to an adopted embedding is no news
         return information_gain(after, fold(self.engine, known.sources)) <= self.min_gain
@@ -345,6 +350,8 @@ class ObjectMemory:
         return [near] if near else []
 
     def _nearest(self, position: Sequence[float], among: Iterable[_Object]) -> _Object | None:
+        if not self.by_place:
+            return None
         near = [
             (d, o.id, o) for o in among if (d := math.dist(position, o.position)) <= self.gate_m
         ]

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from m2vae_ros.fusion.engine import Encoding, Posterior
-from m2vae_ros.sensors import View, views_from_card
-from m2vae_ros.vae.weights import Weights, WeightsError, load
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.vae.weights import Weights, load
 
 
 class TorchEngine:
@@ -23,11 +23,10 @@ class TorchEngine:
         self.fingerprint = weights.fingerprint
         self.modalities = weights.m2vae.modalities
         self.latent_dim = weights.m2vae.config.latent_dim
-        self.classes = weights.classes
-        self.views: Mapping[str, View] = views_from_card(weights.views)
+        self.suite: SensorSuite = weights.suite
         self._beta_vaes = weights.beta_vaes
         self._m2vae = weights.m2vae
-        self._classifier = weights.classifiers["embedding"]
+        self._classifier = weights.classifiers.get("embedding")
         self._familiar_error = weights.familiar_error
 
     @classmethod
@@ -37,19 +36,15 @@ class TorchEngine:
         Raises:
             WeightsError: names the path and why these weights cannot be used.
         """
-        weights = load(folder)
-        try:
-            return cls(weights)
-        except ValueError as error:
-            raise WeightsError(f"{folder}/card.json: {error}") from error
+        return cls(load(folder))
 
     @torch.inference_mode()
     def encode_modality(self, modality: str, observation: np.ndarray) -> Encoding:
         """See `Engine.encode_modality`."""
         vae = self._beta_vaes[modality]
         x = _tensor(observation).reshape(1, *vae.config.shape)
-        code = vae.encode(x).mean
-        error = float((x - vae.decode(code)).square().sum())
+        code = vae.code(x)
+        error = float((x - vae.decode_code(code)).square().sum())
         return Encoding(_array(code), error / self._familiar_error[modality])
 
     @torch.inference_mode()
@@ -69,12 +64,14 @@ class TorchEngine:
     def reconstruct(self, modality: str, mean: np.ndarray) -> np.ndarray:
         """See `Engine.reconstruct`."""
         code = self._m2vae.decode(modality, _tensor(mean))
-        reading = _array(self._beta_vaes[modality].decode(code))
-        return reading.reshape(self.views[modality].shape)
+        reading = _array(self._beta_vaes[modality].decode_code(code))
+        return reading.reshape(self.suite[modality].view.shape)
 
     @torch.inference_mode()
     def classify(self, mean: np.ndarray) -> np.ndarray:
         """See `Engine.classify`."""
+        if self._classifier is None:
+            return np.empty(0, dtype=np.float32)
         return _array(self._classifier(_tensor(mean)))
 
 

@@ -34,9 +34,9 @@ from m2vae_ros.ros.sensor_messages import (
     odometry_message,
     scan_message,
 )
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.simulation import Simulation
 from m2vae_ros.world.sdf import CameraSensor
+from m2vae_ros.world.suite import AMIRO
 
 CYCLE = 0.025
 """Simulated seconds between two messages on /clock; whatever is published is due at one of them."""

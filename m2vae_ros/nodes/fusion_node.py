@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -25,18 +26,19 @@ from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.validation import check
 from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
-from m2vae_ros.nodes.fusion_parameters import FusionParameters
+from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
+from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
-from m2vae_ros.ros.images import rgb
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, read
 from m2vae_ros.ros.process import run
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.view import Stream
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
@@ -119,19 +121,17 @@ class FusionNode(LifecycleNode):
         # torch is imported here, so that the node is there to be configured at once.
         from m2vae_ros.fusion.torch_engine import TorchEngine
 
-        settings = read(self, FusionParameters)
-        robot = settings.robot or self.get_namespace().strip("/")
+        common = read(self, FusionParameters)
+        robot = common.robot or self.get_namespace().strip("/")
         if not robot:
             raise ParameterError("parameter robot: is empty, and so is the node's namespace")
-        engine = TorchEngine.load(weights_folder(settings.weights))
-        for modality in settings.modalities:
-            if modality not in engine.modalities:
-                raise ParameterError(f"parameter modalities: the weights know no {modality!r}")
+        engine = TorchEngine.load(weights_folder(common.weights))
+        groups = sensor_groups(engine.suite)
+        declare(self, groups)
+        settings = SuiteParameters.of(common, engine.suite, read(self, groups))
         self._settings = settings
         self._perception_if_configured = Perception(engine, robot, settings.perception)
-        self._scan_attention = ScanAttention(
-            max(settings.sensor(modality).max_distance for modality in AMIRO)
-        )
+        self._scan_attention = ScanAttention(settings.max_distance or 1.0)
         self._classification = self.create_lifecycle_publisher(
             ObjectClassification, "classification", qos.EVERY_ONE
         )
@@ -154,7 +154,7 @@ class FusionNode(LifecycleNode):
         self._listening = False
         if self._now > 0:
             self._listen()
-        timer = self.create_timer(self._settings.period, self._tick)
+        timer = self.create_timer(self._settings.common.period, self._tick)
         self._activated.callback(self.destroy_timer, timer)
 
     def _listen(self) -> None:
@@ -166,10 +166,18 @@ class FusionNode(LifecycleNode):
         self._listening = True
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
         self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK)
-        for modality in self._settings.modalities:
-            sensor, callback = AMIRO[modality], partial(self._on_sensor, modality)
-            kind = message_class(sensor.type)
-            self._subscribe(kind, sensor.topic, callback, qos.NEWEST_READING)
+        about = self._suite.about
+        if about.kind == "topic":
+            said = message_class(about.type)
+            self._subscribe(said, about.topic, self._on_target, qos.EVERY_ONE)
+        by_topic: dict[tuple[str, str], dict[str, Stream]] = defaultdict(dict)
+        for name in self._settings.sensors:
+            modality = self._suite[name]
+            by_topic[modality.topic, modality.type][name] = modality.view.stream()
+        for (topic, kind), streams in by_topic.items():  # several may take of the same messages
+            views = [self._suite[name].view for name in streams]
+            profile = qos.TRACK if any(view.span for view in views) else qos.NEWEST_READING
+            self._subscribe(message_class(kind), topic, partial(self._on_sensor, streams), profile)
 
     def _subscribe(
         self, message: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
@@ -200,6 +208,10 @@ class FusionNode(LifecycleNode):
         return self._perception.memory.engine
 
     @property
+    def _suite(self) -> SensorSuite:
+        return self._engine.suite
+
+    @property
     def _memory(self) -> ObjectMemory | None:
         perception = self._perception_if_configured
         return None if perception is None else perception.memory
@@ -207,19 +219,29 @@ class FusionNode(LifecycleNode):
     def _on_odometry(self, message: Odometry) -> None:
         self._perception.move(messages.motion(message), self._now)
 
-    def _on_sensor(self, modality: str, message: Any) -> None:
-        """Take the reading in; a laser scan shows where something stands, too."""
-        observation = self._engine.views[modality].read(message, rgb)
-        stamp = messages.nanoseconds(message.header.stamp)
-        ahead = None
-        if AMIRO[modality].finds_objects:
-            ahead = self._scan_attention(
-                (0.0, 0.0, 0.0),
-                messages.numbers(message.ranges),
-                message.angle_min,
-                message.angle_increment,
-            )
-        self._perception.sense(modality, observation, stamp, self._now, ahead)
+    def _on_sensor(self, streams: Mapping[str, Stream], message: Any) -> None:
+        """Take readings in; a laser scan shows where something stands, too."""
+        stamp = self._now
+        if hasattr(message, "header"):
+            stamp = messages.nanoseconds(message.header.stamp)
+        for modality, stream in streams.items():
+            observation = stream(message, stamp)
+            if observation is None:
+                continue
+            ahead = None
+            if self._suite[modality].finds_objects:
+                ahead = self._scan_attention(
+                    (0.0, 0.0, 0.0),
+                    messages.numbers(message.ranges),
+                    message.angle_min,
+                    message.angle_increment,
+                )
+            self._perception.sense(modality, observation, stamp, self._now, ahead)
+
+    def _on_target(self, message: Any) -> None:
+        """Take in what the readings are of."""
+        named, stamp = targets(message, self._settings.common.frame, self._now)
+        self._perception.point(named, stamp, self._now)
 
     def _tick(self) -> None:
         """Fuse what has come since the last tick."""
@@ -237,7 +259,9 @@ class FusionNode(LifecycleNode):
         """Count an event, and publish what others have to know."""
         counts = self._drops.counts
         if isinstance(event, Dropped):
-            self._drops.refuse(" + ".join(AMIRO[m].topic for m in event.modalities), event.error)
+            self._drops.refuse(
+                " + ".join(self._suite[m].topic for m in event.modalities), event.error
+            )
             return
         if isinstance(event, Unused):
             counts[f"unused: {event.reason}"] += 1
@@ -250,12 +274,12 @@ class FusionNode(LifecycleNode):
             return
         if event.to_publish:
             self._writers.publish(event.embedding)
-        if event.probabilities is not None:
+        if event.probabilities is not None and self._suite.classes:
             self._classification.publish(
                 messages.classification_message(
                     event.embedding,
                     self._perception.memory.owner,
-                    self._engine.classes,
+                    self._suite.classes,
                     event.probabilities,
                     event.looks,
                 )

@@ -4,27 +4,40 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, make_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, make_dataclass
+from typing import Any
 
 from m2vae_ros.fusion.memory import MIN_GAIN
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.parameters import ParameterError, parameter
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.sensing_range import SensingRange
 
 
 @dataclass(frozen=True)
 class SensorParameters:
+    """How often the same thing is sensed again."""
+
+    refresh_period: float = parameter(
+        2.0, "Seconds until an object sensed by this robot is sensed again.", minimum=0.0
+    )
+
+    @property
+    def range(self) -> SensingRange | None:
+        """From where the sensor looks at an object, if it looks at objects."""
+        return None
+
+
+@dataclass(frozen=True)
+class RangedSensorParameters(SensorParameters):
     """When a sensor looks at an object, and how often the same one is sensed again."""
 
     min_distance: float = parameter(0.0, "Metres from robot to object.", minimum=0.0)
     max_distance: float = parameter(1.0, "Metres from robot to object.", minimum=0.0)
     max_bearing: float = parameter(
         0.1, "Radians between straight ahead and the object.", minimum=0.0, maximum=math.pi
-    )
-    refresh_period: float = parameter(
-        2.0, "Seconds until an object sensed by this robot is sensed again.", minimum=0.0
     )
 
     @property
@@ -52,8 +65,8 @@ class KnownObjects:
 
 
 @dataclass(frozen=True)
-class _Common:
-    """See the descriptions; `ros2 param describe` shows them too."""
+class FusionParameters:
+    """Those of every suite; see the descriptions; `ros2 param describe` shows them too."""
 
     robot: str = parameter(
         "", "Name of the robot, which signs its embeddings; empty: the node's namespace."
@@ -62,7 +75,7 @@ class _Common:
         "amiro", "Folder of the weights; a bare name is looked up in the package's models."
     )
     modalities: tuple[str, ...] = parameter(
-        tuple(AMIRO), f"Sensors of this robot, of {', '.join(AMIRO)}; [''] for none."
+        (), "Sensors of this robot; [] for all that the weights know, [''] for none."
     )
     frame: str = parameter("map", "Frame of the odometry and of all positions, one for the team.")
     gate: float = parameter(
@@ -111,55 +124,96 @@ class _Common:
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "modalities", tuple(m for m in self.modalities if m))
-        for modality in self.modalities:
-            if modality not in AMIRO:
-                raise ParameterError(
-                    f"parameter modalities: {modality!r} is not one of {', '.join(AMIRO)}"
-                )
         if not self.frame:
             raise ParameterError("parameter frame: is empty")
 
-    def sensor(self, modality: str) -> SensorParameters:
-        """Those of a modality's sensor."""
-        sensor: SensorParameters = getattr(self, modality)
-        return sensor
+
+@dataclass(frozen=True)
+class SuiteParameters:
+    """Of the sensors that the weights know: a group of parameters for each.
+
+    Attributes:
+        common: those of every suite.
+        suite: that of the weights.
+        sensors: modality -> its parameters, those of this robot.
+    """
+
+    common: FusionParameters
+    suite: SensorSuite
+    sensors: Mapping[str, SensorParameters]
+
+    @classmethod
+    def of(cls, common: FusionParameters, suite: SensorSuite, groups: Any) -> SuiteParameters:
+        """Choose the robot's own sensors.
+
+        Args:
+            common: those of every suite.
+            suite: that of the weights.
+            groups: has for each modality its parameters, see `sensor_groups`.
+
+        Raises:
+            ParameterError: the weights know no such modality.
+        """
+        chosen = [modality for modality in common.modalities if modality]
+        for modality in chosen:
+            if modality not in suite:
+                raise ParameterError(
+                    f"parameter modalities: the weights know no {modality!r}, but "
+                    f"{', '.join(suite)}"
+                )
+        if not common.modalities:
+            chosen = list(suite)
+        return cls(common, suite, {modality: getattr(groups, modality) for modality in chosen})
+
+    @property
+    def max_distance(self) -> float:
+        """Metres from which any of the robot's sensors looks at an object."""
+        ranges = [sensor.range for sensor in self.sensors.values()]
+        return max((found.max_distance for found in ranges if found), default=0.0)
 
     @property
     def perception(self) -> Settings:
         """The rules of perception that the parameters say."""
-        objects = self.objects
-        sensors = {modality: self.sensor(modality) for modality in self.modalities}
+        common, objects = self.common, self.common.objects
         return Settings(
-            ranges={modality: sensor.range for modality, sensor in sensors.items()},
-            finders=[m for m in self.modalities if AMIRO[m].finds_objects],
-            refresh_periods={m: sensor.refresh_period for m, sensor in sensors.items()},
+            ranges={modality: sensor.range for modality, sensor in self.sensors.items()},
+            about=self.suite.about,
+            finders=[m for m in self.sensors if self.suite[m].finds_objects],
+            refresh_periods={m: sensor.refresh_period for m, sensor in self.sensors.items()},
             places=[
                 Target(name, (x, y, 0.0))
                 for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
             ],
-            frame=self.frame,
-            gate=self.gate,
+            frame=common.frame,
+            gate=common.gate,
             standing=Standing(
-                self.odometry_tolerance,
-                self.max_speed,
-                self.max_turn,
-                self.position_noise,
-                self.heading_noise,
+                common.odometry_tolerance,
+                common.max_speed,
+                common.max_turn,
+                common.position_noise,
+                common.heading_noise,
             ),
-            max_surprise=self.max_surprise,
-            min_gain=self.min_gain,
-            stamp_tolerance=self.stamp_tolerance,
+            max_surprise=common.max_surprise,
+            min_gain=common.min_gain,
+            stamp_tolerance=common.stamp_tolerance,
         )
 
 
-FusionParameters: type[_Common] = make_dataclass(
-    "FusionParameters",
-    [  # the limits within which the weights were trained
-        (modality.name, SensorParameters, SensorParameters(**asdict(modality.range)))
-        for modality in AMIRO.values()
-    ],
-    bases=(_Common,),
-    frozen=True,
-)
-"""The parameters of the node: those common to all, and a group for each modality."""
+def sensor_groups(suite: SensorSuite) -> type:
+    """The parameters of a suite's sensors: a dataclass with a group for each modality.
+
+    Their defaults are the limits within which the weights were trained.
+    """
+    return make_dataclass(
+        "SensorGroups",
+        [(name, type(d), field(default=d)) for name, d in _defaults(suite.values())],
+        frozen=True,
+    )
+
+
+def _defaults(modalities: Iterable[Modality]) -> Iterator[tuple[str, SensorParameters]]:
+    for modality in modalities:
+        if modality.range is None:
+            yield modality.name, SensorParameters()
+        else:
+            yield modality.name, RangedSensorParameters(**asdict(modality.range))

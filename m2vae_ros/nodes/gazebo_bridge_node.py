@@ -46,8 +46,8 @@ from m2vae_ros.ros.sensor_messages import (
     odometry_message,
     scan_message,
 )
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.noise import SensorNoise, generator
+from m2vae_ros.world.suite import AMIRO
 
 USUAL_MASTER = "http://127.0.0.1:11345"
 

@@ -22,7 +22,7 @@ from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO, viewpoint
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class PatrolNode(Node):
 
     def _goal(self, stop: Stop) -> Goal:
         x, y = self._places[stop.name]
-        stand_x, stand_y, _ = AMIRO[stop.modality].viewpoint.pose(x, y)
+        stand_x, stand_y, _ = viewpoint(AMIRO[stop.modality]).pose(x, y)
         return Goal(stand_x, stand_y, x, y)
 
     def _next(self, what: str) -> None:

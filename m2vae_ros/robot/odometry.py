@@ -72,6 +72,11 @@ class Track:
         """The latest time of which there is odometry, nanoseconds; None if there is none."""
         return self._stamps[-1] if self._stamps else None
 
+    @property
+    def latest(self) -> Pose | None:
+        """Where the robot is by the latest odometry; None if there is none."""
+        return self._motions[-1].pose if self._motions else None
+
     def add(self, motion: Motion) -> None:
         """Remember where the robot was; of equal stamps the last counts."""
         place = bisect_left(self._stamps, motion.stamp)

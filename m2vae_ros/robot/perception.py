@@ -4,9 +4,11 @@
 Readings, odometry and the embeddings of others go in with their times; events come out. A node
 feeds it from topics, a simulation or a test by itself: there is no clock and no thread in here.
 
-A reading counts if the robot stood when it was taken (`Track`), looked at an object, has not sensed
-that object with that sensor a moment ago, and if the model has seen the like in training. Where a
-robot stood is known only when there is odometry of after the reading: until then it waits.
+A reading counts if it is known what it is of, if the robot has not sensed that with that sensor a
+moment ago, and if the model has seen the like in training. What it is of, the suite says: of an
+object that the robot stood before when it was taken (`Track`), of the robot itself, or of what
+somebody names (`point`). Where a robot stood is known only when there is odometry of after the
+reading: until then it waits.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from m2vae_ros.robot.odometry import (
     Unplaced,
     UnusedReading,
 )
-from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors import About, ObservationError
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
 from m2vae_ros.sensors.sensing_range import Pose, Position, SensingRange
 
@@ -61,7 +63,9 @@ class Settings:
     """The rules of one robot's perception.
 
     Attributes:
-        ranges: modality -> from where its sensor looks at an object; those of this robot.
+        ranges: modality -> from where its sensor looks at an object, those of this robot; None if
+            its readings are not of objects that stand somewhere.
+        about: what readings are of.
         finders: those of them whose readings show where something stands ahead.
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or
@@ -75,7 +79,8 @@ class Settings:
         stamp_tolerance: seconds that a stamp may lie in the future.
     """
 
-    ranges: Mapping[str, SensingRange]
+    ranges: Mapping[str, SensingRange | None]
+    about: About = About()
     finders: Collection[str] = ()
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
@@ -157,6 +162,7 @@ class Perception:
             frame=settings.frame,
             tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
             min_gain=settings.min_gain,
+            by_place=settings.about.by_place,
         )
         self._engine = engine
         self._settings = settings
@@ -176,6 +182,23 @@ class Perception:
         self._ahead: Position | None = None
         self._crowded_out: list[Unused] = []
         self._strays = 0
+        self._pointed: deque[tuple[int, Sequence[Target]]] = deque(maxlen=MOST_WAITING)
+
+    def point(self, targets: Sequence[Target], stamp: int, now: int) -> None:
+        """Take in what the readings are of from a time on, where somebody says so.
+
+        Args:
+            targets: each with a name, a place, or both; of several the one in range counts.
+            stamp: from when on, nanoseconds.
+            now: this robot's time, nanoseconds.
+
+        Raises:
+            ObservationError: the stamp is negative or lies in the future.
+        """
+        self._check_stamp(stamp, now)
+        if self._pointed and stamp < self._pointed[-1][0]:
+            self._pointed.clear()  # time began anew
+        self._pointed.append((stamp, targets))
 
     def move(self, motion: Motion, now: int) -> None:
         """Take in where the robot is.
@@ -286,7 +309,7 @@ class Perception:
         while waiting and modality not in placed:
             reading = waiting.pop()
             try:
-                placed[modality] = (reading, self._track.pose(reading.stamp))
+                placed[modality] = (reading, self._pose(modality, reading.stamp))
             except OdometryToCome:
                 if now <= reading.stamp + self._patience * NANOSECONDS:
                     too_early.append(reading)
@@ -299,27 +322,62 @@ class Perception:
         waiting.clear()
         waiting.extend(reversed(too_early))
 
-    def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
-        """Which object a sensor looks at.
+    def _pose(self, modality: str, stamp: int) -> Pose:
+        """Where the robot stood; if that does not matter, where it is, as far as that is known."""
+        if self._settings.ranges[modality] is None:
+            return self._track.latest or (0.0, 0.0, 0.0)
+        return self._track.pose(stamp)
 
-        One of those on the map, else what a reading shows ahead, else one that others published.
+    def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
+        """What a reading is of.
 
         Raises:
-            UnusedReading: none, or one that was sensed a moment ago.
+            UnusedReading: nobody knows, or it was sensed a moment ago.
         """
-        places = list(self._settings.places)
-        if not places and self._ahead is not None:
-            known = self.memory.nearest(self._ahead)
-            places = [Target(known.object_id if known else None, self._ahead)]
-        seen = self._settings.ranges[modality].looked_at(pose, places or self.memory.objects())
-        if seen is None:
-            raise UnusedReading("nothing to look at")
+        x, y, _ = pose
+        if self._settings.about.kind == "robot":
+            seen = Target(self.memory.owner, (x, y, 0.0))
+        elif self._settings.about.kind == "topic":
+            seen = self._pointed_at(modality, reading, pose)
+        else:
+            seen = self._looked_at(modality, pose)
         name = self._id(seen.object_id)
         last = None if name is None else self._last_looks.get((name, modality))
         period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
         if last is not None and last <= reading.stamp < last + period:
             raise UnusedReading("sensed a moment ago")
+        return seen
+
+    def _looked_at(self, modality: str, pose: Pose) -> Target:
+        """One of those on the map, else what a reading shows, else one that others published."""
+        places = list(self._settings.places)
+        if not places and self._ahead is not None:
+            known = self.memory.nearest(self._ahead)
+            places = [Target(known.object_id if known else None, self._ahead)]
+        limits = self._settings.ranges[modality]
+        assert limits is not None  # of objects there always are
+        seen = limits.looked_at(pose, places or self.memory.objects())
+        if seen is None:
+            raise UnusedReading("nothing to look at")
         return Target(seen.object_id, seen.position)
+
+    def _pointed_at(self, modality: str, reading: _Reading, pose: Pose) -> Target:
+        """What somebody said that it is of."""
+        said = [each for each in self._pointed if each[0] <= reading.stamp]
+        if not said or reading.stamp > said[-1][0] + self._settings.about.seconds * NANOSECONDS:
+            raise UnusedReading("nobody says what it is of")
+        targets = said[-1][1]
+        if not targets:
+            raise UnusedReading("it is said to be of nothing")
+        limits = self._settings.ranges[modality]
+        if limits is not None:
+            seen = limits.looked_at(pose, targets)
+            if seen is None:
+                raise UnusedReading("nothing to look at")
+            return seen
+        if len(targets) > 1:
+            raise UnusedReading("several things are named, and no range says which")
+        return targets[0]
 
     def _look(self, target: Target, readings: Mapping[str, _Reading]) -> Iterator[Event]:
         """Fuse readings of one object."""

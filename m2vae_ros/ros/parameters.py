@@ -49,13 +49,15 @@ def parameter(
 
 
 def declare(node: Node, of: type) -> None:
-    """Declare every parameter of the dataclass ``of`` on ``node``.
+    """Declare every parameter of the dataclass ``of`` on ``node`` that it does not have yet.
 
     Raises:
         ParameterError: an override (parameter file, command line) has the wrong type or lies
             outside the range; the message names the parameter.
     """
     for name, kind, default, limits in _parameters(of(), ""):
+        if node.has_parameter(name):
+            continue
         try:
             _declare_one(node, name, kind, default, limits)
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:

@@ -27,4 +27,4 @@ EVERY_ONE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """Small results of which none should be missed."""
 
 TRACK = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""Of who subscribes to odometry: where a robot stood is known by what came before and after."""
+"""What counts by what came before and after: odometry, and sensors whose readings take time."""

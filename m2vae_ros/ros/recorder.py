@@ -28,19 +28,27 @@ from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.ros import bag_qos
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.message_types import UnknownType, message_class, message_definition
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.messages import ODOMETRY
 
-TOPICS = (
-    *(f"*/{topic}" for topic in (*(m.topic for m in AMIRO.values()), ODOMETRY.topic)),
-    "*/front_camera/camera_info",
-    "*/cmd_vel",
-    "*/classification",
-    "/clock",
-    "/diagnostics",
-    "/embeddings",
-)
-"""What a team publishes; * stands for any robot, also for one without a namespace."""
+
+def topics_of(suite: SensorSuite) -> list[str]:
+    """What a team publishes; * stands for any robot, also for one without a namespace."""
+    sampling, about = suite.sampling, suite.about
+    said = [modality.topic for modality in suite.values()]
+    said += [topic for topic in (about.topic, sampling.labels) if topic not in ("", "name")]
+    pictures = [topic for topic in said if "image" in topic]
+    said += [f"{topic.rpartition('/')[0]}/camera_info" for topic in pictures]
+    said += [ODOMETRY.topic, "cmd_vel", "classification"]
+    return [
+        *(topic if topic.startswith("/") else f"*/{topic}" for topic in dict.fromkeys(said)),
+        "/clock",
+        "/diagnostics",
+        "/embeddings",
+        "/tf",
+        "/tf_static",
+    ]
+
 
 LOOK_AROUND = 0.1
 """Seconds between two looks for topics that are new."""
@@ -60,7 +68,7 @@ class Recorder:
         self,
         node: Node,
         folder: Path | str,
-        topics: Sequence[str] = TOPICS,
+        topics: Sequence[str],
         *,
         compression: str = "none",
         split: Split | None = None,

@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from m2vae_ros.sensors.images import rgb
-
-DecodeImage = Callable[[Any], np.ndarray]
-"""Makes a uint8 image (rows, columns, 3) of a sensor_msgs/Image."""
+Stream = Callable[[Any, int], "np.ndarray | None"]
+"""Takes the messages of one topic with their stamps (nanoseconds), one after the other, and gives
+what the model takes, or None where a message alone makes no reading."""
 
 
 class View(ABC):
@@ -24,13 +23,15 @@ class View(ABC):
     weights; each is a frozen dataclass.
 
     Attributes:
-        kind: names the class in a card.
+        kind: names the class in a suite and in a card.
+        types: the types of messages it reads; none: of any type that has its fields.
         measures: what of a simulated sensor it takes: "image", "ranges" or "intensities".
         packed: the type that samples are stored as.
     """
 
     kind: ClassVar[str]
-    measures: ClassVar[str]
+    types: ClassVar[tuple[str, ...]] = ()
+    measures: ClassVar[str] = ""
     packed: ClassVar[type] = np.float32
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -39,9 +40,14 @@ class View(ABC):
     def shape(self) -> tuple[int, ...]:
         """Shape of the result."""
 
+    @property
+    def span(self) -> float:
+        """Seconds that a reading takes; if any, none of its messages should be missed."""
+        return 0.0
+
     @abstractmethod
-    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
-        """What the model takes of a sensor's message: float32 of the view's shape, in [0, 1].
+    def read(self, message: Any) -> np.ndarray:
+        """What the model takes of a sensor's message: float32 of the view's shape.
 
         Messages are taken by their fields, so those of rclpy and those of rosbags are equally
         welcome.
@@ -49,6 +55,10 @@ class View(ABC):
         Raises:
             ObservationError: names the field of the message and what is wrong with it.
         """
+
+    def stream(self) -> Stream:
+        """What reads the messages of one topic in order; by default each is a reading."""
+        return lambda message, stamp: self.read(message)
 
     def pack(self, values: np.ndarray) -> np.ndarray:
         """What `read` gave, as it is stored."""
@@ -61,3 +71,29 @@ class View(ABC):
     def to_card(self) -> dict[str, Any]:
         """The view as plain data, for the card of the weights."""
         return {"kind": self.kind, **asdict(self)}
+
+
+class PictureView(View):
+    """A view whose values are shares of 255, and stored so."""
+
+    packed: ClassVar[type] = np.uint8
+
+    def pack(self, values: np.ndarray) -> np.ndarray:
+        """In steps of 1/255, as uint8."""
+        return np.rint(values * 255.0).astype(np.uint8)
+
+    def unpack(self, stored: np.ndarray) -> np.ndarray:
+        """See `View.unpack`."""
+        shares: np.ndarray = stored.astype(np.float32) / np.float32(255.0)
+        return shares
+
+
+def check_positive(view: Any, *names: str) -> None:
+    """Make sure that fields of a view are positive and finite; whole numbers stay whole.
+
+    Raises:
+        ValueError: names the first that is not.
+    """
+    for name in names:
+        if not 0 < getattr(view, name) < float("inf"):
+            raise ValueError(f"{name}: must be positive, not {getattr(view, name)}")

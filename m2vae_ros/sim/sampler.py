@@ -16,9 +16,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO, Modality
+from m2vae_ros.sensors import Modality
+from m2vae_ros.sensors.images import as_message
 from m2vae_ros.sim.backend import mujoco
 from m2vae_ros.sim.mujoco_world import compile_world, geom_name
 from m2vae_ros.sim.robots import Robot
@@ -39,6 +40,7 @@ from m2vae_ros.world.sdf import (
     WorldError,
     read_world,
 )
+from m2vae_ros.world.suite import AMIRO, viewpoint
 
 _REPORT_EVERY = 50
 _BELOW_THE_FLOOR = -10.0
@@ -49,7 +51,7 @@ def sample(
     seed: int,
     progress: Callable[[int], object] | None = None,
     world_path: str | os.PathLike[str] | None = None,
-) -> AmiroSamples:
+) -> Samples:
     """Draw samples. The classes are balanced: each block of eight samples has one of each.
 
     Args:
@@ -71,15 +73,15 @@ def sample(
         name: np.empty((count, *view.shape), dtype=view.packed)
         for name, view in AMIRO.views.items()
     }
-    attributes = np.empty((count, len(AMIRO.attributes)), dtype=np.int64)
+    labels = np.empty(count, dtype=np.int64)
     try:
         for index in range(count):
             block, position = divmod(index, len(AMIRO.classes))
             if position == 0:
                 order = np.random.default_rng([seed, 0, block]).permutation(len(AMIRO.classes))
             rng = np.random.default_rng([seed, 1, index])
+            labels[index] = order[position]
             item = variety.draw(attributes_of(int(order[position])), rng)
-            attributes[index] = item.attributes
             renderer.show(item)
             for name, modality in AMIRO.items():
                 packed[name][index] = modality.view.pack(renderer.render(modality, rng))
@@ -88,7 +90,8 @@ def sample(
                 progress(done - (index // _REPORT_EVERY) * _REPORT_EVERY)
     finally:
         renderer.close()
-    return AmiroSamples(packed, attributes)
+    # each object is drawn by itself: none is in two samples
+    return Samples(AMIRO, packed, labels, np.arange(count).astype(np.str_))
 
 
 class SampleRenderer:
@@ -155,14 +158,14 @@ class SampleRenderer:
 
     def render(self, modality: Modality, rng: np.random.Generator) -> np.ndarray:
         """A sensor's view of the object from a random viewpoint, float32, of the view's shape."""
-        self._stand(*modality.viewpoint.draw(*self._place, rng))
+        self._stand(*viewpoint(modality).draw(*self._place, rng))
         view = modality.view
         if view.measures == "image":
             mujoco.mj_comPos(self._model, self._data)  # the camera's pose is computed after it
             mujoco.mj_camlight(self._model, self._data)
             camera = self._cameras[modality.name]
             image = self._camera.read(self._data, self._robot.name, camera)
-            return view.read(self._noise.image(image, rng), decode_image=np.asarray)
+            return view.read(as_message(self._noise.image(image, rng)))
         rays = self._rays[modality.name]
         ranges, intensities = rays.read(self._data)
         message = SimpleNamespace(

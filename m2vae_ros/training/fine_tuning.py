@@ -13,71 +13,84 @@ robots with the old weights and with the new go on understanding each other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from m2vae_ros.datasets.amiro import AmiroSamples
-from m2vae_ros.sensors import AMIRO
-from m2vae_ros.training.amiro import (
+from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.training.suite import (
     WITHOUT_REENCODING,
-    AmiroRecipe,
+    SuiteRecipe,
     codes,
     data_facts,
     train_classifiers,
     write,
 )
 from m2vae_ros.vae.beta_vae import BetaVAE
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.weights import Weights, WeightsError, load
 
 LEARNING_RATE = 3e-4
 """Of the first epoch; a third of what new weights are trained at."""
 
+TRAINING_ONLY = ("beta_norm", "epochs", "alpha", "viewpoint", "title", "reading_bytes")
+"""Fields of a suite that may differ between weights and what is trained on from them."""
+
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights to start from, and their twin trained without the re-encoding loss."""
+    """Weights to start from.
 
-    weights: Weights
-    twin: Weights
+    Attributes:
+        trained: suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights.
+    """
+
+    trained: Mapping[str, Weights]
 
     @classmethod
-    def load(cls, folder: Path, recipe: AmiroRecipe) -> Pretrained:
-        """Read both folders.
+    def load(cls, folder: Path, suite: SensorSuite, with_twin: bool = False) -> Pretrained:
+        """Read a folder, and perhaps its twin.
 
         Raises:
-            WeightsError: one of them cannot be read, or is of another architecture than the
-                recipe's; the message names the folder and what differs.
+            WeightsError: one of them cannot be read, or is of another suite than what is
+                trained; the message names the folder and what differs.
         """
-        twin = folder.with_name(folder.name + WITHOUT_REENCODING)
-        loaded = cls(load(folder), load(twin))
-        _check(loaded.weights, folder, recipe)
-        _check(loaded.twin, twin, recipe)
-        return loaded
+        loaded = {}
+        for suffix in ("", WITHOUT_REENCODING) if with_twin else ("",):
+            path = folder.with_name(folder.name + suffix)
+            loaded[suffix] = load(path)
+            _check(loaded[suffix], path, suite)
+        return cls(loaded)
+
+    @property
+    def weights(self) -> Weights:
+        """The weights themselves."""
+        return self.trained[""]
 
     def beta_vae(self, modality: str) -> BetaVAE:
         """The preprocessing of one sensor."""
         return self.weights.beta_vaes[modality]
 
     def fusion(self, suffix: str) -> M2VAE:
-        """The fusion of the folder with that suffix, "" or `WITHOUT_REENCODING`."""
-        return (self.twin if suffix else self.weights).m2vae
+        """The fusion of the folder with that suffix."""
+        return self.trained[suffix].m2vae
 
 
-def fine_tuning(recipe: AmiroRecipe) -> AmiroRecipe:
+def fine_tuning(recipe: SuiteRecipe) -> SuiteRecipe:
     """The recipe, for weights that are trained already."""
     slower = recipe.rescheduled(lambda s: replace(s, learning_rate=LEARNING_RATE))
     return replace(slower, m2vae=replace(slower.m2vae, warm_up=(0.0, 0.0)))
 
 
 def fit_classifiers(
-    samples: AmiroSamples,
+    samples: Samples,
     folder: Path,
-    recipe: AmiroRecipe,
+    recipe: SuiteRecipe,
     provenance: Mapping[str, object],
     start: Pretrained,
-) -> tuple[Weights, Weights]:
-    """Fit the classifiers anew, and write ``folder`` and its twin with the networks of `start`.
+) -> dict[str, Weights]:
+    """Fit the classifiers anew, and write ``folder`` and a twin with the networks of `start`.
 
     Args:
         samples: to fit them on.
@@ -87,9 +100,9 @@ def fit_classifiers(
         start: weights whose β-VAEs and M2VAE, and so whose fingerprint, are kept.
 
     Returns:
-        The weights with and without the re-encoding loss.
+        Suffix of the folder -> weights, as in `start`.
     """
-    old = {"": start.weights, WITHOUT_REENCODING: start.twin}
+    old = start.trained
     classifiers = train_classifiers(
         {suffix: weights.m2vae for suffix, weights in old.items()},
         codes(start.weights.beta_vaes, samples),
@@ -109,39 +122,18 @@ def fit_classifiers(
     return write(folder, fitted)
 
 
-def _check(weights: Weights, folder: Path, recipe: AmiroRecipe) -> None:
-    """Make sure that weights are of the architecture that a recipe trains."""
-    dims = {m: r.config.latent_dim for m, r in recipe.beta_vaes.items()}
-    expected: Mapping[str, object] = {
-        "modalities": sorted(recipe.beta_vaes),
-        "classes": list(AMIRO.classes),
-        **{f"view of {name}": view.to_card() for name, view in AMIRO.views.items()},
-        **{f"β-VAE of {m}": asdict(r.config) for m, r in recipe.beta_vaes.items()},
-        "M2VAE": asdict(
-            M2VAEConfig(
-                dims,
-                recipe.m2vae.latent_dim,
-                recipe.m2vae.hidden,
-                likelihoods=recipe.m2vae.likelihoods,
-            )
-        ),
-    }
-    found: Mapping[str, object] = {
-        "modalities": sorted(weights.beta_vaes),
-        "classes": list(weights.classes),
-        **{f"view of {m}": view for m, view in weights.views.items()},
-        **{f"β-VAE of {m}": asdict(vae.config) for m, vae in weights.beta_vaes.items()},
-        "M2VAE": asdict(weights.m2vae.config),
-    }
-    for part, theirs in expected.items():
-        if _plain(found.get(part)) != _plain(theirs):
+def _check(weights: Weights, folder: Path, suite: SensorSuite) -> None:
+    """Make sure that weights are of the suite that is trained; its schedules may differ."""
+    for part in ("modalities", "classes", "fusion"):
+        theirs, ours = (_lasting(s.to_plain().get(part)) for s in (weights.suite, suite))
+        if theirs != ours:
             raise WeightsError(
-                f"{folder}: {part} is {found.get(part)}, but what is trained here is {theirs}"
+                f"{folder}: {part} are {theirs}, but what is trained here has {ours}"
             )
 
 
-def _plain(value: object) -> object:
-    """Tuples as lists, as a card holds them."""
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
+def _lasting(plain: Any) -> Any:
+    """Without what is said of the training alone."""
+    if isinstance(plain, Mapping):
+        return {key: _lasting(v) for key, v in plain.items() if key not in TRAINING_ONLY}
+    return plain

@@ -27,6 +27,7 @@ class M2VAERecipe:
     Attributes:
         latent_dim: D_z.
         hidden: of the trunks (section V-A).
+        joint: of the layer behind the trunks of two or more modalities.
         beta_norm: β_norm, the same for all subsets.
         alpha: weight of the re-encoding loss (Eq. 19); 0 trains without it.
         warm_up: first and last epoch, as shares of all, between which alpha grows from 0.
@@ -36,6 +37,7 @@ class M2VAERecipe:
 
     latent_dim: int = 10
     hidden: tuple[int, ...] = (128, 64)
+    joint: int = 64
     beta_norm: float = 0.001
     alpha: float = 0.1
     warm_up: tuple[float, float] = (0.25, 0.5)
@@ -73,7 +75,7 @@ def train_m2vae(
     """
     torch.manual_seed(seed)
     dims = {modality: x.shape[1] for modality, x in inputs.items()}
-    config = M2VAEConfig(dims, recipe.latent_dim, recipe.hidden, likelihoods=recipe.likelihoods)
+    config = M2VAEConfig(dims, recipe.latent_dim, recipe.hidden, recipe.joint, recipe.likelihoods)
     model = M2VAE(config) if start is None else deepcopy(start).requires_grad_(True)
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:

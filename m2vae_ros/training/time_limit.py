@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.files import replacing
-from m2vae_ros.training.amiro import AmiroRecipe, codes, train_beta_vae
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import train_m2vae
+from m2vae_ros.training.suite import SuiteRecipe, codes, train_beta_vae
 
 _T = TypeVar("_T")
 
@@ -29,8 +29,8 @@ _FEW = 2048
 
 
 def limited(
-    recipe: AmiroRecipe, samples: AmiroSamples, minutes: float, plan: Path
-) -> tuple[AmiroRecipe, float]:
+    recipe: SuiteRecipe, samples: Samples, minutes: float, plan: Path
+) -> tuple[SuiteRecipe, float]:
     """A recipe whose networks are trained within that time, going by what an epoch takes now.
 
     The classifiers come on top. Each stage keeps at least one epoch; no schedule becomes longer.
@@ -58,7 +58,7 @@ def limited(
     return shorter, expected
 
 
-def _schedules(recipe: AmiroRecipe) -> dict[str, Schedule]:
+def _schedules(recipe: SuiteRecipe) -> dict[str, Schedule]:
     """Stage -> schedule; the M2VAE is trained twice, with and without the re-encoding loss."""
     return {
         **{m: r.schedule for m, r in recipe.beta_vaes.items()},
@@ -67,7 +67,7 @@ def _schedules(recipe: AmiroRecipe) -> dict[str, Schedule]:
     }
 
 
-def _seconds_of_an_epoch(recipe: AmiroRecipe, samples: AmiroSamples) -> dict[str, float]:
+def _seconds_of_an_epoch(recipe: SuiteRecipe, samples: Samples) -> dict[str, float]:
     """Stage -> what one epoch on all samples takes."""
     few = samples[: min(_FEW, len(samples))]
     once = Schedule(epochs=1)

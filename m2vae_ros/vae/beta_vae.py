@@ -6,8 +6,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
+from m2vae_ros.sensors import Modality
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.likelihoods import LIKELIHOODS
 from m2vae_ros.vae.networks import (
@@ -16,6 +18,10 @@ from m2vae_ros.vae.networks import (
     GaussianHead,
     perceptron,
 )
+
+UNUSED = 0.1
+"""Standard deviation of a code's dimension below which it tells next to nothing: the prior's is
+1, and a dimension that tells nothing has none."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class BetaVAEConfig:
             convolutions come first and ``hidden`` holds the one dense layer behind them.
         channels: of the strided convolutions, () for a plain perceptron.
         likelihood: "bernoulli" for values in [0, 1], "gaussian" (unit variance) for any.
+        normalised: whether the code is brought to mean 0 and variance 1 in each dimension, see
+            `BetaVAE.normalise`.
     """
 
     shape: tuple[int, ...]
@@ -36,6 +44,19 @@ class BetaVAEConfig:
     hidden: tuple[int, ...] = (128, 64)
     channels: tuple[int, ...] = ()
     likelihood: str = "gaussian"
+    normalised: bool = False
+
+    @classmethod
+    def of(cls, modality: Modality) -> BetaVAEConfig:
+        """What a suite says of a modality."""
+        spec = modality.beta_vae
+        return cls(
+            modality.view.shape,
+            spec.latent_dim,
+            spec.hidden,
+            spec.channels,
+            normalised=spec.normalised,
+        )
 
     def __post_init__(self) -> None:
         for name in ("shape", "hidden", "channels"):  # a card brings lists
@@ -48,6 +69,9 @@ class BetaVAEConfig:
 
 class BetaVAE(nn.Module):
     """A variational autoencoder (Eq. 1) of one modality; its weight β is the objective's."""
+
+    code_mean: Tensor
+    code_scale: Tensor
 
     def __init__(self, config: BetaVAEConfig) -> None:
         super().__init__()
@@ -69,11 +93,36 @@ class BetaVAE(nn.Module):
         self.head = GaussianHead(features, dim)
         squash = nn.Sigmoid() if config.likelihood == "bernoulli" else nn.Identity()
         self.decoder = nn.Sequential(decoder, squash)
+        if config.normalised:
+            self.register_buffer("code_mean", torch.zeros(dim))
+            self.register_buffer("code_scale", torch.ones(dim))
 
     def encode(self, x: Tensor) -> Gaussian:
         """The posterior q(z | x): (B, *shape) -> Gaussian (B, D_z)."""
         posterior: Gaussian = self.head(self.trunk(x))
         return posterior
+
+    def code(self, x: Tensor) -> Tensor:
+        """What the fusion takes: the posterior's mean, normalised: (B, *shape) -> (B, D_z)."""
+        mean = self.encode(x).mean
+        return (mean - self.code_mean) / self.code_scale if self.config.normalised else mean
+
+    def decode_code(self, code: Tensor) -> Tensor:
+        """The reading that a code stands for: (B, D_z) -> (B, *shape)."""
+        if self.config.normalised:
+            code = code * self.code_scale + self.code_mean
+        return self.decode(code)
+
+    @torch.no_grad()
+    def normalise(self, codes: Tensor) -> None:
+        """Let codes like these (N, D_z), not normalised yet, have mean 0 and variance 1.
+
+        A dimension that the β-VAE does not use hardly varies, and is left as small as it is: the
+        fusion must not learn noise by heart.
+        """
+        if self.config.normalised:
+            self.code_mean.copy_(codes.mean(0))
+            self.code_scale.copy_(codes.std(0).clamp_min(UNUSED))
 
     def decode(self, z: Tensor) -> Tensor:
         """The reconstruction: (B, D_z) -> (B, *shape)."""

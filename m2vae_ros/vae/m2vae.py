@@ -10,6 +10,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.likelihoods import LIKELIHOODS
 from m2vae_ros.vae.networks import GaussianHead, perceptron
@@ -45,6 +46,12 @@ class M2VAEConfig:
     hidden: tuple[int, ...] = (128, 64)
     joint: int = 64
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, suite: SensorSuite) -> M2VAEConfig:
+        """What a suite says."""
+        dims = {name: modality.beta_vae.latent_dim for name, modality in suite.items()}
+        return cls(dims, suite.fusion.latent_dim, suite.fusion.hidden, suite.fusion.joint)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # a card brings lists

@@ -2,13 +2,14 @@
 """A trained system on disk: a folder of ``*.safetensors`` files beside one ``card.json``.
 
     models/amiro/
-        card.json              architecture, views, classes, recipe, data, metrics, fingerprint
+        card.json              the sensor suite, recipe, data, metrics, fingerprint
         beta_vae.safetensors   the preprocessing, one β-VAE per modality
         m2vae.safetensors      the fusion
         classifiers.safetensors  what reads z: "embedding"; and those of the evaluation
 
-Nothing is unpickled. The *fingerprint* names the latent space: a hash over the architecture, the
-views of the sensors and the tensors that map a reading to z. Two robots with the same fingerprint
+The suite says what the networks are made of, so a node needs nothing but the folder. Nothing is
+unpickled. The *fingerprint* names the latent space: a hash over the architecture, the views of the
+sensors and the tensors that map a reading to z. Two robots with the same fingerprint
 mean the same by the same numbers; the classifiers do not count.
 """
 
@@ -27,12 +28,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from m2vae_ros.host.files import replacing
+from m2vae_ros.sensors import PlainError, SensorSuite
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout; a reader refuses any other."""
+
+LARGEST_LAYER = 2**16
+"""Of a classifier."""
+
+MOST_LAYERS = 8
+"""Of a classifier, its input and output among them."""
 
 
 class WeightsError(ValueError):
@@ -45,21 +53,21 @@ class Weights:
 
     Attributes:
         name: of the trained system.
-        views: modality -> the card of its view (how a raw reading becomes a fixed-size array).
+        suite: the modalities, their views and networks, and the classes, in the order of the
+            classifier's outputs.
         beta_vaes: modality -> its preprocessing.
         m2vae: the fusion; its input is the mean of each β-VAE's posterior.
-        classes: their names, in the order of the classifier's outputs.
-        classifiers: name -> classifier; "embedding" reads the mean of an M2VAE embedding.
+        classifiers: name -> classifier; "embedding" reads the mean of an M2VAE embedding. None
+            where there are no classes.
         familiar_error: modality -> the β-VAE's squared reconstruction error that 99.9 % of the
             training observations stay below.
         facts: what else the card tells: recipe, data, seed, metrics.
     """
 
     name: str
-    views: dict[str, dict[str, Any]]
+    suite: SensorSuite
     beta_vaes: dict[str, BetaVAE]
     m2vae: M2VAE
-    classes: tuple[str, ...]
     classifiers: dict[str, Classifier] = field(default_factory=dict)
     familiar_error: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +84,7 @@ class Weights:
 
     def _architecture(self) -> dict[str, Any]:
         architecture = {
-            "views": self.views,
+            "views": {m: view.to_card() for m, view in self.suite.views.items()},
             "beta_vae": {m: asdict(vae.config) for m, vae in self.beta_vaes.items()},
             "m2vae": asdict(self.m2vae.config),
         }
@@ -107,8 +115,7 @@ class Weights:
             "format": FORMAT,
             "name": self.name,
             "fingerprint": self.fingerprint,
-            "classes": list(self.classes),
-            **self._architecture(),
+            "suite": self.suite.to_plain(),
             "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
             "familiar_error": self.familiar_error,
             **self.facts,
@@ -116,6 +123,12 @@ class Weights:
         with replacing(folder / "card.json") as temporary:
             temporary.write_text(json.dumps(card, indent=2) + "\n")
         return folder
+
+
+def networks(suite: SensorSuite) -> tuple[dict[str, BetaVAE], M2VAE]:
+    """The networks of a suite, untrained: modality -> its preprocessing, and the fusion."""
+    beta_vaes = {name: BetaVAE(BetaVAEConfig.of(modality)) for name, modality in suite.items()}
+    return beta_vaes, M2VAE(M2VAEConfig.of(suite))
 
 
 def load(folder: str | os.PathLike[str]) -> Weights:
@@ -129,14 +142,14 @@ def load(folder: str | os.PathLike[str]) -> Weights:
     path = folder / "card.json"
     card = _read_card(path)
     try:
-        beta_vaes = {m: BetaVAE(BetaVAEConfig(**c)) for m, c in card["beta_vae"].items()}
+        suite = SensorSuite.from_plain(card["suite"])
+        beta_vaes, m2vae = networks(suite)
         weights = Weights(
             name=card["name"],
-            views=card["views"],
+            suite=suite,
             beta_vaes=beta_vaes,
-            m2vae=M2VAE(M2VAEConfig(**card["m2vae"])),
-            classes=tuple(card["classes"]),
-            classifiers={n: Classifier(sizes) for n, sizes in card["classifiers"].items()},
+            m2vae=m2vae,
+            classifiers={n: _classifier(n, sizes) for n, sizes in card["classifiers"].items()},
             familiar_error=card["familiar_error"],
             facts={k: v for k, v in card.items() if k not in _ARCHITECTURE_KEYS},
         )
@@ -144,6 +157,8 @@ def load(folder: str | os.PathLike[str]) -> Weights:
         fingerprint = card["fingerprint"]
     except KeyError as error:
         raise WeightsError(f"{path}: the field {error} is missing") from error
+    except PlainError as error:
+        raise WeightsError(f"{path}: suite: {error}") from error
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"{path}: {error}") from error
 
@@ -167,10 +182,7 @@ _ARCHITECTURE_KEYS = {
     "format",
     "name",
     "fingerprint",
-    "classes",
-    "views",
-    "beta_vae",
-    "m2vae",
+    "suite",
     "classifiers",
     "familiar_error",
 }
@@ -191,20 +203,29 @@ def _read_card(path: Path) -> Mapping[str, Any]:
     return card
 
 
+def _classifier(name: str, sizes: Any) -> Classifier:
+    if not all(isinstance(size, int) and 0 < size <= LARGEST_LAYER for size in sizes):
+        raise ValueError(f"classifiers.{name}: {sizes} must be sizes from 1 to {LARGEST_LAYER}")
+    if not 2 <= len(sizes) <= MOST_LAYERS:
+        raise ValueError(f"classifiers.{name}: {len(sizes)} sizes, from 2 to {MOST_LAYERS} can be")
+    return Classifier(sizes)
+
+
 def _check_coherence(weights: Weights) -> None:
-    modalities = list(weights.m2vae.modalities)
-    for name in ("views", "beta_vaes", "familiar_error"):
-        if sorted(getattr(weights, name)) != sorted(modalities):
-            raise ValueError(f"{name} has {sorted(getattr(weights, name))}, m2vae has {modalities}")
-    for modality, vae in weights.beta_vaes.items():
-        if vae.config.latent_dim != weights.m2vae.config.dims[modality]:
-            raise ValueError(f"{modality}: the β-VAE's code does not fit the M2VAE's input")
+    suite = weights.suite
+    if sorted(weights.familiar_error) != sorted(suite):
+        raise ValueError(
+            f"familiar_error: has {sorted(weights.familiar_error)}, the suite {sorted(suite)}"
+        )
     embedding = weights.classifiers.get("embedding")
+    if (embedding is not None) != bool(suite.classes):
+        found = "no 'embedding'" if suite.classes else "an 'embedding'"
+        raise ValueError(f"classifiers: have {found}, the suite {len(suite.classes)} classes")
     if embedding is None:
-        raise ValueError("classifiers has no 'embedding'")
-    if embedding.sizes[0] != weights.m2vae.config.latent_dim:
+        return
+    if embedding.sizes[0] != suite.fusion.latent_dim:
         raise ValueError("the classifier 'embedding' does not fit the latent dimension")
-    if embedding.sizes[-1] != len(weights.classes):
+    if embedding.sizes[-1] != len(suite.classes):
         raise ValueError("the classifier 'embedding' does not fit the number of classes")
 
 

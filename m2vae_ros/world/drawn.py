@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.objects import DrawnObject, ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import World, read_world
+from m2vae_ros.world.suite import AMIRO
 
 
 def draw_world(path: str | os.PathLike[str], seed: int | Sequence[int]) -> str:

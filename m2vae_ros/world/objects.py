@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from m2vae_ros.datasets.amiro import class_named
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.world.sdf import Box, Collision, Cylinder, Geometry, Model, Visual, World, WorldError
+from m2vae_ros.world.suite import AMIRO
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class WorldObject:
         return (self.x, self.y, 0.0)
 
 
-def objects_of(world: World) -> list[WorldObject]:
+def objects_of(world: World, suite: SensorSuite = AMIRO) -> list[WorldObject]:
     """The models that are objects, in the order of the world: those whose name says a class."""
     return [
         WorldObject(model.name, name, *model.pose.position[:2])
         for model in world.models
-        if (name := class_of(model)) is not None
+        if (name := class_of(model, suite)) is not None
     ]
 
 
-def class_of(model: Model) -> str | None:
+def class_of(model: Model, suite: SensorSuite = AMIRO) -> str | None:
     """The class that a model's name says, or None for what is no object."""
-    return class_named(model.name) if model.static else None
+    return suite.class_named(model.name) if model.static else None
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,8 @@ class ObjectVariety:
 
 def attributes_of(index: int) -> tuple[int, int, int]:
     """The attributes of the class with that index in `AMIRO.classes`."""
-    return index >> 2 & 1, index >> 1 & 1, index & 1
+    colour, shape, material = map(int, AMIRO.attributes_of(index))
+    return colour, shape, material
 
 
 def _pillar(world: World, model: Model) -> tuple[Visual, Collision]:

@@ -29,7 +29,7 @@ from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bringup.specs import TEAM, world_objects
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 OBJECTS = world_objects()
 ROBOT_WIDTH = 0.1

@@ -36,10 +36,10 @@ from m2vae_ros.bags.samples import NotEnough, pairing
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bags.writer import COMPRESSIONS, BagWriter, Split
-from m2vae_ros.datasets.amiro import AmiroSamples, class_named
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.datasets.samples import Samples, class_named
 from m2vae_ros.world.sdf import WorldError
+from m2vae_ros.world.suite import AMIRO
 
 TOUR = tour()
 
@@ -57,7 +57,7 @@ def reasons(report) -> dict[str, int]:
     return dict(found)
 
 
-def numbers(samples: AmiroSamples) -> dict[str, np.ndarray]:
+def numbers(samples: Samples) -> dict[str, np.ndarray]:
     """Modality -> the number of the object that each sample's reading was made of."""
     return {
         "camera": samples.packed["camera"][:, 0, 0, 0] // 10,

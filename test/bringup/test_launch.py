@@ -35,7 +35,7 @@ from m2vae_ros.bringup.specs import (
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 FOLDER = resource("launch")
 HELPERS = Path(__file__).parents[1] / "helpers"

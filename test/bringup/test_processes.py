@@ -28,7 +28,7 @@ from m2vae_ros.bringup.specs import (
     visiting_orders,
     world_objects,
 )
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 
 def test_a_team_is_a_simulator_and_two_nodes_for_each_robot() -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from m2vae_ros.cli import bags, main
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line(arguments, words, tmp_p
 def test_collected_samples_are_those_of_the_seed(tmp_path, capsys):
     for name in ("one", "two"):
         assert main(["collect", str(tmp_path / f"{name}.npz"), "--count", "8", "--seed", "5"]) == 0
-    one, two = (AmiroSamples.load(tmp_path / f"{name}.npz") for name in ("one", "two"))
+    one, two = (Samples.load(tmp_path / f"{name}.npz") for name in ("one", "two"))
     assert one.digest() == two.digest()
     assert one.digest()[:16] in capsys.readouterr().out
 

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_samples import random_samples
 
-from m2vae_ros.datasets.amiro import AmiroSamples, DataError
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.datasets.samples import DataError, Samples
+from m2vae_ros.world.suite import AMIRO
 
 
-def samples(count: int = 6, seed: int = 0) -> AmiroSamples:
+def samples(count: int = 6, seed: int = 0) -> Samples:
     rng = np.random.default_rng(seed)
     return random_samples(rng, rng.integers(0, 2, (count, 3)))
 
@@ -24,7 +24,7 @@ def saved(tmp_path):
 
 
 def test_saved_samples_come_back(saved):
-    loaded, original = AmiroSamples.load(saved), samples()
+    loaded, original = Samples.load(saved), samples()
     assert loaded.digest() == original.digest()
     for name in AMIRO:
         assert np.array_equal(loaded.packed[name], original.packed[name])
@@ -38,7 +38,7 @@ def test_the_same_samples_are_the_same_file(saved, tmp_path):
 
 def test_saving_replaces_a_file_and_leaves_nothing_else(saved):
     samples(seed=1).save(saved)
-    assert AmiroSamples.load(saved).digest() == samples(seed=1).digest()
+    assert Samples.load(saved).digest() == samples(seed=1).digest()
     assert list(saved.parent.iterdir()) == [saved]
 
 
@@ -46,7 +46,7 @@ def test_saving_replaces_a_file_and_leaves_nothing_else(saved):
 def test_the_file_has_the_name_it_was_given_whatever_that_ends_on(name, tmp_path):
     samples().save(tmp_path / name)
     assert list(tmp_path.iterdir()) == [tmp_path / name]
-    assert AmiroSamples.load(tmp_path / name).digest() == samples().digest()
+    assert Samples.load(tmp_path / name).digest() == samples().digest()
 
 
 def test_labels_name_the_classes():
@@ -102,18 +102,18 @@ def test_arrays_that_are_no_samples_are_named(field, value, reason):
     some = samples()
     arrays = {**some.packed, "attributes": some.attributes} | {field: value}
     with pytest.raises(DataError, match=reason):
-        AmiroSamples({name: arrays[name] for name in AMIRO}, arrays["attributes"])
+        Samples({name: arrays[name] for name in AMIRO}, arrays["attributes"])
 
 
 def test_samples_of_other_modalities_are_refused():
     some = samples()
     with pytest.raises(DataError, match="modalities: "):
-        AmiroSamples({"camera": some.packed["camera"]}, some.attributes)
+        Samples({"camera": some.packed["camera"]}, some.attributes)
 
 
 def refused(path, reason: str) -> None:
     with pytest.raises(DataError, match=reason) as error:
-        AmiroSamples.load(path)
+        Samples.load(path)
     assert str(path) in str(error.value)
 
 
@@ -157,7 +157,7 @@ def test_a_spoilt_byte_is_refused_or_changes_nothing(saved, place, flipped):
     content[int(place * len(content))] ^= flipped
     spoilt.write_bytes(content)
     try:
-        loaded = AmiroSamples.load(spoilt)
+        loaded = Samples.load(spoilt)
     except DataError:
         refused(spoilt, ".")
     else:

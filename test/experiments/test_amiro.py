@@ -6,7 +6,7 @@ import pytest
 from m2vae_ros.experiments.amiro import Evaluation, evaluate
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
-from m2vae_ros.training.amiro import WITHOUT_REENCODING
+from m2vae_ros.training.suite import WITHOUT_REENCODING
 from m2vae_ros.vae.weights import load
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from m2vae_ros.experiments import camera_lidar
-from m2vae_ros.experiments.amiro import Count, Evaluation
+from m2vae_ros.experiments.amiro import Evaluation
+from m2vae_ros.experiments.counts import Count
 from m2vae_ros.experiments.lab import Lab, summary
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.world.suite import AMIRO
 
 ORDERS = [",".join(order) for order in permutations(AMIRO)]
 WORST = ORDERS[2]

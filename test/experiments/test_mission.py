@@ -23,7 +23,7 @@ from m2vae_ros.fusion.memory import MIN_GAIN, ObjectMemory
 from m2vae_ros.fusion.torch_engine import TorchEngine
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sim.sampler import sample
-from m2vae_ros.training.amiro import codes
+from m2vae_ros.training.suite import codes
 from m2vae_ros.vae.weights import Weights, load
 
 HERE = (0.0, 0.0, 0.0)

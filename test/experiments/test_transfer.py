@@ -12,7 +12,7 @@ from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import reproduce, transfer
 from m2vae_ros.experiments.lab import Lab
 from m2vae_ros.host.resources import resource
-from m2vae_ros.training.amiro import WITHOUT_REENCODING
+from m2vae_ros.training.suite import WITHOUT_REENCODING
 from m2vae_ros.vae.weights import load
 
 ORDERS = ("camera → lidar → reflectance", "lidar → camera → reflectance")

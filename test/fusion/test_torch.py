@@ -8,12 +8,12 @@ import torch
 from fusion_team import Team
 
 from m2vae_ros.fusion.torch_engine import TorchEngine
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.in_place import unfold
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 from m2vae_ros.vae.weights import Weights
+from m2vae_ros.world.suite import AMIRO
 
 
 def random_engine() -> TorchEngine:

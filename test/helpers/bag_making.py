@@ -19,10 +19,10 @@ from rosbags.typesys import Stores, get_typestore
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.writer import BagWriter
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
+from m2vae_ros.world.suite import AMIRO
 
 STORE = get_typestore(Stores.LATEST)
 ROBOTS = {"camera": "/amiro1", "lidar": "/amiro2", "reflectance": "/amiro3"}

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Samples in which nothing is to be seen."""
 
+from __future__ import annotations
+
 import numpy as np
 
-from m2vae_ros.datasets.amiro import AmiroSamples
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.world.suite import AMIRO
 
 
-def random_samples(rng: np.random.Generator, attributes: np.ndarray) -> AmiroSamples:
-    """As many as there are rows of attributes."""
+def random_samples(
+    rng: np.random.Generator, labels: np.ndarray, suite: SensorSuite = AMIRO
+) -> Samples:
+    """As many as there are labels."""
     packed = {
-        name: view.pack(rng.random((len(attributes), *view.shape), np.float32))
-        for name, view in AMIRO.views.items()
+        name: view.pack(rng.random((len(labels), *view.shape), np.float32))
+        for name, view in suite.views.items()
     }
-    return AmiroSamples(packed, attributes.astype(np.int64))
+    return Samples(suite, packed, np.asarray(labels, dtype=np.int64))

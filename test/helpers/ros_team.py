@@ -26,7 +26,7 @@ from m2vae_ros.nodes.fusion_node import FusionNode
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.messages import stamp as stamp_of
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 PATIENCE = 20.0
 """Seconds until a condition that is not met has failed; only failures wait that long."""

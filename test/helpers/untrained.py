@@ -7,25 +7,36 @@ from pathlib import Path
 
 import torch
 
-from m2vae_ros.sensors import AMIRO
-from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
-from m2vae_ros.vae.weights import Weights
+from m2vae_ros.vae.weights import Weights, networks
+from m2vae_ros.world.suite import AMIRO
 
-SHAPES = {"camera": (3, 16, 64), "lidar": (227,), "reflectance": (8,)}
+
+def small(suite: SensorSuite = AMIRO) -> SensorSuite:
+    """The same suite with tiny networks."""
+    plain = suite.to_plain()
+    for modality in plain["modalities"].values():
+        modality["beta_vae"] |= {"latent_dim": 4, "hidden": [8], "channels": []}
+    plain["fusion"] |= {"hidden": [16, 8], "joint": 8}
+    return SensorSuite.from_plain(plain)
+
+
+def random_weights(suite: SensorSuite, seed: int = 0, familiar_error: float = 1e9) -> Weights:
+    """Weights of a suite; by default nothing surprises them."""
+    torch.manual_seed(seed)
+    beta_vaes, m2vae = networks(suite)
+    for module in (m2vae, *beta_vaes.values()):
+        module.eval()
+    classifiers = {}
+    if suite.classes:
+        sizes = (suite.fusion.latent_dim, 8, len(suite.classes))
+        classifiers["embedding"] = Classifier(sizes)
+    return Weights(
+        "untrained", suite, beta_vaes, m2vae, classifiers, dict.fromkeys(suite, familiar_error)
+    )
 
 
 def untrained_weights(folder: Path, seed: int = 0, familiar_error: float = 1e9) -> Path:
-    """A folder of weights; by default nothing surprises them."""
-    torch.manual_seed(seed)
-    weights = Weights(
-        name="untrained",
-        views={name: view.to_card() for name, view in AMIRO.views.items()},
-        beta_vaes={m: BetaVAE(BetaVAEConfig(shape, 4, (8,))) for m, shape in SHAPES.items()},
-        m2vae=M2VAE(M2VAEConfig(dict.fromkeys(SHAPES, 4), hidden=(16, 8), joint=8)),
-        classes=tuple(AMIRO.classes),
-        classifiers={"embedding": Classifier((10, 8, len(AMIRO.classes)))},
-        familiar_error=dict.fromkeys(SHAPES, familiar_error),
-    )
-    return weights.save(folder)
+    """A folder of weights of the AMiRo's suite."""
+    return random_weights(small(), seed, familiar_error).save(folder)

@@ -26,8 +26,8 @@ from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.images import rgb
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.simulation import SimulationError
+from m2vae_ros.world.suite import AMIRO
 
 pytestmark = pytest.mark.ros
 

@@ -15,7 +15,7 @@ from ros_team import READINGS, Team, image, reflectance, scan, team
 from untrained import untrained_weights
 
 from m2vae_ros.ros import messages
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.world.suite import AMIRO
 
 pytestmark = pytest.mark.ros
 

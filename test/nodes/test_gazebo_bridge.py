@@ -34,8 +34,8 @@ from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.images import rgb
 from m2vae_ros.ros.parameters import ParameterError
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.commands import MAX_LINEAR
+from m2vae_ros.world.suite import AMIRO
 
 pytestmark = [needs_gazebo(), pytest.mark.ros, pytest.mark.slow]
 

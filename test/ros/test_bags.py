@@ -36,8 +36,8 @@ from m2vae_ros.bringup.specs import simulator
 from m2vae_ros.ros import bag_qos, qos
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.recorder import Recorder
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sensors.messages import ODOMETRY
+from m2vae_ros.world.suite import AMIRO
 
 pytestmark = pytest.mark.ros
 

@@ -16,7 +16,8 @@ from rclpy.serialization import deserialize_message, serialize_message
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.validation import MOST_REENCODINGS, UnfitEmbedding
 from m2vae_ros.ros import messages
-from m2vae_ros.sensors import AMIRO, ObservationError
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.world.suite import AMIRO
 
 floats = st.floats(width=32, allow_nan=False)
 names = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=20)

@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.mujoco_world import compile_world
 from m2vae_ros.sim.sampler import SampleRenderer, sample
 from m2vae_ros.sim.sensors import Rays, mujoco
 from m2vae_ros.world.noise import NOISELESS
 from m2vae_ros.world.objects import ObjectVariety, attributes_of, class_of
 from m2vae_ros.world.sdf import Box, Cylinder, Pose, WorldError, read_world
+from m2vae_ros.world.suite import AMIRO
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 

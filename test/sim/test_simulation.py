@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.sim.picture import world_picture
 from m2vae_ros.sim.simulation import Simulation, SimulationError
 from m2vae_ros.world.commands import COMMAND_TIMEOUT, MAX_ANGULAR, MAX_LINEAR
 from m2vae_ros.world.noise import NOISELESS, SensorNoise
 from m2vae_ros.world.objects import class_of
 from m2vae_ros.world.sdf import Box, Cylinder, WorldError, read_world
+from m2vae_ros.world.suite import AMIRO
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 RADIUS = 0.05  # of a robot

@@ -17,13 +17,13 @@ from random_samples import random_samples
 from untrained import untrained_weights
 
 from m2vae_ros.cli import main
-from m2vae_ros.datasets.amiro import AmiroSamples
+from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
 from m2vae_ros.training import amiro, time_limit
-from m2vae_ros.training.amiro import WITHOUT_REENCODING, AmiroRecipe, codes, train
 from m2vae_ros.training.fine_tuning import LEARNING_RATE, Pretrained, fine_tuning
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
+from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, codes, train
 from m2vae_ros.training.time_limit import limited
 from m2vae_ros.vae.weights import WeightsError, load
 
@@ -39,13 +39,13 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def samples() -> AmiroSamples:
+def samples() -> Samples:
     rng = np.random.default_rng(0)
     attributes = np.arange(160)[:, None] >> np.arange(3) & 1
     return random_samples(rng, attributes)
 
 
-def briefly(recipe: AmiroRecipe, epochs: int = 1) -> AmiroRecipe:
+def briefly(recipe: SuiteRecipe, epochs: int = 1) -> SuiteRecipe:
     return recipe.rescheduled(lambda schedule: replace(schedule, epochs=epochs))
 
 
@@ -55,7 +55,7 @@ def test_samples_of_bags_are_kept_and_their_report_is_shown(
 ) -> None:
     out = tmp_path / name
     assert main(["collect", str(out), "--bags", str(bags)]) == 0
-    assert len(AmiroSamples.load(out)) == 2 * 8 * 6
+    assert len(Samples.load(out)) == 2 * 8 * 6
     printed = capsys.readouterr().out
     assert "96 samples of 2 bags" in printed
     assert "red cylinder shiny" in printed
@@ -111,9 +111,9 @@ def test_a_training_that_goes_on_knows_if_the_world_file_has_changed(
         "m2vae_ros.bags.worlds.resource",
         lambda name: world if "package" in where else resource(name),
     )
-    trained_on: list[AmiroSamples] = []
+    trained_on: list[Samples] = []
 
-    def interrupted(data: AmiroSamples, *_: object) -> None:
+    def interrupted(data: Samples, *_: object) -> None:
         trained_on.append(data)
         raise KeyboardInterrupt
 
@@ -127,7 +127,7 @@ def test_a_training_that_goes_on_knows_if_the_world_file_has_changed(
 
     def collect() -> str:
         assert main(["collect", str(tmp_path / "now.npz"), *how]) == 0
-        return AmiroSamples.load(tmp_path / "now.npz").digest()
+        return Samples.load(tmp_path / "now.npz").digest()
 
     first = begin()
     assert first == begin() == collect()
@@ -179,20 +179,20 @@ def test_weights_of_another_architecture_are_no_start(tmp_path: Path) -> None:
     for suffix in ("", WITHOUT_REENCODING):
         untrained_weights(tmp_path / f"other{suffix}")
     with pytest.raises(WeightsError, match=r"other: β-VAE of camera is .* but what is trained"):
-        Pretrained.load(tmp_path / "other", AmiroRecipe())
+        Pretrained.load(tmp_path / "other", SuiteRecipe())
 
 
 def test_a_start_without_its_twin_is_named(tmp_path: Path) -> None:
     load(resource(SHIPPED)).save(tmp_path / "lonely")
     with pytest.raises(WeightsError, match="lonely_without_reencoding"):
-        Pretrained.load(tmp_path / "lonely", AmiroRecipe())
+        Pretrained.load(tmp_path / "lonely", SuiteRecipe())
 
 
 @pytest.mark.slow
-def test_training_on_begins_where_the_weights_are(samples: AmiroSamples, tmp_path: Path) -> None:
-    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+def test_training_on_begins_where_the_weights_are(samples: Samples, tmp_path: Path) -> None:
+    start = Pretrained.load(resource(SHIPPED), SuiteRecipe())
     before = start.weights.fingerprint
-    still = briefly(fine_tuning(AmiroRecipe()))
+    still = briefly(fine_tuning(SuiteRecipe()))
 
     def frozen(schedule: Schedule) -> Schedule:
         return replace(schedule, learning_rate=0.0)
@@ -208,7 +208,7 @@ def test_training_on_begins_where_the_weights_are(samples: AmiroSamples, tmp_pat
         assert torch.equal(mine, theirs)
 
     weights, _ = train(
-        samples, tmp_path / "on", briefly(fine_tuning(AmiroRecipe())), {"source": "test"}, start
+        samples, tmp_path / "on", briefly(fine_tuning(SuiteRecipe())), {"source": "test"}, start
     )
     assert weights.fingerprint != before == start.weights.fingerprint
     card = json.loads((tmp_path / "on/card.json").read_text())
@@ -222,14 +222,14 @@ def test_training_on_begins_where_the_weights_are(samples: AmiroSamples, tmp_pat
 
 
 def test_classifiers_are_fitted_anew_in_the_same_latent_space(
-    samples: AmiroSamples, tmp_path: Path
+    samples: Samples, tmp_path: Path
 ) -> None:
     data, mine = tmp_path / "few.npz", tmp_path / "mine"
     samples.save(data)
-    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
+    start = Pretrained.load(resource(SHIPPED), SuiteRecipe())
     fit = ["train", "amiro", "--from", str(resource(SHIPPED)), "--classifiers-only"]
     assert main([*fit, "--data", str(data), "--out", str(mine)]) == 0
-    fitted = Pretrained.load(mine, AmiroRecipe())
+    fitted = Pretrained.load(mine, SuiteRecipe())
     for new, old in ((fitted.weights, start.weights), (fitted.twin, start.twin)):
         assert new.fingerprint == old.fingerprint
         assert new.familiar_error == old.familiar_error
@@ -253,7 +253,7 @@ def test_classifiers_only_goes_with_the_networks_of_others(
 
 
 def test_the_reencoding_loss_is_there_from_the_first_epoch() -> None:
-    recipe = fine_tuning(AmiroRecipe()).m2vae
+    recipe = fine_tuning(SuiteRecipe()).m2vae
     assert recipe.alpha_at(0) == recipe.alpha == M2VAERecipe().alpha
     assert M2VAERecipe().alpha_at(0) == 0
     assert M2VAERecipe().alpha_at(15) == pytest.approx(M2VAERecipe().alpha / 2)
@@ -262,10 +262,10 @@ def test_the_reencoding_loss_is_there_from_the_first_epoch() -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(
-    samples: AmiroSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Pretrained.load(resource(SHIPPED), AmiroRecipe())
-    recipe = briefly(fine_tuning(AmiroRecipe()), epochs=2)
+    start = Pretrained.load(resource(SHIPPED), SuiteRecipe())
+    recipe = briefly(fine_tuning(SuiteRecipe()), epochs=2)
     whole, _ = train(samples, tmp_path / "whole", recipe, {}, start)
 
     really = amiro.train_m2vae
@@ -283,18 +283,18 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 
 
 def test_less_time_is_fewer_epochs_of_everything(
-    samples: AmiroSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[object] = []
 
-    def seconds(recipe: AmiroRecipe, samples: AmiroSamples) -> dict[str, float]:
+    def seconds(recipe: SuiteRecipe, samples: Samples) -> dict[str, float]:
         measured.append(samples)
         stages = ["camera", "lidar", "reflectance", "m2vae", "m2vae twin"]
         return dict.fromkeys(stages, 1.0)
 
     monkeypatch.setattr(time_limit, "_seconds_of_an_epoch", seconds)
     plan = tmp_path / "plan.json"
-    recipe = AmiroRecipe()  # 10 + 40 + 20 + 40 + 40 epochs, a second each
+    recipe = SuiteRecipe()  # 10 + 40 + 20 + 40 + 40 epochs, a second each
     shorter, expected = limited(recipe, samples, 75 / 60, plan)
     assert [r.schedule.epochs for r in shorter.beta_vaes.values()] == [5, 20, 10]
     assert shorter.m2vae.schedule.epochs == 20
@@ -307,10 +307,8 @@ def test_less_time_is_fewer_epochs_of_everything(
     assert {r.schedule.epochs for r in least.beta_vaes.values()} == {1}
 
 
-def test_what_an_epoch_takes_is_measured_for_every_stage(
-    samples: AmiroSamples, tmp_path: Path
-) -> None:
-    _, expected = limited(AmiroRecipe(), samples, 0.001, tmp_path / "plan.json")
+def test_what_an_epoch_takes_is_measured_for_every_stage(samples: Samples, tmp_path: Path) -> None:
+    _, expected = limited(SuiteRecipe(), samples, 0.001, tmp_path / "plan.json")
     seconds = json.loads((tmp_path / "plan.json").read_text())["seconds"]
     assert set(seconds) == {"camera", "lidar", "reflectance", "m2vae", "m2vae twin"}
     assert all(value > 0 for value in seconds.values())

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.drawn import draw_world
 from m2vae_ros.world.objects import ObjectVariety, class_of, objects_of
 from m2vae_ros.world.sdf import WorldError, read_world
+from m2vae_ros.world.suite import AMIRO
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from m2vae_ros.host.resources import resource
-from m2vae_ros.sensors import AMIRO
 from m2vae_ros.world.objects import ObjectVariety, objects_of
 from m2vae_ros.world.sdf import Box, CameraSensor, Pose, RaySensor, WorldError, read_world
+from m2vae_ros.world.suite import AMIRO
 
 AMIRO_WORLD = resource("worlds/amiro.world")
 ROBOTS = ("amiro1", "amiro2", "amiro3")

@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ring of infrared proximity sensors: how strongly what is near reflects."""
+"""How strongly what is near reflects: the intensities of a LaserScan."""
 
-import math
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from m2vae_ros.sensors.images import rgb
 from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import DecodeImage, View
+from m2vae_ros.sensors.view import View, check_positive
+from m2vae_ros.sensors.views.scan import LASER_SCAN
 
 
 @dataclass(frozen=True)
-class ReflectanceView(View):
-    """The intensities of the ring, in units of the strongest one.
+class IntensitiesView(View):
+    """The intensities of a scan, or of a ring of proximity sensors, in units of the strongest one.
 
     Attributes:
-        rays: number of sensors in the ring.
+        rays: number of them.
         max_intensity: the reading that becomes 1; stronger ones are cut off.
     """
 
-    kind: ClassVar[str] = "reflectance"
+    kind: ClassVar[str] = "intensities"
+    types: ClassVar[tuple[str, ...]] = (LASER_SCAN,)
     measures: ClassVar[str] = "intensities"
 
     rays: int = 8
     max_intensity: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.rays < 1:
-            raise ValueError(f"rays must be positive, not {self.rays}")
-        if not 0.0 < self.max_intensity < math.inf:
-            raise ValueError(f"max_intensity must be positive, not {self.max_intensity}")
+        check_positive(self, "rays", "max_intensity")
 
     @property
     def shape(self) -> tuple[int]:
@@ -63,6 +62,6 @@ class ReflectanceView(View):
         values = np.where(np.isfinite(values), values, 0.0) / self.max_intensity
         return np.clip(values, 0.0, 1.0).astype(np.float32)
 
-    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
+    def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
         return self(numbers(message.intensities))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the three-sensor system of the paper's section V-D, from samples to a folder of weights.
+"""Train a sensor suite, from samples to a folder of weights.
 
-First a β-VAE per sensor, then the M2VAE on their codes, with and without the re-encoding loss, then
-the scikit-learn MLP that reads the embedding. The M2VAE never sees a label.
+First a β-VAE per modality, then the M2VAE on their codes, then the scikit-learn MLP that reads the
+embedding, if there are classes. The M2VAE never sees a label.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,18 +22,21 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 from tqdm import tqdm
 
-from m2vae_ros.datasets.amiro import AmiroSamples
-from m2vae_ros.sensors import AMIRO, Modality
+from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.m2vae import M2VAE
+from m2vae_ros.vae.m2vae import M2VAE, Subset, subsets
 from m2vae_ros.vae.objectives import elbo
 from m2vae_ros.vae.weights import Weights
 
 WITHOUT_REENCODING = "_without_reencoding"
 """Suffix of the folder that holds the same system trained without the re-encoding loss."""
+
+CLASSIFIER_HIDDEN = (100,)
+"""Of scikit-learn's MLP, as it comes."""
 
 MEANT_FOR = 20_000
 """Samples that the epochs of the recipe are meant for."""
@@ -74,9 +77,7 @@ class BetaVAERecipe:
     def of(cls, modality: Modality) -> BetaVAERecipe:
         """What the suite says of a modality."""
         spec = modality.beta_vae
-        shape = spec.shape or modality.view.shape
-        config = BetaVAEConfig(shape, spec.latent_dim, spec.hidden, spec.channels, "gaussian")
-        return cls(config, spec.beta_norm, Schedule(epochs=spec.epochs))
+        return cls(BetaVAEConfig.of(modality), spec.beta_norm, Schedule(epochs=spec.epochs))
 
     @property
     def beta(self) -> float:
@@ -85,17 +86,30 @@ class BetaVAERecipe:
 
 
 @dataclass(frozen=True)
-class AmiroRecipe:
+class SuiteRecipe:
     """The whole training. ``seed`` decides the initial weights, too."""
 
-    beta_vaes: Mapping[str, BetaVAERecipe] = field(
-        default_factory=lambda: {name: BetaVAERecipe.of(m) for name, m in AMIRO.items()}
-    )
+    beta_vaes: Mapping[str, BetaVAERecipe]
     m2vae: M2VAERecipe = M2VAERecipe()
-    classifier_hidden: tuple[int, ...] = (100,)
     seed: int = 0
 
-    def suited_to(self, samples: int) -> AmiroRecipe:
+    @classmethod
+    def of(cls, suite: SensorSuite) -> SuiteRecipe:
+        """What a suite says."""
+        fusion = suite.fusion
+        return cls(
+            {name: BetaVAERecipe.of(modality) for name, modality in suite.items()},
+            M2VAERecipe(
+                fusion.latent_dim,
+                fusion.hidden,
+                fusion.joint,
+                fusion.beta_norm,
+                fusion.alpha,
+                schedule=Schedule(epochs=fusion.epochs),
+            ),
+        )
+
+    def suited_to(self, samples: int) -> SuiteRecipe:
         """The recipe for so many samples, of which fewer than `MEANT_FOR` are seen more often.
 
         What is learnt last, the shape by the LiDAR, takes steps, whatever they are taken on. But no
@@ -104,32 +118,30 @@ class AmiroRecipe:
         times = min(MOST_OFTEN, max(1.0, MEANT_FOR / max(samples, 1)))
         return self.rescheduled(lambda s: replace(s, epochs=round(s.epochs * times)))
 
-    def rescheduled(self, change: Callable[[Schedule], Schedule]) -> AmiroRecipe:
+    def rescheduled(self, change: Callable[[Schedule], Schedule]) -> SuiteRecipe:
         """The recipe with the schedules of all networks changed."""
         beta_vaes = {m: replace(r, schedule=change(r.schedule)) for m, r in self.beta_vaes.items()}
         m2vae = replace(self.m2vae, schedule=change(self.m2vae.schedule))
         return replace(self, beta_vaes=beta_vaes, m2vae=m2vae)
 
 
-def codes(beta_vaes: Mapping[str, BetaVAE], samples: AmiroSamples) -> dict[str, Tensor]:
-    """What the M2VAE takes: the mean of each β-VAE's posterior, modality -> (N, D_m)."""
+def codes(beta_vaes: Mapping[str, BetaVAE], samples: Samples) -> dict[str, Tensor]:
+    """What the M2VAE takes: the code of each β-VAE, modality -> (N, D_m)."""
     with torch.no_grad():
         return {
-            m: torch.cat(
-                [vae.encode(b).mean for b in torch.split(observations(samples, m, vae), 4096)]
-            )
+            m: torch.cat([vae.code(b) for b in torch.split(observations(samples, m, vae), 4096)])
             for m, vae in beta_vaes.items()
         }
 
 
-def observations(samples: AmiroSamples, modality: str, vae: BetaVAE) -> Tensor:
+def observations(samples: Samples, modality: str, vae: BetaVAE) -> Tensor:
     """The samples of one modality in the shape the β-VAE takes, (N, *shape)."""
     return torch.from_numpy(samples.observations(modality)).reshape(-1, *vae.config.shape)
 
 
 def train_beta_vae(
     recipe: BetaVAERecipe,
-    samples: AmiroSamples,
+    samples: Samples,
     modality: str,
     seed: int,
     start: BetaVAE | None = None,
@@ -149,23 +161,26 @@ def train_beta_vae(
 
     x = observations(samples, modality, vae)
     fit(vae, loss, {"x": x}, recipe.schedule, title=f"β-VAE {modality}", **run)
+    with torch.no_grad():
+        vae.normalise(torch.cat([vae.encode(batch).mean for batch in torch.split(x, 4096)]))
     return vae
 
 
-def train_classifier(x: Tensor, labels: np.ndarray, recipe: AmiroRecipe) -> Classifier:
+def train_classifier(x: Tensor, labels: np.ndarray, seed: int) -> Classifier:
     """Fit the paper's standard scikit-learn MLP: (N, D) and (N,) -> probabilities."""
-    mlp = MLPClassifier(recipe.classifier_hidden, early_stopping=True, random_state=recipe.seed)
+    mlp = MLPClassifier(CLASSIFIER_HIDDEN, early_stopping=True, random_state=seed)
     return Classifier.from_scikit_learn(mlp.fit(x.numpy(), labels))
 
 
 def train(
-    samples: AmiroSamples,
+    samples: Samples,
     folder: Path,
-    recipe: AmiroRecipe,
+    recipe: SuiteRecipe,
     provenance: Mapping[str, object],
     start: Start | None = None,
-) -> tuple[Weights, Weights]:
-    """Train everything and write ``folder`` and its twin without the re-encoding loss.
+    with_twin: bool = False,
+) -> dict[str, Weights]:
+    """Train everything and write ``folder``, and perhaps a twin without the re-encoding loss.
 
     Interrupted, it resumes where it was: checkpoints lie in ``folder/.training`` until the end.
 
@@ -175,12 +190,13 @@ def train(
         recipe: how.
         provenance: where the samples come from, for the card.
         start: weights to start from, which fit the recipe, instead of new ones.
+        with_twin: whether a twin is trained, to compare with.
 
     Returns:
-        The weights with and without the re-encoding loss.
+        Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights.
     """
     begin = time.monotonic()
-    beta_vaes, inputs, fusions = _networks(samples, folder / ".training", recipe, start)
+    beta_vaes, inputs, fusions = _networks(samples, folder / ".training", recipe, start, with_twin)
     classifiers = train_classifiers(fusions, inputs, samples, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
@@ -195,10 +211,9 @@ def train(
     trained = {
         suffix: Weights(
             name=folder.name + suffix,
-            views={m: AMIRO[m].view.to_card() for m in beta_vaes},
+            suite=samples.suite,
             beta_vaes=beta_vaes,
             m2vae=fusion,
-            classes=AMIRO.classes,
             classifiers=classifiers[suffix],
             familiar_error=errors,
             facts=facts,
@@ -209,7 +224,11 @@ def train(
 
 
 def _networks(
-    samples: AmiroSamples, scratch: Path, recipe: AmiroRecipe, start: Start | None
+    samples: Samples,
+    scratch: Path,
+    recipe: SuiteRecipe,
+    start: Start | None,
+    with_twin: bool,
 ) -> tuple[dict[str, BetaVAE], dict[str, Tensor], dict[str, M2VAE]]:
     """The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder."""
     digest, seed = samples.digest(), recipe.seed
@@ -223,7 +242,9 @@ def _networks(
         for m, r in recipe.beta_vaes.items()
     }
     inputs = codes(beta_vaes, samples)
-    twins = {"": recipe.m2vae, WITHOUT_REENCODING: replace(recipe.m2vae, alpha=0.0)}
+    twins = {"": recipe.m2vae}
+    if with_twin:
+        twins[WITHOUT_REENCODING] = replace(recipe.m2vae, alpha=0.0)
     fusions = {
         suffix: train_m2vae(
             m2vae_recipe,
@@ -242,7 +263,7 @@ def _origin(start: Start | None) -> dict[str, str]:
     return {"from": start.weights.fingerprint} if start else {}
 
 
-def write(folder: Path, trained: Mapping[str, Weights]) -> tuple[Weights, Weights]:
+def write(folder: Path, trained: dict[str, Weights]) -> dict[str, Weights]:
     """Write a folder of weights and its twin; the checkpoints that led to them are removed.
 
     Args:
@@ -252,10 +273,10 @@ def write(folder: Path, trained: Mapping[str, Weights]) -> tuple[Weights, Weight
     for weights in trained.values():
         weights.save(folder.with_name(weights.name))
     shutil.rmtree(folder / ".training", ignore_errors=True)
-    return trained[""], trained[WITHOUT_REENCODING]
+    return trained
 
 
-def data_facts(provenance: Mapping[str, object], samples: AmiroSamples) -> dict[str, object]:
+def data_facts(provenance: Mapping[str, object], samples: Samples) -> dict[str, object]:
     """What a card tells of the samples that something was trained on."""
     return {**provenance, "count": len(samples), "sha256": samples.digest()}
 
@@ -263,30 +284,44 @@ def data_facts(provenance: Mapping[str, object], samples: AmiroSamples) -> dict[
 def train_classifiers(
     fusions: Mapping[str, M2VAE],
     inputs: Mapping[str, Tensor],
-    samples: AmiroSamples,
-    recipe: AmiroRecipe,
+    samples: Samples,
+    recipe: SuiteRecipe,
 ) -> dict[str, dict[str, Classifier]]:
     """All classifiers of each fusion: suffix of the folder -> name -> classifier.
 
     Besides the reader of embeddings those of the evaluation, which the fusions share: all raw codes
-    -> class ("raw"), one sensor's code -> one attribute.
+    -> class ("raw"), those of a smaller subset -> class ("raw camera+lidar", say), one sensor's
+    code -> one attribute.
     """
-    readers = {"raw": train_classifier(torch.cat(list(inputs.values()), 1), samples.labels, recipe)}
-    pairs = [(m, a) for m in inputs for a in AMIRO.attributes]
+    if not samples.labelled:
+        return {suffix: {} for suffix in fusions}
+    suite = samples.suite
+    readers = {
+        raw_reader(subset, inputs): train_classifier(
+            torch.cat([inputs[m] for m in subset], 1), samples.labels, recipe.seed
+        )
+        for subset in tqdm(subsets(tuple(inputs)), desc="classifiers of raw codes", unit="MLP")
+    }
+    pairs = [(m, a) for m in inputs for a in suite.attributes]
     for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
-        labels = samples.attributes[:, list(AMIRO.attributes).index(attribute)]
-        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe)
+        labels = samples.attributes[:, list(suite.attributes).index(attribute)]
+        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe.seed)
     return {
         suffix: {
-            "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe),
+            "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe.seed),
             **readers,
         }
         for suffix, fusion in fusions.items()
     }
 
 
+def raw_reader(subset: Subset, modalities: Collection[str]) -> str:
+    """The name of the classifier of a subset's raw codes."""
+    return "raw" if len(subset) == len(modalities) else f"raw {'+'.join(subset)}"
+
+
 def train_embedding_reader(
-    fusion: M2VAE, inputs: Mapping[str, Tensor], labels: np.ndarray, recipe: AmiroRecipe
+    fusion: M2VAE, inputs: Mapping[str, Tensor], labels: np.ndarray, seed: int
 ) -> Classifier:
     """The classifier of embeddings, whatever they hold.
 
@@ -297,19 +332,19 @@ def train_embedding_reader(
     with torch.no_grad():
         means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
     *partial, complete = means.values()
-    drawn = np.random.default_rng(recipe.seed).integers(len(partial), size=len(labels))
+    drawn = np.random.default_rng(seed).integers(len(partial), size=len(labels))
     some = torch.stack(partial)[drawn, torch.arange(len(labels))]
     x = torch.cat([complete, complete, some])
-    return train_classifier(x, np.concatenate([labels] * 3), recipe)
+    return train_classifier(x, np.concatenate([labels] * 3), seed)
 
 
-def _familiar_error(vae: BetaVAE, samples: AmiroSamples, modality: str) -> float:
+def _familiar_error(vae: BetaVAE, samples: Samples, modality: str) -> float:
     """The squared reconstruction error that 99.9 % of the training observations stay below."""
     x = observations(samples, modality, vae)
     with torch.no_grad():
         errors = torch.cat(
             [
-                (b - vae.decode(vae.encode(b).mean)).square().flatten(1).sum(1)
+                (b - vae.decode_code(vae.code(b))).square().flatten(1).sum(1)
                 for b in torch.split(x, 4096)
             ]
         )

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The LiDAR: a planar scan becomes the profile of what is right ahead."""
+"""A planar scan of a LiDAR becomes the profile of what is ahead."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -8,49 +10,51 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from m2vae_ros.sensors.images import rgb
 from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import DecodeImage, View
+from m2vae_ros.sensors.view import View, check_positive
 
 # Angles in a LaserScan are float32; a direction this close to a beam (in beams) is that beam.
 _SNAP = 0.01
+
+LASER_SCAN = "sensor_msgs/msg/LaserScan"
 
 # The mean of so many of the shortest ranges is the distance of the nearest point.
 _NEAREST = 5
 
 
 @dataclass(frozen=True)
-class LidarView(View):
-    """The relief of what is nearest, at equally spaced directions around straight ahead.
+class ScanView(View):
+    """The ranges in equally spaced directions around straight ahead, or the relief of the nearest.
 
     With the defaults these are the 227 beams within ±40° of a Hokuyo URG with 683 beams over ±120°;
-    a scan with other beams is interpolated. Each range becomes the depth behind the nearest point:
-    what tells a round front from a flat one are centimetres, which would drown in the distance.
+    a scan with other beams is interpolated. With `depth`, each range becomes the depth behind the
+    nearest point: what tells a round front from a flat one are centimetres, which would drown in
+    the distance.
 
     Attributes:
         beams: number of directions.
         half_angle: direction of the outermost beams, radians left and right of straight ahead.
         max_range: metres; what is farther, not positive or not a number is "nothing there".
-        depth: metres behind the nearest point that become 1; what is deeper is cut off.
+        depth: metres behind the nearest point that become 1, what is deeper is cut off; None: the
+            ranges themselves, `max_range` becomes 1.
     """
 
-    kind: ClassVar[str] = "lidar"
+    kind: ClassVar[str] = "scan"
+    types: ClassVar[tuple[str, ...]] = (LASER_SCAN,)
     measures: ClassVar[str] = "ranges"
 
     beams: int = 227
     half_angle: float = 113 * math.radians(240.0) / 682
     max_range: float = 0.8
-    depth: float = 0.15
+    depth: float | None = None
 
     def __post_init__(self) -> None:
         if self.beams < 2:
-            raise ValueError(f"beams must be at least 2, not {self.beams}")
+            raise ValueError(f"beams: must be at least 2, not {self.beams}")
         if not 0.0 < self.half_angle < math.pi:
-            raise ValueError(f"half_angle must be in (0, pi), not {self.half_angle}")
-        for name in ("max_range", "depth"):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+            raise ValueError(f"half_angle: must be in (0, pi), not {self.half_angle}")
+        check_positive(self, "max_range", *(["depth"] if self.depth is not None else []))
 
     @property
     def shape(self) -> tuple[int]:
@@ -75,8 +79,8 @@ class LidarView(View):
             angle_increment: angle from beam to beam, radians; negative for a clockwise scan.
 
         Returns:
-            float32 (beams,) in [0, 1]: 0 at the nearest point, 1 where nothing is or what is there
-            lies `depth` or more behind it.
+            float32 (beams,) in [0, 1], 1 where nothing is. With `depth`, 0 at the nearest point and
+            1 where what is there lies that deep behind it, or deeper.
 
         Raises:
             ObservationError: no beams, nothing but NaN, angles that are no numbers or that do not
@@ -91,15 +95,18 @@ class LidarView(View):
         both_hit = np.isfinite(a) & np.isfinite(b)
         with np.errstate(invalid="ignore"):  # inf - inf, not taken
             profile = np.where(both_hit, a + weight * (b - a), nearest)
-        return self._relief(profile).astype(np.float32)
+        if self.depth is None:
+            shares: np.ndarray = np.minimum(profile / self.max_range, 1.0).astype(np.float32)
+            return shares
+        return self._relief(profile, self.depth).astype(np.float32)
 
-    def _relief(self, profile: np.ndarray) -> np.ndarray:
+    def _relief(self, profile: np.ndarray, depth: float) -> np.ndarray:
         """Depths behind the nearest point, for which a few beams stand, since each is noisy."""
         few = np.sort(profile)[:_NEAREST]
         few = few[np.isfinite(few)]
         if few.size == 0:
             return np.ones_like(profile)
-        relief: np.ndarray = np.clip((profile - few.mean()) / self.depth, 0.0, 1.0)
+        relief: np.ndarray = np.clip((profile - few.mean()) / depth, 0.0, 1.0)
         return relief
 
     def _near(self, ranges: np.ndarray) -> np.ndarray:
@@ -138,6 +145,6 @@ class LidarView(View):
             return position, lambda left: (left + 1) % count
         return position, lambda left: np.minimum(left + 1, count - 1)
 
-    def read(self, message: Any, decode_image: DecodeImage = rgb) -> np.ndarray:
+    def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
         return self(numbers(message.ranges), message.angle_min, message.angle_increment)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples of a sensor suite: one sample is one thing, sensed by every modality."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.host.files import replacing
+from m2vae_ros.sensors import PlainError, SensorSuite
+
+_FORMAT = "m2vae_ros samples 2"
+
+UNLABELLED = -1
+"""The label of a sample whose class nobody said."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N things, each as what every modality saw of it, its class, and what it came from.
+
+    Attributes:
+        suite: whose modalities and classes they are.
+        packed: modality -> (N, *shape of its view), as its view packs them: images as uint8.
+        labels: int64 (N,), index into the suite's classes, or `UNLABELLED`.
+        groups: str (N,): what has to stay in one part when samples are split, such as the bag.
+    """
+
+    suite: SensorSuite
+    packed: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    groups: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.str_))
+
+    def __post_init__(self) -> None:
+        if not self.groups.size:
+            object.__setattr__(self, "groups", np.full(len(self.labels), "", dtype=np.str_))
+        if list(self.packed) != list(self.suite):
+            raise DataError(f"modalities: {list(self.packed)}, expected {list(self.suite)}")
+        count = len(self.labels)
+        for name, view in self.suite.views.items():
+            values = self.packed[name]
+            if values.shape != (count, *view.shape):
+                raise DataError(f"{name}: shape {values.shape}, expected {(count, *view.shape)}")
+            if values.dtype != view.packed:
+                raise DataError(f"{name}: type {values.dtype}, expected {np.dtype(view.packed)}")
+            if not np.isfinite(values).all():
+                raise DataError(f"{name}: holds values that are not finite")
+        if self.labels.shape != (count,) or self.labels.dtype != np.int64:
+            raise DataError(f"labels: {self.labels.dtype} {self.labels.shape}, expected int64 (N,)")
+        if not ((self.labels >= UNLABELLED) & (self.labels < len(self.suite.classes))).all():
+            raise DataError("labels: holds values that are no class")
+        if self.groups.shape != (count,) or self.groups.dtype.kind != "U":
+            raise DataError(f"groups: {self.groups.dtype} {self.groups.shape}, expected text (N,)")
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {
+            **{f"modality/{name}": values for name, values in self.packed.items()},
+            "labels": self.labels,
+            "groups": self.groups,
+        }
+
+    @classmethod
+    def _of(cls, suite: SensorSuite, arrays: Mapping[str, np.ndarray]) -> Samples:
+        packed = {name: arrays[f"modality/{name}"] for name in suite}
+        return cls(suite, packed, arrays["labels"], arrays["groups"])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Any) -> Samples:
+        """Some of the samples; `index` is a slice, a mask or an array of indices."""
+        chosen = {name: values[index] for name, values in self._arrays().items()}
+        return self._of(self.suite, chosen)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the class of every sample is known."""
+        return len(self) > 0 and bool((self.labels != UNLABELLED).all())
+
+    @property
+    def attributes(self) -> np.ndarray:
+        """Of each sample the index of each attribute's value, int64 (N, A)."""
+        return self.suite.attributes_of(self.labels)
+
+    def observations(self, modality: str) -> np.ndarray:
+        """What the model takes of one modality: float32 (N, *shape of its view).
+
+        Raises:
+            DataError: there is no such modality.
+        """
+        if modality not in self.packed:
+            raise DataError(f"modality: {modality!r} is none of {', '.join(self.packed)}")
+        return self.suite[modality].view.unpack(self.packed[modality])
+
+    def digest(self) -> str:
+        """SHA-256 over every value, as hexadecimal digits: equal samples, equal digest."""
+        digest = hashlib.sha256(_FORMAT.encode())
+        for name, array in self._arrays().items():
+            values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            if values.dtype.kind == "U":  # its width says nothing
+                values = np.frombuffer("\n".join(values.tolist()).encode(), np.uint8)
+            digest.update(f"{name}{values.shape}".encode())
+            digest.update(values.data)
+        return digest.hexdigest()
+
+    def split(self, share: float, seed: int) -> tuple[Samples, Samples]:
+        """Two parts, of which no group has samples in both.
+
+        Args:
+            share: of the samples in the second part, as nearly as whole groups allow; groups are
+                taken class by class, so that both parts have all classes.
+            seed: of the draw.
+
+        Raises:
+            DataError: there are too few groups, or one part would be empty.
+        """
+        rng = np.random.default_rng(seed)
+        apart = np.zeros(len(self), dtype=bool)
+        names, group = np.unique(self.groups, return_inverse=True)
+        if len(names) < 2:
+            raise DataError("groups: all samples are of one, which cannot be split")
+        kinds = [int(np.bincount(self.labels[group == g] + 1).argmax()) for g in range(len(names))]
+        for kind in sorted(set(kinds)):
+            mine = rng.permutation([g for g, k in enumerate(kinds) if k == kind])
+            wanted = share * sum(int((group == g).sum()) for g in mine)
+            taken = 0
+            for g in mine[:-1]:  # the first part has at least one
+                size = int((group == g).sum())
+                if taken + size / 2 > wanted:
+                    continue
+                apart[group == g] = True
+                taken += size
+        if not apart.any() or apart.all():
+            raise DataError(f"groups: {len(names)} are too few to set {share:.0%} apart")
+        return self[~apart], self[apart]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the samples as one .npz file; a file of that name is replaced in one step."""
+        # an open file: to names that do not end on .npz, numpy appends it
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            arrays: dict[str, Any] = self._arrays()
+            suite = np.array(json.dumps(self.suite.to_plain()))
+            np.savez_compressed(file, format=np.array(_FORMAT), suite=suite, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Samples:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: no such file, not samples, cut off or corrupt.
+        """
+        if not os.path.isfile(path):
+            raise DataError(f"{path}: no such file")
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: not an .npz file, or cut off")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # numpy reads to the end of the values, not to the checksum behind them.
+                if (spoilt := archive.testzip()) is not None:
+                    raise DataError(f"{spoilt.removesuffix('.npy')}: corrupt, its checksum differs")
+            with np.load(path, allow_pickle=False) as archive:
+                if "format" not in archive:
+                    raise DataError("format: missing, these are no samples")
+                if str(archive["format"]) != _FORMAT:
+                    raise DataError(f"format: {str(archive['format'])!r}, expected {_FORMAT!r}")
+                suite = SensorSuite.from_plain(json.loads(str(archive["suite"])))
+                wanted = [*(f"modality/{name}" for name in suite), "labels", "groups"]
+                missing = [name for name in wanted if name not in archive]
+                if missing:
+                    raise DataError(f"{missing[0]}: missing")
+                return cls._of(suite, {name: np.asarray(archive[name]) for name in wanted})
+        except PlainError as error:
+            raise DataError(f"{path}: suite: {error}") from error
+        except Exception as error:  # numpy and zipfile have a dozen for a spoilt file
+            raise DataError(f"{path}: {error}") from error

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the embedding of any sensor suite is worth, on samples that nobody trained on.
+
+With classes: how many are recognised from each subset of the modalities, by their raw codes and by
+the embedding, fused at once or in place, and how far the probabilities can be believed. With or
+without: the lower bound of Eq. 20, what one modality tells of another, and how far an embedding
+drifts when it is re-encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.experiments.counts import Count
+from m2vae_ros.experiments.in_place import sensed_in_turn, trajectory
+from m2vae_ros.experiments.section import Table
+from m2vae_ros.training.suite import codes, raw_reader
+from m2vae_ros.vae.baselines import product_of_experts
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import Subset
+from m2vae_ros.vae.objectives import lower_bound
+from m2vae_ros.vae.weights import Weights
+
+BINS = 15
+"""Of the expected calibration error."""
+
+REENCODINGS = 100
+
+BOUND_SAMPLES = 8
+"""Of the posterior, for the lower bound."""
+
+
+@torch.no_grad()
+def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, Any]:
+    """Measure what embeddings are worth.
+
+    Args:
+        weights: of any suite.
+        samples: of the same suite, that nobody trained on.
+        source: where they come from, for the record.
+
+    Returns:
+        Numbers for JSON: `subsets` (subset, joined by "+" -> accuracies and calibration),
+        `in_place` (order, joined by "," -> accuracy), `lower_bound` (subset -> nats), `cross`
+        (modality -> modality -> share of the variance that is not told), `drift` (re-encodings ->
+        distance, in units of the embeddings' spread).
+    """
+    inputs = codes(weights.beta_vaes, samples)
+    posteriors = weights.m2vae.posteriors(inputs)
+    numbers: dict[str, Any] = {
+        "suite": weights.suite.name,
+        "fingerprint": weights.fingerprint,
+        "source": source,
+        "n": len(samples),
+        "subsets": {},
+        "in_place": {},
+    }
+    if samples.labelled and weights.suite.classes:
+        labels = torch.from_numpy(samples.labels)
+        classify = weights.classifiers["embedding"]
+        for subset, posterior in posteriors.items():
+            probabilities = classify(posterior.mean)
+            numbers["subsets"]["+".join(subset)] = {
+                "embedding": _count(probabilities, labels),
+                "product": _product(weights, inputs, subset, labels),
+                "raw": _raw(weights, inputs, subset, labels),
+                "calibration_error": calibration_error(probabilities, labels),
+            }
+        for order in permutations(inputs):
+            mean = sensed_in_turn(weights.m2vae, inputs, order)[-1]
+            numbers["in_place"][",".join(order)] = _count(classify(mean), labels)
+    torch.manual_seed(0)
+    numbers["lower_bound"] = {
+        "+".join(s): float(lower_bound(weights.m2vae, inputs, s, BOUND_SAMPLES).mean())
+        for s in posteriors
+    }
+    numbers["cross"] = {
+        m: {
+            other: _untold(weights.m2vae.decode(other, posteriors[(m,)].mean), x)
+            for other, x in inputs.items()
+        }
+        for m in inputs
+    }
+    everything = tuple(inputs)
+    numbers["drift"] = _drift(weights, posteriors[everything].mean, everything)
+    return numbers
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
+    """The expected calibration error: |confidence - accuracy|, averaged over bins of confidence.
+
+    Args:
+        probabilities: (N, classes).
+        labels: (N,).
+        bins: of equal width.
+    """
+    confidence, found = probabilities.max(-1)
+    right = (found == labels).float()
+    place = (confidence * bins).long().clamp(max=bins - 1)
+    error = 0.0
+    for index in range(bins):
+        inside = place == index
+        if inside.any():
+            gap = (confidence[inside].mean() - right[inside].mean()).abs()
+            error += float(gap * inside.float().mean())
+    return error
+
+
+def _raw(
+    weights: Weights, inputs: Mapping[str, Tensor], subset: Subset, labels: Tensor
+) -> dict[str, Any] | None:
+    reader: Classifier | None = weights.classifiers.get(raw_reader(subset, inputs))
+    if reader is None:
+        return None
+    return _count(reader(torch.cat([inputs[m] for m in subset], 1)), labels)
+
+
+def _product(
+    weights: Weights, inputs: Mapping[str, Tensor], subset: Subset, labels: Tensor
+) -> dict[str, Any]:
+    experts = [weights.m2vae.encode({m: inputs[m]}) for m in subset]
+    return _count(weights.classifiers["embedding"](product_of_experts(experts).mean), labels)
+
+
+def _count(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+    count = Count(int((probabilities.argmax(-1) == labels).sum()), len(labels))
+    return {"accuracy": count.accuracy, **count.to_json()}
+
+
+def _untold(decoded: Tensor, x: Tensor) -> float:
+    """The share of the variance of x (N, D) that a reconstruction leaves open; 1 is the mean's."""
+    spread = (x - x.mean(0)).square().sum()
+    return float((decoded - x).square().sum() / spread.clamp_min(1e-12))
+
+
+def _drift(weights: Weights, mean: Tensor, held: Subset) -> dict[str, float]:
+    path = trajectory(weights.m2vae, mean, held, REENCODINGS)
+    spread = (mean - mean.mean(0)).square().sum(-1).mean().sqrt().clamp_min(1e-12)
+    away = (path - mean).square().sum(-1).mean(-1).sqrt() / spread
+    return {str(steps): float(away[steps]) for steps in (1, 10, REENCODINGS)}
+
+
+def tables(numbers: Mapping[str, Any]) -> list[Table]:
+    """An evaluation for people, from its JSON."""
+    origin = f"{numbers['n']} samples, weights {numbers['fingerprint']}"
+    origin += f", {numbers['source']}" if numbers["source"] else ""
+    found = [_fusion(numbers, origin)] if numbers["subsets"] else []
+    if numbers["in_place"]:
+        rows = [
+            (f"in place: {order.replace(',', ' → ')}", *_shown(count))
+            for order, count in numbers["in_place"].items()
+        ]
+        header = ("sensed one after the other", "right", "95 % interval")
+        found.append(Table("Fused in place (Eq. 18)", header, rows))
+    bounds = [(subset, f"{nats:.2f}") for subset, nats in numbers["lower_bound"].items()]
+    found.append(
+        Table(f"How well all follow from some: {origin}", ("from", "lower bound, nats"), bounds)
+    )
+    modalities = list(numbers["cross"])
+    cross = [
+        (m, *(f"{numbers['cross'][m][other]:.1%}" for other in modalities)) for m in modalities
+    ]
+    drift = "; ".join(f"{n} times {away:.2g}" for n, away in numbers["drift"].items())
+    found.append(
+        Table(
+            "What one does not tell of another: variance left open by decoding",
+            ("from", *modalities),
+            cross,
+            (f"how far embeddings move when re-encoded, in units of their spread: {drift}",),
+        )
+    )
+    return found
+
+
+def _fusion(numbers: Mapping[str, Any], origin: str) -> Table:
+    rows = []
+    for subset, of in numbers["subsets"].items():
+        raw = f"{of['raw']['accuracy']:.1%}" if of["raw"] else "–"
+        product = f"{of['product']['accuracy']:.1%}"
+        error = f"{of['calibration_error']:.3f}"
+        rows.append((subset, raw, *_shown(of["embedding"]), product, error))
+    return Table(
+        f"Classes: {origin}",
+        ("modalities", "raw codes", "embedding", "95 % interval", "product of singles", "ECE"),
+        rows,
+    )
+
+
+def _shown(count: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{count['accuracy']:.1%}", f"{count['low']:.1%} – {count['high']:.1%}"

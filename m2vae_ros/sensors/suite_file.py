@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suites as YAML files, of which nothing is believed before it was checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors.plain import PlainError
+from m2vae_ros.sensors.suite import SensorSuite
+
+LARGEST = 2**20
+"""Bytes of a file."""
+
+
+class SuiteError(ValueError):
+    """A suite that cannot be used; the message names the file, the field and the reason."""
+
+
+def suite_path(name: str | Path) -> Path:
+    """The file that a user means: a path, or a bare name in the package's config/suites.
+
+    Raises:
+        SuiteError: there is none.
+    """
+    path = Path(name).expanduser()
+    if str(path) != path.name or path.suffix:
+        return path
+    try:
+        return resource(f"config/suites/{path}.yaml")
+    except FileNotFoundError as error:
+        raise SuiteError(str(error)) from error
+
+
+def read_suite(name: str | Path) -> SensorSuite:
+    """Read a suite: a file, or a bare name in the package's config/suites.
+
+    Raises:
+        SuiteError: names the file, and the field or line that does not fit.
+    """
+    path = suite_path(name)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise SuiteError(f"{path}: larger than {LARGEST} bytes")
+        return SensorSuite.from_plain(load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SuiteError(f"{path}: {reason}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SuiteError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except PlainError as error:
+        raise SuiteError(f"{path}: {error}") from error
+
+
+def load(text: str) -> Any:
+    """Plain data from YAML without tags, anchors and aliases, whose keys are there once.
+
+    Raises:
+        yaml.YAMLError: names the line.
+    """
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """What names itself again could grow without end; what is said twice was meant once."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.composer.ComposerError(
+                None, None, "anchors and aliases (& and *) are not used here", event.start_mark
+            )
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(
+                None, None, f"tags ({event.tag}) are not used here", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else repr(key)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name!r} stands there twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep)
