@@ -46,13 +46,21 @@ class Thing:
     name: str
     class_name: str
 
-    def group(self, split: Literal["bag", "object", "episode"], reading: Reading) -> str:
-        """What of a reading has to stay together when samples are split."""
+    def group(
+        self, split: Literal["bag", "object", "episode"], number: int, reading: Reading
+    ) -> str:
+        """What of a reading has to stay together when samples are split.
+
+        Args:
+            split: what lies wholly in one part.
+            number: of the bag, among those that are read.
+            reading: of this thing.
+        """
         if split == "bag":
-            return str(self.bag)
+            return f"{number}"
         if split == "object":
-            return f"{self.bag}: {self.name}"
-        return f"{self.bag}: {reading.robot} {reading.episode}"
+            return f"{number} {self.name}"
+        return f"{number} {reading.robot} {reading.episode}"
 
 
 def by_object(counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:

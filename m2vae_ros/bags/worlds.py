@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from m2vae_ros.bags import samples as bag_samples
-from m2vae_ros.bags.samples import BagReport
+from m2vae_ros.bags.report import BagReport
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors import SensorSuite

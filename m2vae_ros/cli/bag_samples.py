@@ -14,7 +14,7 @@ from m2vae_ros.cli.arguments import positive
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from m2vae_ros.bags.samples import BagReport
+    from m2vae_ros.bags.report import BagReport
     from m2vae_ros.datasets.samples import Samples
     from m2vae_ros.sensors import SensorSuite
 
@@ -70,7 +70,7 @@ def read(options: argparse.Namespace, suite: SensorSuite) -> Samples:
     """
     from tqdm import tqdm
 
-    from m2vae_ros.bags.samples import NotEnough
+    from m2vae_ros.bags.report import NotEnough
     from m2vae_ros.bags.worlds import read_bags
 
     with tqdm(desc="bags, twice", unit="B", unit_scale=True, dynamic_ncols=True) as bar:
