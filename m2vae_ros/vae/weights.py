@@ -16,7 +16,9 @@ mean the same by the same numbers; the classifiers do not count.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 
 from m2vae_ros.host.files import replacing
 from m2vae_ros.sensors import PlainError, SensorSuite
+from m2vae_ros.sensors.suite import MOST_WEIGHTS
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
@@ -195,7 +198,7 @@ def _read_card(path: Path) -> Mapping[str, Any]:
         raise WeightsError(f"{path}: no such file") from error
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else type(card).__name__
@@ -204,19 +207,28 @@ def _read_card(path: Path) -> Mapping[str, Any]:
 
 
 def _classifier(name: str, sizes: Any) -> Classifier:
-    if not all(isinstance(size, int) and 0 < size <= LARGEST_LAYER for size in sizes):
+    if not isinstance(sizes, list) or not all(
+        isinstance(size, int) and 0 < size <= LARGEST_LAYER for size in sizes
+    ):
         raise ValueError(f"classifiers.{name}: {sizes} must be sizes from 1 to {LARGEST_LAYER}")
     if not 2 <= len(sizes) <= MOST_LAYERS:
         raise ValueError(f"classifiers.{name}: {len(sizes)} sizes, from 2 to {MOST_LAYERS} can be")
+    if sum(a * b for a, b in itertools.pairwise(sizes)) > MOST_WEIGHTS:
+        raise ValueError(f"classifiers.{name}: {sizes} are more than {MOST_WEIGHTS} weights")
     return Classifier(sizes)
 
 
 def _check_coherence(weights: Weights) -> None:
     suite = weights.suite
+    if not isinstance(weights.name, str):
+        raise ValueError(f"name: {weights.name!r} must be text")
     if sorted(weights.familiar_error) != sorted(suite):
         raise ValueError(
             f"familiar_error: has {sorted(weights.familiar_error)}, the suite {sorted(suite)}"
         )
+    for modality, error in weights.familiar_error.items():
+        if not isinstance(error, int | float) or not 0.0 < error < math.inf:
+            raise ValueError(f"familiar_error: {modality}: {error!r} must be a positive number")
     embedding = weights.classifiers.get("embedding")
     if (embedding is not None) != bool(suite.classes):
         found = "no 'embedding'" if suite.classes else "an 'embedding'"

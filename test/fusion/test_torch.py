@@ -4,37 +4,16 @@
 import random
 
 import numpy as np
-import torch
 from fusion_team import Team
+from untrained import random_weights, small
 
 from m2vae_ros.fusion.torch_engine import TorchEngine
-from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
-from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.in_place import unfold
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
-from m2vae_ros.vae.weights import Weights
 from m2vae_ros.world.suite import AMIRO
 
 
 def random_engine() -> TorchEngine:
-    torch.manual_seed(0)
-    weights = Weights(
-        name="random",
-        views={m: view.to_card() for m, view in AMIRO.views.items()},
-        beta_vaes={
-            m: BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,), channels=(8,)))
-            if len(view.shape) > 1
-            else BetaVAE(BetaVAEConfig(view.shape, 4, hidden=(16,)))
-            for m, view in AMIRO.views.items()
-        },
-        m2vae=M2VAE(M2VAEConfig(dict.fromkeys(AMIRO, 4), latent_dim=10, hidden=(16,), joint=8)),
-        classes=("one", "other"),
-        classifiers={"embedding": Classifier([10, 8, 2])},
-        familiar_error=dict.fromkeys(AMIRO, 1.0),
-    )
-    for module in (weights.m2vae, *weights.beta_vaes.values()):
-        module.eval()
-    return TorchEngine(weights)
+    return TorchEngine(random_weights(small(), familiar_error=1.0))
 
 
 def test_robots_with_one_sensor_each_agree_on_what_all_three_sensed():

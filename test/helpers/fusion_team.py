@@ -28,8 +28,6 @@ class LinearGaussianEngine:
     fingerprint = "linear-gaussian"
     modalities = MODALITIES
     latent_dim = 3
-    classes = ("one", "other")
-    views: dict = {}
 
     def __init__(self, rounding: float = 0.0) -> None:
         random = np.random.default_rng(0)

@@ -9,26 +9,47 @@ import pytest
 import torch
 from sklearn.neural_network import MLPClassifier
 
-from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
-from m2vae_ros.vae.weights import Weights, WeightsError, load
+from m2vae_ros.vae.weights import Weights, WeightsError, load, networks
 
 FILES = ("beta_vae.safetensors", "m2vae.safetensors", "classifiers.safetensors")
+
+
+SUITE = SensorSuite.from_plain(
+    {
+        "name": "pets",
+        "about": "robot",
+        "classes": ["cat", "dog"],
+        "modalities": {
+            "eye": {
+                "topic": "eye",
+                "type": "sensor_msgs/msg/Image",
+                "view": {"kind": "image", "width": 8, "height": 8},
+                "beta_vae": {"latent_dim": 4, "hidden": [8], "channels": [2, 4]},
+            },
+            "ear": {
+                "topic": "ear",
+                "type": "sensor_msgs/msg/LaserScan",
+                "view": {"kind": "scan", "beams": 6},
+                "beta_vae": {"latent_dim": 4, "hidden": [8], "normalised": True},
+            },
+        },
+        "fusion": {"latent_dim": 3, "hidden": [8, 4], "joint": 4},
+    }
+)
 
 
 @pytest.fixture
 def weights():
     torch.manual_seed(0)
+    beta_vaes, m2vae = networks(SUITE)
+    beta_vaes["ear"].normalise(3.0 * torch.randn(5, 4) + 1.0)
     return Weights(
         name="tiny",
-        views={"eye": {"kind": "camera"}, "ear": {"kind": "lidar"}},
-        beta_vaes={
-            "eye": BetaVAE(BetaVAEConfig((3, 8, 8), 4, (8,), (2, 4), "bernoulli")),
-            "ear": BetaVAE(BetaVAEConfig((6,), 4, (8,))),
-        },
-        m2vae=M2VAE(M2VAEConfig({"eye": 4, "ear": 4}, 3, (8, 4), 4)),
-        classes=("cat", "dog"),
+        suite=SUITE,
+        beta_vaes=beta_vaes,
+        m2vae=m2vae,
         classifiers={"embedding": Classifier([3, 5, 2]), "eye/colour": Classifier([4, 5, 2])},
         familiar_error={"eye": 1.0, "ear": 2.0},
         facts={"metrics": {"accuracy": 0.5}},
@@ -48,11 +69,14 @@ def test_what_was_saved_comes_back(weights, folder):
     assert torch.equal(
         loaded.beta_vaes["eye"].encode(image).mean, weights.beta_vaes["eye"].encode(image).mean
     )
-    z = torch.randn(2, 3)
+    scan = torch.rand(2, 6)
+    code = weights.beta_vaes["ear"].code(scan)
+    assert torch.equal(loaded.beta_vaes["ear"].code(scan), code)
+    assert not torch.equal(code, weights.beta_vaes["ear"].encode(scan).mean)
     for name, classifier in weights.classifiers.items():
         z = torch.randn(2, classifier.sizes[0])
         assert torch.equal(loaded.classifiers[name](z), classifier(z))
-    for field in ("name", "views", "classes", "familiar_error", "facts", "fingerprint"):
+    for field in ("name", "suite", "familiar_error", "facts", "fingerprint"):
         assert getattr(loaded, field) == getattr(weights, field)
 
 
@@ -80,7 +104,12 @@ def test_the_fingerprint_names_the_latent_space_and_not_the_classifier(weights):
             tensor.view(-1)[0] += 1e-3
         assert weights.fingerprint != fingerprint
         fingerprint = weights.fingerprint
-    weights.views["eye"]["width"] = 3
+    plain = SUITE.to_plain()
+    plain["modalities"]["eye"]["title"] = "another"  # says nothing of the numbers
+    weights.suite = SensorSuite.from_plain(plain)
+    assert weights.fingerprint == fingerprint
+    plain["modalities"]["eye"]["view"]["width"] = 3
+    weights.suite = SensorSuite.from_plain(plain)
     assert weights.fingerprint != fingerprint
 
 
@@ -129,14 +158,26 @@ def test_weights_of_another_latent_space_under_the_same_card_are_refused(folder,
     [
         (lambda card: card.clear(), "format is None"),
         (lambda card: card.update(format=99), "format is 99"),
-        (lambda card: card.pop("m2vae"), "'m2vae' is missing"),
+        (lambda card: card.update(format=1), "format is 1"),
+        (lambda card: card.pop("suite"), "'suite' is missing"),
         (lambda card: card.pop("fingerprint"), "'fingerprint' is missing"),
-        (lambda card: card["m2vae"].update(colour="red"), "colour"),
-        (lambda card: card["m2vae"].update(latent_dim="ten"), "card.json"),
-        (lambda card: card["views"].pop("eye"), "views has"),
-        (lambda card: card["classifiers"].pop("embedding"), "embedding"),
-        (lambda card: card["classes"].append("bird"), "number of classes"),
-        (lambda card: card["beta_vae"].update(eye=3), "card.json"),
+        (lambda card: card.update(suite=3), "suite: not a table"),
+        (lambda card: card["suite"]["fusion"].update(colour="red"), "suite: fusion.colour"),
+        (lambda card: card["suite"]["fusion"].update(latent_dim="ten"), "suite: fusion.latent_dim"),
+        (lambda card: card["suite"]["modalities"].pop("eye"), "familiar_error: has"),
+        (lambda card: card["suite"]["modalities"].update(eye=3), "suite: modalities.eye"),
+        (lambda card: card["suite"]["classes"]["class"].append("bird"), "number of classes"),
+        (lambda card: card["suite"].pop("classes"), "classifiers: have an 'embedding'"),
+        (lambda card: card["suite"]["fusion"].update(latent_dim=4), "the latent dimension"),
+        (lambda card: card["classifiers"].pop("embedding"), "classifiers: have no 'embedding'"),
+        (lambda card: card["classifiers"].update(embedding=[3]), "classifiers.embedding: 1 sizes"),
+        (lambda card: card["classifiers"].update(embedding=[3, 0, 2]), "classifiers.embedding"),
+        (lambda card: card["classifiers"].update(embedding=7), "card.json"),
+        (lambda card: card.update(classifiers=[]), "card.json"),
+        (lambda card: card.update(familiar_error=None), "card.json"),
+        (lambda card: card["familiar_error"].update(ear="large"), "familiar_error: ear"),
+        (lambda card: card["familiar_error"].update(ear=0.0), "familiar_error: ear"),
+        (lambda card: card.update(name=3), "name"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused_with_the_reason(folder, change, reason):
