@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of AMiRo samples: what is loaded is what was saved, or a clear error."""
+"""Samples of suites: what is loaded is what was saved, or a clear error; parts are apart."""
+
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from m2vae_ros.world.suite import AMIRO
 
 def samples(count: int = 6, seed: int = 0) -> Samples:
     rng = np.random.default_rng(seed)
-    return random_samples(rng, rng.integers(0, 2, (count, 3)))
+    return random_samples(rng, rng.integers(0, 8, count))
 
 
 @pytest.fixture
@@ -79,10 +81,11 @@ def test_some_of_the_samples_are_samples(index):
 
 def test_the_digest_tells_any_change():
     some = samples()
-    for name in (*AMIRO, "attributes"):
+    for name in (*AMIRO, "labels", "groups"):
         changed = samples()
-        values = changed.packed.get(name, changed.attributes)
-        values.flat[0] = 0 if values.flat[0] else 1
+        values = {**changed.packed, "labels": changed.labels, "groups": changed.groups}[name]
+        other = "1" if name == "groups" else 1
+        values.flat[0] = values.dtype.type() if values.flat[0] else other
         assert changed.digest() != some.digest()
     assert some[:5].digest() != some.digest()
 
@@ -95,20 +98,26 @@ def test_the_digest_tells_any_change():
         ("lidar", np.zeros((5, 227), np.float32), "lidar: shape"),
         ("lidar", np.full((6, 227), np.nan, np.float32), "lidar: .* not finite"),
         ("reflectance", np.full((6, 8), np.inf, np.float32), "reflectance: .* not finite"),
-        ("attributes", np.full((6, 3), 2), "attributes: "),
+        ("labels", np.full(6, 8), "labels: holds values that are no class"),
+        ("labels", np.full(6, -2), "labels: holds values that are no class"),
+        ("labels", np.zeros((6, 3), np.int64), r"labels: int64 \(6, 3\), expected"),
+        ("labels", np.zeros(6, np.int32), "labels: int32"),
+        ("groups", np.full(5, "a"), "groups: <U1"),
+        ("groups", np.zeros(6), "groups: float64"),
     ],
 )
 def test_arrays_that_are_no_samples_are_named(field, value, reason):
     some = samples()
-    arrays = {**some.packed, "attributes": some.attributes} | {field: value}
+    arrays = {**some.packed, "labels": some.labels, "groups": some.groups} | {field: value}
+    packed = {name: arrays[name] for name in AMIRO}
     with pytest.raises(DataError, match=reason):
-        Samples({name: arrays[name] for name in AMIRO}, arrays["attributes"])
+        Samples(AMIRO, packed, arrays["labels"], arrays["groups"])
 
 
 def test_samples_of_other_modalities_are_refused():
     some = samples()
     with pytest.raises(DataError, match="modalities: "):
-        Samples({"camera": some.packed["camera"]}, some.attributes)
+        Samples(AMIRO, {"camera": some.packed["camera"]}, some.labels)
 
 
 def refused(path, reason: str) -> None:
@@ -134,9 +143,13 @@ def test_files_that_are_no_samples_are_refused_with_path_and_reason(tmp_path, sa
         arrays = dict(archive)
     np.savez(tmp_path / "later.npz", **(arrays | {"format": np.array("2")}))
     refused(tmp_path / "later.npz", "format: '2'")
-    arrays.pop("lidar")
-    np.savez(tmp_path / "without.npz", **arrays)
-    refused(tmp_path / "without.npz", "lidar: missing")
+    suite = {**AMIRO.to_plain(), "name": "A suite"}
+    np.savez(tmp_path / "suite.npz", **(arrays | {"suite": np.array(json.dumps(suite))}))
+    refused(tmp_path / "suite.npz", "suite: name: 'A suite'")
+    for name in ("modality/lidar", "labels", "groups", "suite"):
+        some = {key: array for key, array in arrays.items() if key != name}
+        np.savez(tmp_path / "without.npz", **some)
+        refused(tmp_path / "without.npz", name)
 
 
 @given(share=st.floats(0.0, 0.999))

@@ -25,7 +25,7 @@ from m2vae_ros.bringup.specs import known, world_objects
 from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
 from m2vae_ros.ros import messages, qos
-from m2vae_ros.ros.images import rgb
+from m2vae_ros.sensors.images import picture
 from m2vae_ros.sim.simulation import SimulationError
 from m2vae_ros.world.suite import AMIRO
 
@@ -96,7 +96,7 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes() ->
             message = s.heard[topic][0]
             assert message.header.frame_id == f"amiro{number}/{modality}"
             assert AMIRO[modality].view.read(message).shape == AMIRO[modality].view.shape
-        assert rgb(s.heard["/amiro1/front_camera/image_raw"][0]).shape == (480, 640, 3)
+        assert picture(s.heard["/amiro1/front_camera/image_raw"][0]).shape == (480, 640, 3)
         info = s.heard["/amiro1/front_camera/camera_info"][0]
         assert info.k[0] == pytest.approx(320 / math.tan(math.radians(40)))
         lidar = s.heard["/amiro2/laser_scan"][0]

@@ -11,6 +11,7 @@ from m2vae_ros.training import loop
 from m2vae_ros.training.checkpoint import CheckpointError
 from m2vae_ros.training.loop import Schedule, TrainingError, fit
 from m2vae_ros.training.suite import SuiteRecipe
+from m2vae_ros.world.suite import AMIRO
 
 
 def _problem():
@@ -108,7 +109,7 @@ def test_a_loss_that_is_not_a_number_stops_the_training_and_names_the_epoch():
     ("samples", "times"), [(40_000, 1), (20_000, 1), (10_000, 2), (5_000, 4), (100, 4), (0, 4)]
 )
 def test_fewer_samples_are_seen_more_often_but_not_without_end(samples, times):
-    recipe = SuiteRecipe()
+    recipe = SuiteRecipe.of(AMIRO)
     suited = recipe.suited_to(samples)
     assert suited.m2vae.schedule.epochs == times * recipe.m2vae.schedule.epochs
     for modality, beta_vae in recipe.beta_vaes.items():

@@ -93,9 +93,10 @@ def test_the_camera_sees_neither_top_nor_bottom_of_an_object_it_looks_at(world):
     variety = ObjectVariety.of(world)
     (camera,) = (s for s in robots_in(world)["amiro1"].links[0].sensors if s.name == "camera")
     height = camera.pose.position[2]
+    low, high = view.elevation
     farthest = viewpoint.distance + viewpoint.distance_error + float(variety.edge.high)
-    assert math.degrees(math.atan((variety.height - height) / farthest)) > view.elevation_max
-    assert math.degrees(math.atan(-height / farthest)) < view.elevation_min
+    assert math.degrees(math.atan((variety.height - height) / farthest)) > high
+    assert math.degrees(math.atan(-height / farthest)) < low
 
 
 def test_the_front_proximity_sensor_reaches_the_object_and_its_neighbours_miss_it(world):
