@@ -123,19 +123,19 @@ def _paired(
                 thing.bag, thing.name, f"left out, not sensed by {', '.join(missing)}", count
             )
             continue
-        readings = {m: _some(readings[m], most, rng) for m in suite}
+        some = {m: _some(readings[m], most, rng) for m in suite}
         if suite.sampling.pairing == "time":
-            picks = by_time(readings, suite.sampling.tolerance)
-            _note_unpaired(thing, readings, picks, report)
+            picks = by_time(some, suite.sampling.tolerance)
+            _note_unpaired(thing, some, picks, report)
         else:
-            picks = by_object({m: len(found) for m, found in readings.items()}, rng)
+            picks = by_object({m: len(found) for m, found in some.items()}, rng)
         for modality, pick in picks.items():
-            chosen = [readings[modality][index] for index in pick]
+            chosen = [some[modality][index] for index in pick]
             columns[modality] += [reading.values for reading in chosen]
-            used = [readings[modality][index] for index in sorted(set(pick.tolist()))]
+            used = [some[modality][index] for index in sorted(set(pick.tolist()))]
             report.readings.setdefault(thing.class_name, Counter())[modality] += len(used)
             report.used.update((str(thing.bag), reading.topic) for reading in used)
-        first = [readings[next(iter(suite))][index] for index in picks[next(iter(suite))]]
+        first = [some[next(iter(suite))][index] for index in picks[next(iter(suite))]]
         split, number = suite.sampling.split, numbers[thing.bag]
         groups += [thing.group(split, number, reading) for reading in first]
         label = suite.classes.index(thing.class_name) if thing.class_name else UNLABELLED

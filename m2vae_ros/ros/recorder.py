@@ -38,7 +38,7 @@ def topics_of(suite: SensorSuite) -> list[str]:
     said = [modality.topic for modality in suite.values()]
     said += [topic for topic in (about.topic, sampling.labels) if topic not in ("", "name")]
     pictures = [topic for topic in said if "image" in topic]
-    said += [f"{topic.rpartition('/')[0]}/camera_info" for topic in pictures]
+    said += [topic[: topic.rfind("/") + 1] + "camera_info" for topic in pictures]
     said += [ODOMETRY.topic, "cmd_vel", "classification"]
     return [
         *(topic if topic.startswith("/") else f"*/{topic}" for topic in dict.fromkeys(said)),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from rosbags.image import ImageError, image_to_cvimage
-from rosbags.image.image import to_cvtype
+from rosbags.image.image import Format, to_cvtype
 
 from m2vae_ros.sensors.observation import ObservationError
 
@@ -48,6 +48,10 @@ def picture(message: Any, encoding: Encoding = "rgb8") -> np.ndarray:
     check(message)
     if encoding == "rgb8" and message.encoding in GREY_ENCODINGS:
         raise ObservationError(f"encoding: {message.encoding} has no colour, colour is needed")
+    _, form, values, _ = to_cvtype(message.encoding)
+    # what else there may be in 32 bits, say, has no white to be compared with
+    if form == Format.GENERIC and values not in ("uint8", "uint16"):
+        raise ObservationError(f"encoding: {message.encoding} has no brightness of 8 or 16 bits")
     return CONVERTERS[0](message, encoding)
 
 

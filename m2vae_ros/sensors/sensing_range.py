@@ -69,6 +69,15 @@ class SensingRange:
     max_distance: float
     max_bearing: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.min_distance <= self.max_distance < math.inf:
+            raise ValueError(
+                f"min_distance, max_distance: must not fall, from {self.min_distance} to "
+                f"{self.max_distance}"
+            )
+        if not 0.0 <= self.max_bearing <= math.pi:
+            raise ValueError(f"max_bearing: must be in [0, pi], not {self.max_bearing}")
+
     def looked_at(self, pose: Pose, objects: Iterable[PlacedT]) -> PlacedT | None:
         """The nearest object in view, unless that is too near to tell its attributes apart."""
         seen = nearest_in_view(pose, objects, self.max_distance, self.max_bearing)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,13 @@ import numpy as np
 
 from m2vae_ros.sensors.plain import PlainError, build
 from m2vae_ros.sensors.sensing_range import SensingRange
+from m2vae_ros.sensors.sizes import (
+    LARGEST_LAYER,
+    MOST_WEIGHTS,
+    check_layers,
+    weights_of_beta_vae,
+    weights_of_fusion,
+)
 from m2vae_ros.sensors.view import View
 from m2vae_ros.sensors.viewpoint import Viewpoint
 from m2vae_ros.sensors.views import view_of
@@ -24,12 +32,32 @@ MOST_MODALITIES = 8
 MOST_CLASSES = 1024
 
 MOST_VALUES = 2**22
-"""Of one view, or of one layer of a network."""
+"""Of one view."""
 
-MOST_WEIGHTS = 2**27
-"""Of one modality's preprocessing, or of the fusion: half a gigabyte."""
+LONGEST_CLASS = 64
+"""Characters of the name of a class, or of one attribute's value."""
+
+PARAMETERS = (
+    "robot",
+    "weights",
+    "modalities",
+    "frame",
+    "gate",
+    "max_speed",
+    "max_turn",
+    "odometry_tolerance",
+    "position_noise",
+    "heading_noise",
+    "max_surprise",
+    "min_gain",
+    "period",
+    "stamp_tolerance",
+    "objects",
+)
+"""Parameters of the fusion node, beside which it has a group for each modality, by its name."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TOPIC = re.compile(r"/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]*/msg/[A-Z][A-Za-z0-9]*")
 
 
@@ -97,8 +125,10 @@ class About:
         if self.kind != "topic":
             if self.topic or self.type:
                 raise ValueError(f"topic, type: only of the kind topic, not {self.kind}")
-        elif not self.topic or self.type not in ABOUT_TYPES:
-            raise ValueError(f"topic, type: must be a topic of {' or '.join(ABOUT_TYPES)}")
+        elif not _TOPIC.fullmatch(self.topic):
+            raise ValueError(f"topic: {self.topic!r} is no topic")
+        elif self.type not in ABOUT_TYPES:
+            raise ValueError(f"type: {self.type!r} is not one of {', '.join(ABOUT_TYPES)}")
         if not 0.0 < self.seconds < math.inf:
             raise ValueError(f"seconds: must be positive, not {self.seconds}")
 
@@ -143,6 +173,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.pairing == "object" and self.split == "episode":
             raise ValueError("split: readings of one object may be of several episodes")
+        if self.labels and not _TOPIC.fullmatch(self.labels):
+            raise ValueError(f"labels: {self.labels!r} is no topic, nor 'name'")
         if not 0.0 <= self.tolerance < math.inf:
             raise ValueError(f"tolerance: must not be negative, it is {self.tolerance}")
         if not 0.0 < self.pause < math.inf:
@@ -230,12 +262,11 @@ class SensorSuite(Mapping[str, Modality]):
         """
         if name in self.classes:
             return name
-        words = name.replace("_", " ").split()
-        if words and words[-1].isdigit():
-            words.pop()
-        said = " ".join(words)
-        known = {" ".join(each.replace("_", " ").split()): each for each in self.classes}
-        return known.get(said)
+        words = _words(name)
+        known = {_words(each): each for each in self.classes}
+        if words not in known and words and words[-1].isdigit():
+            words = words[:-1]
+        return known.get(words)
 
     @classmethod
     def from_plain(cls, plain: object) -> SensorSuite:
@@ -262,16 +293,18 @@ class SensorSuite(Mapping[str, Modality]):
             raise PlainError(
                 f"modalities: {len(modalities)}, at most {MOST_MODALITIES} are possible"
             )
+        made = [_modality(each, fields, about) for each, fields in modalities.items()]
         fusion = build(FusionSpec, plain.get("fusion", {}), "fusion")
-        _check_network("fusion", fusion.latent_dim, fusion.hidden, fusion)
-        return cls(
-            name,
-            [_modality(each, fields, about) for each, fields in modalities.items()],
-            _attributes(plain.get("classes")),
-            about,
-            fusion,
-            build(Sampling, plain.get("sampling", {}), "sampling"),
-        )
+        _check_network("fusion", fusion)
+        _check_size(made, fusion)
+        sampling = build(Sampling, plain.get("sampling", {}), "sampling")
+        suite = cls(name, made, _attributes(plain.get("classes")), about, fusion, sampling)
+        known_words = [_words(each) for each in suite.classes]
+        if len(set(known_words)) < len(known_words):
+            raise PlainError("classes: two of them have the same name")
+        if suite.classes and not sampling.labels:
+            raise PlainError("sampling.labels: is empty, but there are classes: who says which?")
+        return suite
 
     def to_plain(self) -> dict[str, Any]:
         """The suite as plain data, for files: `from_plain` makes an equal one of it."""
@@ -319,8 +352,10 @@ class _ModalityFields:
 
 def _modality(name: object, fields: object, about: About) -> Modality:
     where = f"modalities.{name}"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise PlainError(f"modalities: {name!r} must be a name such as front_camera")
+    if name in PARAMETERS:
+        raise PlainError(f"modalities: {name!r} is the name of a parameter of the fusion node")
     if not isinstance(fields, Mapping):
         raise PlainError(f"{where}: not a table of fields")
     rest = dict(fields)
@@ -335,7 +370,7 @@ def _modality(name: object, fields: object, about: About) -> Modality:
         if rest.get(group) is not None:  # each by itself, so that unknown fields are found
             build(kind, rest[group], f"{where}.{group}")
     made = build(_ModalityFields, rest, where)
-    if not made.topic or made.topic != made.topic.strip() or "//" in made.topic:
+    if not _TOPIC.fullmatch(made.topic):
         raise PlainError(f"{where}.topic: {made.topic!r} is no topic")
     if not _TYPE.fullmatch(made.type):
         raise PlainError(
@@ -348,53 +383,52 @@ def _modality(name: object, fields: object, about: About) -> Modality:
         )
     if about.kind == "objects" and made.range is None:
         raise PlainError(f"{where}.range: is missing: from where does it look at an object?")
+    if made.range is not None and about.kind == "topic" and not about.by_place:
+        raise PlainError(f"{where}.range: what is of a {about.type} has a name, and no place")
+    if made.reading_bytes < 0:
+        raise PlainError(f"{where}.reading_bytes: {made.reading_bytes} must not be negative")
     size = math.prod(view.shape)
     if size > MOST_VALUES:
         raise PlainError(
             f"{where}.view: {' × '.join(map(str, view.shape))} are {size} values, at most "
             f"{MOST_VALUES} are possible"
         )
-    _check_network(
-        f"{where}.beta_vae", made.beta_vae.latent_dim, made.beta_vae.hidden, made.beta_vae
-    )
-    _check_preprocessing(f"{where}.beta_vae", view.shape, made.beta_vae)
+    _check_network(f"{where}.beta_vae", made.beta_vae)
     return Modality(name=name, view=view, **{**vars(made), "title": made.title or name})
 
 
-def _check_network(where: str, latent_dim: int, hidden: Sequence[int], spec: Any) -> None:
-    """Make sure that a network can be built, before memory is taken."""
-    if not 1 <= latent_dim <= 4096:
-        raise PlainError(f"{where}.latent_dim: {latent_dim} must be from 1 to 4096")
-    if not hidden or not all(1 <= size <= 2**16 for size in hidden):
-        raise PlainError(f"{where}.hidden: {list(hidden)} must be sizes from 1 to {2**16}")
-    if not 1 <= getattr(spec, "joint", 1) <= 2**16:
-        raise PlainError(f"{where}.joint: {spec.joint} must be from 1 to {2**16}")
-    if not 0.0 <= spec.beta_norm < math.inf:
-        raise PlainError(f"{where}.beta_norm: {spec.beta_norm} must not be negative")
+def _check_network(where: str, spec: BetaVAESpec | FusionSpec) -> None:
+    """Make sure that a network can be built and trained."""
+    try:
+        check_layers(spec.latent_dim, spec.hidden, getattr(spec, "channels", ()))
+    except ValueError as error:
+        raise PlainError(f"{where}.{error}") from error
+    for name in ("beta_norm", "alpha"):
+        if not 0.0 <= getattr(spec, name, 0.0) < math.inf:
+            raise PlainError(f"{where}.{name}: {getattr(spec, name)} must not be negative")
+    if not 1 <= getattr(spec, "joint", 1) <= LARGEST_LAYER:
+        raise PlainError(f"{where}.joint: must be from 1 to {LARGEST_LAYER}")
     if not 1 <= spec.epochs <= 10**6:
         raise PlainError(f"{where}.epochs: {spec.epochs} must be from 1 to a million")
-    weights = sum(a * b for a, b in itertools.pairwise((*hidden, latent_dim)))
-    if weights > MOST_WEIGHTS:
-        raise PlainError(f"{where}.hidden: {weights} weights, at most {MOST_WEIGHTS} are possible")
 
 
-def _check_preprocessing(where: str, shape: tuple[int, ...], spec: BetaVAESpec) -> None:
-    if spec.channels:
-        if len(spec.hidden) != 1 or len(shape) < 2:
-            raise PlainError(
-                f"{where}.channels: need one hidden layer, and a view with channels, not one of "
-                f"shape {shape}"
+def _check_size(modalities: Sequence[Modality], fusion: FusionSpec) -> None:
+    """Make sure that all networks together fit into memory, before any is taken."""
+    total = 0
+    for modality in modalities:
+        where, spec = f"modalities.{modality.name}.beta_vae", modality.beta_vae
+        try:
+            total += weights_of_beta_vae(
+                modality.view.shape, spec.latent_dim, spec.hidden, spec.channels
             )
-        if not all(1 <= size <= 4096 for size in spec.channels):
-            raise PlainError(f"{where}.channels: {list(spec.channels)} must be from 1 to 4096")
-        flat = spec.channels[-1] * math.prod(-(-n // 2 ** len(spec.channels)) for n in shape[1:])
-    else:
-        flat = math.prod(shape)
-    if flat * spec.hidden[0] > MOST_WEIGHTS:
-        raise PlainError(
-            f"{where}.hidden: {flat} × {spec.hidden[0]} weights, at most {MOST_WEIGHTS} are "
-            "possible"
-        )
+        except ValueError as error:
+            raise PlainError(f"{where}.{error}") from error
+        if total > MOST_WEIGHTS:
+            raise PlainError(f"{where}: {total} weights so far, at most {MOST_WEIGHTS} can be")
+    codes = [modality.beta_vae.latent_dim for modality in modalities]
+    total += weights_of_fusion(codes, fusion.latent_dim, fusion.hidden, fusion.joint)
+    if total > MOST_WEIGHTS:
+        raise PlainError(f"fusion: {total} weights in all, at most {MOST_WEIGHTS} can be")
 
 
 def _attributes(classes: object) -> dict[str, Sequence[str]]:
@@ -403,15 +437,32 @@ def _attributes(classes: object) -> dict[str, Sequence[str]]:
     table = classes if isinstance(classes, Mapping) else {"class": classes}
     for key, values in table.items():
         where = f"classes.{key}" if table is classes else "classes"
-        if not isinstance(key, str) or not isinstance(values, Sequence) or isinstance(values, str):
+        # the name of an attribute is part of that of the classifier that reads it
+        if not isinstance(key, str) or not _NAME.fullmatch(key):
+            raise PlainError(f"classes: {key!r} must be a name such as colour")
+        if not isinstance(values, Sequence) or isinstance(values, str):
             raise PlainError(f"{where}: not a list of names")
-        if not all(isinstance(value, str) and value.strip() == value != "" for value in values):
-            raise PlainError(f"{where}: {list(values)} must be names")
+        for value in values:
+            if not _is_class(value):
+                raise PlainError(
+                    f"{where}: {value!r} must be a name of at most {LONGEST_CLASS} characters"
+                )
         if len(values) < 2 or len(set(values)) < len(values):
-            raise PlainError(f"{where}: {list(values)} must be at least two names, each once")
+            raise PlainError(f"{where}: {len(values)} names, must be at least two, each once")
     if not table or math.prod(map(len, table.values())) > MOST_CLASSES:
         raise PlainError(f"classes: must be from 2 to {MOST_CLASSES}")
     return dict(table)
+
+
+def _is_class(value: object) -> bool:
+    if not isinstance(value, str) or not _words(value):
+        return False
+    return value.strip() == value and value.isprintable() and len(value) <= LONGEST_CLASS
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """A name as people say it."""
+    return tuple(name.replace("_", " ").split())
 
 
 def _listed(value: Any) -> Any:

@@ -12,7 +12,7 @@ from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.plain import PlainError
 from m2vae_ros.sensors.suite import SensorSuite
 
-LARGEST = 2**20
+LARGEST = 2**17
 """Bytes of a file."""
 
 
@@ -43,16 +43,19 @@ def read_suite(name: str | Path) -> SensorSuite:
     """
     path = suite_path(name)
     try:
-        if path.stat().st_size > LARGEST:
-            raise SuiteError(f"{path}: larger than {LARGEST} bytes")
-        return SensorSuite.from_plain(load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SuiteError(f"{path}: {reason}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SuiteError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)  # what never ends says nothing of its size
+    except OSError as error:
+        raise SuiteError(f"{path}: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise SuiteError(f"{path}: larger than {LARGEST} bytes")
+    try:
+        return SensorSuite.from_plain(load(content.decode("utf-8")))
     except PlainError as error:
         raise SuiteError(f"{path}: {error}") from error
+    # ValueError and OverflowError: of numbers and dates that cannot be
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        raise SuiteError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def load(text: str) -> Any:

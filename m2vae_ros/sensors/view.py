@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
@@ -86,6 +87,17 @@ class PictureView(View):
         """See `View.unpack`."""
         shares: np.ndarray = stored.astype(np.float32) / np.float32(255.0)
         return shares
+
+
+def check_finite(view: Any, *names: str) -> None:
+    """Make sure that fields of a view are finite.
+
+    Raises:
+        ValueError: names the first that is not.
+    """
+    for name in names:
+        if not math.isfinite(getattr(view, name)):
+            raise ValueError(f"{name}: must be finite, not {getattr(view, name)}")
 
 
 def check_positive(view: Any, *names: str) -> None:

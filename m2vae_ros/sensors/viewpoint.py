@@ -29,6 +29,11 @@ class Viewpoint:
     bearing_error: float = math.radians(4.0)
     azimuth_error: float = math.radians(15.0)
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name}: must not be negative, it is {value}")
+
     def pose(
         self,
         x: float,

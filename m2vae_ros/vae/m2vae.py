@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.likelihoods import LIKELIHOODS
-from m2vae_ros.vae.networks import GaussianHead, perceptron
+from m2vae_ros.vae.networks import GaussianHead, Named, perceptron
 
 Subset = tuple[str, ...]
 """Names of modalities, always in the order in which the model lists them."""
@@ -75,23 +75,23 @@ class M2VAE(nn.Module):
         super().__init__()
         self.config = config
         width = config.hidden[-1]
-        self.trunks = nn.ModuleDict(
+        self.trunks = Named(
             {m: perceptron((dim, *config.hidden)) for m, dim in config.dims.items()}
         )
-        self.joints = nn.ModuleDict(
+        self.joints = Named(
             {
                 _key(s): perceptron((len(s) * width, config.joint))
                 for s in self.subsets
                 if len(s) > 1
             }
         )
-        self.heads = nn.ModuleDict(
+        self.heads = Named(
             {
                 _key(s): GaussianHead(config.joint if len(s) > 1 else width, config.latent_dim)
                 for s in self.subsets
             }
         )
-        self.decoders = nn.ModuleDict({m: self._decoder(m, dim) for m, dim in config.dims.items()})
+        self.decoders = Named({m: self._decoder(m, dim) for m, dim in config.dims.items()})
 
     def _decoder(self, modality: str, dim: int) -> nn.Module:
         hidden = perceptron((self.config.latent_dim, *reversed(self.config.hidden)))

@@ -20,6 +20,18 @@ def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class Named(nn.ModuleDict):
+    """Networks by the names of modalities, whatever those are.
+
+    `nn.ModuleDict` refuses names that are attributes of its own, such as "forward", which is a fine
+    name of a camera.
+    """
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Take a network in by any name without a dot."""
+        self._modules[name] = module
+
+
 class GaussianHead(nn.Module):
     """The two linear layers that parametrise a posterior: (B, features) -> Gaussian (B, D_z)."""
 

@@ -31,10 +31,11 @@ from torch import Tensor, nn
 
 from m2vae_ros.host.files import replacing
 from m2vae_ros.sensors import PlainError, SensorSuite
-from m2vae_ros.sensors.suite import MOST_WEIGHTS
+from m2vae_ros.sensors.sizes import MOST_WEIGHTS
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
+from m2vae_ros.vae.networks import Named
 
 FORMAT = 2
 """Version of the folder's layout; a reader refuses any other."""
@@ -97,9 +98,9 @@ class Weights:
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         modules = {
-            "beta_vae": nn.ModuleDict(self.beta_vaes),
+            "beta_vae": Named(self.beta_vaes),
             "m2vae": self.m2vae,
-            "classifiers": nn.ModuleDict(self.classifiers),
+            "classifiers": Named(self.classifiers),
         }
         return {file: module.state_dict() for file, module in modules.items()}
 
@@ -166,9 +167,9 @@ def load(folder: str | os.PathLike[str]) -> Weights:
         raise WeightsError(f"{path}: {error}") from error
 
     modules = {
-        "beta_vae": nn.ModuleDict(beta_vaes),
+        "beta_vae": Named(beta_vaes),
         "m2vae": weights.m2vae,
-        "classifiers": nn.ModuleDict(weights.classifiers),
+        "classifiers": Named(weights.classifiers),
     }
     for file, module in modules.items():
         _load_tensors(folder / f"{file}.safetensors", module)

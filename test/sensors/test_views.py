@@ -9,14 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2vae_ros.sensors import (
-    AMIRO,
-    CameraView,
-    LidarView,
-    ObservationError,
-    ReflectanceView,
-    views_from_card,
-)
+from m2vae_ros.sensors import ObservationError, PlainError, view_of
+from m2vae_ros.sensors.views.image_band import ImageBandView
+from m2vae_ros.sensors.views.intensities import IntensitiesView
+from m2vae_ros.sensors.views.scan import ScanView
+from m2vae_ros.world.suite import AMIRO
 
 URG = (math.radians(-120.0), math.radians(240.0 / 682))
 
@@ -26,7 +23,7 @@ def profile(angles: np.ndarray) -> np.ndarray:
     return 0.4 + 0.3 * np.sin(angles / 2.0) ** 2 + 0.01 * np.sin(3.0 * angles)
 
 
-def relief(view: LidarView, ranges: np.ndarray) -> np.ndarray:
+def relief(view: ScanView, ranges: np.ndarray) -> np.ndarray:
     return np.clip((ranges - np.sort(ranges)[:5].mean()) / view.depth, 0.0, 1.0)
 
 
@@ -40,37 +37,65 @@ def test_views_give_the_shapes_they_promise():
 
 
 def test_views_survive_their_card():
-    card = json.loads(json.dumps({name: view.to_card() for name, view in AMIRO.views.items()}))
-    assert views_from_card(card) == AMIRO.views
+    for view in AMIRO.views.values():
+        assert view_of(json.loads(json.dumps(view.to_card()))) == view
 
 
-def test_a_view_of_ones_own_sensor_may_have_any_name():
-    views = views_from_card({"rear_lidar": {"kind": "lidar", "beams": 90, "max_range": 3.0}})
-    assert views == {"rear_lidar": LidarView(beams=90, max_range=3.0)}
+def test_whole_numbers_do_for_others():
+    assert view_of({"kind": "scan", "beams": 90, "max_range": 3}) == ScanView(90, max_range=3.0)
 
 
 @pytest.mark.parametrize(
     ("card", "named"),
     [
-        ({"sonar": {"kind": "sonar"}}, "view of sonar: kind"),
-        ({"camera": {"width": 64}}, "view of camera: kind"),
-        ({"camera": {"kind": "camera", "widht": 64}}, "widht"),
-        ({"camera": {"kind": "camera", "width": 0}}, "width"),
-        ({"camera": {"kind": "camera", "width": "wide"}}, "view of camera"),
-        ({"camera": {"kind": "camera", "elevation_min": 30.0}}, "elevation_min"),
-        ({"camera": {"kind": "camera", "horizontal_fov": 180.0}}, "horizontal_fov"),
-        ({"lidar": {"kind": "lidar", "beams": 1}}, "beams"),
-        ({"lidar": {"kind": "lidar", "half_angle": 0.0}}, "half_angle"),
-        ({"lidar": {"kind": "lidar", "max_range": math.inf}}, "max_range"),
-        ({"lidar": {"kind": "lidar", "depth": -1.0}}, "depth"),
-        ({"reflectance": {"kind": "reflectance", "rays": 0}}, "rays"),
-        ({"reflectance": {"kind": "reflectance", "max_intensity": 0.0}}, "max_intensity"),
-        ({"lidar": [1, 2]}, "view of lidar"),
+        ({"kind": "sonar"}, r"kind: 'sonar' is not one of image, image_band, "),
+        ({"width": 64}, "kind: None"),
+        ({"kind": ["image"]}, r"kind: \['image'\]"),
+        ([1, 2], "not a table"),
+        ({"kind": "image", "widht": 64}, "widht: no such field; there are width, height, colour"),
+        ({"kind": "image", "width": 0}, "width: must be positive"),
+        ({"kind": "image", "width": "wide"}, "width: expected int, got str"),
+        ({"kind": "image", "width": 6.5}, "width: "),
+        ({"kind": "image", "width": True}, "width: expected int, got bool"),
+        ({"kind": "image", "colour": 1}, "colour: expected bool"),
+        ({"kind": "image_band", "height": -3}, "height: "),
+        ({"kind": "image_band", "elevation": [30.0, 15.0]}, "elevation: must rise"),
+        ({"kind": "image_band", "elevation": [0.0, math.nan]}, "elevation: must rise"),
+        ({"kind": "image_band", "elevation": [0.0]}, "elevation: "),
+        ({"kind": "image_band", "horizontal_fov": 180.0}, "horizontal_fov: "),
+        ({"kind": "depth", "max_depth": 0.0}, "max_depth: must be positive"),
+        ({"kind": "depth", "max_depth": math.nan}, "max_depth: must be positive"),
+        ({"kind": "scan", "beams": 1}, "beams: must be at least 2"),
+        ({"kind": "scan", "half_angle": 0.0}, "half_angle: "),
+        ({"kind": "scan", "max_range": math.inf}, "max_range: "),
+        ({"kind": "scan", "depth": -1.0}, "depth: "),
+        ({"kind": "intensities", "rays": 0}, "rays: "),
+        ({"kind": "intensities", "max_intensity": 0.0}, "max_intensity: "),
+        ({"kind": "point_cloud", "azimuth": [10.0, 10.0]}, "azimuth: must rise"),
+        ({"kind": "point_cloud", "elevation": [-91.0, 0.0]}, "elevation: must rise"),
+        ({"kind": "point_cloud", "max_range": math.inf}, "max_range: "),
+        ({"kind": "range", "max_range": -1.0}, "max_range: "),
+        ({"kind": "vector"}, "fields: is empty"),
+        ({"kind": "vector", "fields": "x"}, "fields: "),
+        ({"kind": "vector", "fields": [3]}, "fields"),
+        ({"kind": "vector", "fields": ["a..b"]}, "fields: 'a..b' is no path"),
+        ({"kind": "vector", "fields": ["__class__"]}, "fields: '__class__' is no path"),
+        ({"kind": "vector", "fields": ["x", "x"]}, "fields: holds the same path twice"),
+        ({"kind": "vector", "fields": ["x"], "size": -1}, "size: must not be negative"),
+        ({"kind": "vector", "fields": ["x"], "scale": 0.0}, "scale: "),
+        ({"kind": "vector", "fields": ["x"], "offset": math.nan}, "offset: must be finite"),
+        ({"kind": "window", "fields": ["x"], "seconds": 0.0}, "seconds: must be positive"),
+        ({"kind": "window", "fields": ["x"], "seconds": 0.1, "rate": 10}, "seconds: .* no two"),
+        ({"kind": "window", "fields": ["x"], "seconds": 1e200, "rate": 1e200}, "seconds: "),
+        ({"kind": "window", "fields": ["x"], "hop": math.inf}, "hop: "),
+        ({"kind": "window", "fields": ["x"], "max_gap": 0.0}, "max_gap: "),
+        ({"kind": "window", "fields": ["x"], "floor": 0.0}, "floor: "),
+        ({"kind": "window", "fields": ["x"], "offset": -math.inf}, "offset: must be finite"),
     ],
 )
-def test_a_card_that_does_not_fit_names_the_modality_or_field(card, named):
-    with pytest.raises(ValueError, match=named):
-        views_from_card(card)
+def test_a_card_that_does_not_fit_names_the_field(card, named):
+    with pytest.raises(PlainError, match=rf"^here[.:].*{named}"):
+        view_of(card, "here")
 
 
 # The camera
@@ -91,9 +116,9 @@ def test_the_camera_view_shows_the_same_elevations_at_every_resolution(size, ele
     image = np.zeros((height, width, 3), np.uint8)
     # Everything above that elevation is white.
     image[: round(height / 2 - focal * math.tan(math.radians(elevation)))] = 255
-    view = CameraView()
+    view = ImageBandView()
     white = view(image)[0, :, 0].sum() / view.height
-    tangent = math.tan(math.radians(view.elevation_max))
+    tangent = math.tan(math.radians(view.elevation[1]))
     expected = (tangent - math.tan(math.radians(elevation))) / tangent
     assert white == pytest.approx(expected, abs=0.03)
 
@@ -158,7 +183,7 @@ def test_a_full_turn_may_begin_anywhere(beams, start):
 
 @given(st.floats(0.2, 0.6), st.sampled_from([0.0, 0.1]))
 def test_the_relief_of_an_object_does_not_depend_on_its_distance(nearest, moved):
-    view = LidarView()
+    view = AMIRO["lidar"].view
     depths = np.abs(view.angles) * 0.1
     first = view(nearest + depths, view.angles[0], view.angles[1] - view.angles[0])
     second = view(nearest + moved + depths, view.angles[0], view.angles[1] - view.angles[0])
@@ -203,12 +228,27 @@ def test_a_scan_that_does_not_fit_is_refused_with_the_reason(ranges, angles, rea
         AMIRO["lidar"].view(ranges, *angles)
 
 
+@given(st.lists(st.floats(0.0, 1.2), min_size=2, max_size=50), st.floats(0.3, 2.0))
+def test_without_a_depth_ranges_are_shares_of_the_largest(ranges, max_range):
+    view = ScanView(beams=len(ranges), half_angle=0.5, max_range=max_range)
+    result = view(np.array(ranges), -0.5, 1.0 / (len(ranges) - 1))
+    expected = [r / max_range if 0.0 < r < max_range else 1.0 for r in ranges]
+    np.testing.assert_allclose(result, expected, atol=1e-6)
+
+
 # The ring of proximity sensors
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20), st.floats(1e-3, 1e3))
+def test_every_intensity_is_a_share(readings, strongest):
+    result = IntensitiesView(len(readings), strongest)(readings)
+    finite = np.nan_to_num(readings, nan=0.0, posinf=0.0, neginf=0.0)
+    np.testing.assert_allclose(result, np.clip(finite / strongest, 0.0, 1.0), atol=1e-6)
 
 
 def test_intensities_are_in_units_of_the_strongest():
     readings = [0.5, 4.0, -1.0, math.nan, math.inf, 0.0, 1.0, 2.0]
-    result = ReflectanceView(max_intensity=2.0)(readings)
+    result = IntensitiesView(max_intensity=2.0)(readings)
     assert np.allclose(result, [0.25, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0])
 
 

@@ -8,8 +8,9 @@ object a subclass of `View`. A suite or a card only ever names a kind, never cod
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from m2vae_ros.sensors.plain import PlainError, build
@@ -43,22 +44,13 @@ OWN: Mapping[str, type[View]] = {
 """The kinds of this package."""
 
 
-@lru_cache
 def view_kinds() -> Mapping[str, type[View]]:
     """Every kind there is: of this package and of installed ones, which cannot replace them.
 
     Raises:
-        PlainError: what a package offers is no view.
+        PlainError: what a package offers cannot be loaded, or is no view.
     """
-    kinds = dict(OWN)
-    for entry in entry_points(group=GROUP):
-        if entry.name in kinds:
-            continue
-        found = entry.load()
-        if not (isinstance(found, type) and issubclass(found, View)):
-            raise PlainError(f"{entry.value}: offered as the view {entry.name!r}, but is no View")
-        kinds[entry.name] = found
-    return kinds
+    return {**OWN, **{name: _offered(name) for name in _offers()}}
 
 
 def view_of(fields: object, where: str = "view") -> View:
@@ -71,6 +63,45 @@ def view_of(fields: object, where: str = "view") -> View:
         raise PlainError(f"{where}: not a table of fields")
     given: dict[str, Any] = dict(fields)
     kind = given.pop("kind", None)
-    if kind not in (kinds := view_kinds()):
-        raise PlainError(f"{where}.kind: {kind!r} is not one of {', '.join(kinds)}")
-    return build(kinds[kind], given, where)
+    known = (*OWN, *_offers())
+    if not isinstance(kind, str) or kind not in known:
+        raise PlainError(f"{where}.kind: {kind!r} is not one of {', '.join(known)}")
+    # only what is asked for: a package that is broken does not matter to who does not use it
+    try:
+        found = OWN.get(kind) or _offered(kind)
+    except PlainError as error:
+        raise PlainError(f"{where}.kind: {error}") from error
+    return build(found, given, where)
+
+
+@lru_cache
+def _offers() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Kind -> the installed packages' entry points by that name."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry in entry_points(group=GROUP):
+        if entry.name not in OWN and entry not in found.get(entry.name, ()):
+            found[entry.name] = (*found.get(entry.name, ()), entry)
+    return found
+
+
+@lru_cache
+def _offered(kind: str) -> type[View]:
+    """The view of an installed package.
+
+    Raises:
+        PlainError: it cannot be loaded, or is no view of that kind, or there are several.
+    """
+    entry, *others = _offers()[kind]
+    if others:
+        several = " and ".join(each.value for each in (entry, *others))
+        raise PlainError(f"{kind!r} is offered by {several}")
+    try:
+        found = entry.load()
+    except Exception as error:  # whatever is wrong in there
+        raise PlainError(f"{entry.value}, offered as {kind!r}, fails: {error}") from error
+    if not (is_dataclass(found) and isinstance(found, type) and issubclass(found, View)):
+        raise PlainError(f"{entry.value}, offered as {kind!r}, is no dataclass of the class View")
+    view: type[View] = found
+    if getattr(view, "kind", None) != kind:
+        raise PlainError(f"{entry.value}, offered as {kind!r}, has another kind")
+    return view

@@ -10,7 +10,7 @@ import numpy as np
 
 from m2vae_ros.sensors.fields import check_paths, values
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import View, check_positive
+from m2vae_ros.sensors.view import View, check_finite, check_positive
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class VectorView(View):
         if self.size < 0:
             raise ValueError(f"size: must not be negative, it is {self.size}")
         check_positive(self, "scale")
+        check_finite(self, "offset")
 
     @property
     def shape(self) -> tuple[int]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import numpy as np
 from m2vae_ros.sensors.fields import check_paths, values
 from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import Stream, View, check_positive
+from m2vae_ros.sensors.view import Stream, View, check_finite, check_positive
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class WindowView(View):
     def __post_init__(self) -> None:
         check_paths(self.fields)
         check_positive(self, "seconds", "rate", "hop", "max_gap", "scale", "floor")
+        check_finite(self, "offset")
+        if math.isinf(self.seconds * self.rate):
+            raise ValueError(f"seconds: {self.seconds:g} at {self.rate:g} Hz are too many values")
         if self.samples < 2:
             raise ValueError(f"seconds: {self.seconds:g} at {self.rate:g} Hz are no two values")
 
