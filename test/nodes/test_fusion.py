@@ -52,7 +52,7 @@ def test_observations_of_one_tick_are_encoded_together(weights) -> None:
         engine = node._engine
         readings = {"camera": image(), "lidar": scan(), "reflectance": reflectance()}
         codes = {
-            m: engine.encode_modality(m, engine.views[m].read(reading)).code
+            m: engine.encode_modality(m, engine.suite[m].view.read(reading)).code
             for m, reading in readings.items()
         }
         np.testing.assert_allclose(t.embeddings[0].mean, engine.encode(codes).mean, atol=1e-5)

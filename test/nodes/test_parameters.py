@@ -17,9 +17,17 @@ from rclpy.parameter import Parameter
 
 from m2vae_ros.host.resources import resource
 from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
-from m2vae_ros.nodes.fusion_parameters import FusionParameters, KnownObjects
+from m2vae_ros.nodes.fusion_parameters import (
+    FusionParameters,
+    KnownObjects,
+    SuiteParameters,
+    sensor_groups,
+)
 from m2vae_ros.nodes.patrol_node import PatrolParameters
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.suite import PARAMETERS
+from m2vae_ros.world.suite import AMIRO
 
 pytestmark = pytest.mark.ros
 
@@ -101,7 +109,8 @@ def test_ranges_of_arrays_are_checked_when_read(value: list[float]) -> None:
 @pytest.mark.parametrize(
     ("made", "match"),
     [
-        (lambda: FusionParameters(modalities=("sonar",)), "modalities: 'sonar'"),
+        (lambda: robot_with("sonar"), "modalities: the weights know no 'sonar', but camera, lidar"),
+        (lambda: robot_with("camera", "sonar"), "modalities: the weights know no 'sonar'"),
         (lambda: FusionParameters(frame=""), "frame"),
         (lambda: KnownObjects(names=("a",)), "1 names, 0 x"),
         (lambda: KnownObjects(names=("a", "a"), x=(0.0, 1.0), y=(0.0, 1.0)), "names"),
@@ -114,24 +123,69 @@ def test_settings_that_contradict_each_other_are_refused(made, match: str) -> No
         made()
 
 
+def robot_with(*modalities: str, suite: SensorSuite = AMIRO) -> SuiteParameters:
+    """The parameters of a robot with these sensors."""
+    return SuiteParameters.of(
+        FusionParameters(modalities=modalities), suite, sensor_groups(suite)()
+    )
+
+
 def test_a_robot_may_have_no_sensors_at_all() -> None:
-    assert FusionParameters(modalities=("",)).modalities == ()
+    robot = robot_with("")
+    assert robot.sensors == {}
+    assert robot.max_distance == 0.0
+    assert robot.perception.ranges == {}
+
+
+def test_a_robot_has_all_the_sensors_that_the_weights_know_unless_they_are_said() -> None:
+    assert list(robot_with().sensors) == list(AMIRO)
+    assert list(robot_with("lidar").sensors) == ["lidar"]
+
+
+def test_a_robot_senses_from_where_the_weights_were_trained_unless_it_is_said() -> None:
+    assert robot_with().perception.ranges == {m: AMIRO[m].range for m in AMIRO}
+    assert robot_with().perception.finders == ["lidar"]
+    with node_with(camera__max_distance=1.5) as node:
+        groups = sensor_groups(AMIRO)
+        declare(node, groups)
+        robot = SuiteParameters.of(FusionParameters(), AMIRO, read(node, groups))
+    assert robot.max_distance == 1.5
+    assert robot.perception.ranges["lidar"] == AMIRO["lidar"].range
+
+
+def test_sensors_that_look_at_no_objects_have_no_range() -> None:
+    plain = AMIRO.to_plain() | {"about": "robot"}
+    for modality in plain["modalities"].values():
+        del modality["range"]
+    suite = SensorSuite.from_plain(plain)
+    assert robot_with(suite=suite).perception.ranges == dict.fromkeys(AMIRO)
+    with node_with(camera__refresh_period=3.0) as node:
+        declare(node, sensor_groups(suite))
+        assert read(node, sensor_groups(suite)).camera.refresh_period == 3.0
+        assert not node.has_parameter("camera.max_distance")
+
+
+def test_no_modality_is_called_like_a_parameter_of_the_node() -> None:
+    assert {item.name for item in fields(FusionParameters)} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize(
-    ("file", "of"),
+    ("file", "defaults"),
     [
-        ("config/fusion.yaml", FusionParameters),
-        ("config/amiro_sim.yaml", SimulatorParameters),
-        ("config/patrol.yaml", PatrolParameters),
+        ("config/fusion.yaml", [FusionParameters(), sensor_groups(AMIRO)()]),
+        ("config/amiro_sim.yaml", [SimulatorParameters()]),
+        ("config/patrol.yaml", [PatrolParameters()]),
     ],
 )
-def test_the_parameter_file_shows_every_parameter_with_its_default(file: str, of: type) -> None:
+def test_the_parameter_file_shows_every_parameter_with_its_default(
+    file: str, defaults: list[object]
+) -> None:
     text = resource(file).read_text()
     shown = yaml.safe_load(text)["/**"]["ros__parameters"]
-    assert shown == written(of())
-    for item in fields(of):
-        assert f"{item.name}:" in text
+    assert shown == {name: v for some in defaults for name, v in written(some).items()}
+    for some in defaults:
+        for item in fields(some):
+            assert f"{item.name}:" in text
 
 
 def written(defaults) -> dict:

@@ -35,7 +35,7 @@ from m2vae_ros.bringup.processes import Processes
 from m2vae_ros.bringup.specs import simulator
 from m2vae_ros.ros import bag_qos, qos
 from m2vae_ros.ros.message_types import message_class
-from m2vae_ros.ros.recorder import Recorder
+from m2vae_ros.ros.recorder import Recorder, topics_of
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.suite import AMIRO
 
@@ -141,7 +141,7 @@ def test_a_simulated_team_is_recorded_whole(options: dict[str, Any], tmp_path: P
             reliable = topic.endswith("odom")
             policy = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
             s.listen(message_class(kind), topic, QoSProfile(depth=1000, reliability=policy))
-        recorder = Recorder(s.node("recorder"), tmp_path / "bag", **options)
+        recorder = Recorder(s.node("recorder"), tmp_path / "bag", topics_of(AMIRO), **options)
 
         def enough() -> bool:
             processes.check()
@@ -184,7 +184,7 @@ def test_embeddings_of_before_and_their_definition_are_in_the_bag(tmp_path: Path
             s.tester.create_publisher(
                 LatentEmbedding, "/embeddings", qos.LATEST_OF_ONE_OBJECT
             ).publish(embedding)
-        recorder = Recorder(s.node("recorder"), tmp_path / "bag")
+        recorder = Recorder(s.node("recorder"), tmp_path / "bag", topics_of(AMIRO))
         s.until(lambda: recorder.messages.get("/embeddings") == 2)
         recorder.close()
     with (tmp_path / "bag/bag_0.mcap").open("rb") as file:
