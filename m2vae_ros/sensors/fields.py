@@ -42,10 +42,16 @@ def values(message: Any, path: str) -> np.ndarray:
             found = getattr(found, name)
         except AttributeError:
             raise ObservationError(f"{path}: the message has no field {name!r}") from None
+    if isinstance(found, bytes):  # what rclpy makes of a byte, which rosbags takes for a number
+        found = list(found)
     try:
-        numbers = np.atleast_1d(np.asarray(found, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise ObservationError(f"{path}: is a {type(found).__name__}, not a number") from None
+        given = np.atleast_1d(np.asarray(found))
+    except ValueError:  # lists of several lengths
+        given = np.array([found], dtype=object)
+    # not by asking numpy for numbers: it would read them out of texts, too
+    if given.dtype.kind not in "biuf":
+        raise ObservationError(f"{path}: is a {type(found).__name__}, not a number")
+    numbers = given.astype(np.float64)
     if numbers.ndim != 1:
         raise ObservationError(f"{path}: shape {numbers.shape}, expected a number or a list")
     if not np.isfinite(numbers).all():

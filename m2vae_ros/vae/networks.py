@@ -29,6 +29,7 @@ class Named(nn.ModuleDict):
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """Take a network in by any name without a dot."""
+        assert module is not None
         self._modules[name] = module
 
 

@@ -239,7 +239,9 @@ def test_without_a_depth_ranges_are_shares_of_the_largest(ranges, max_range):
 # The ring of proximity sensors
 
 
-@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20), st.floats(1e-3, 1e3))
+@given(
+    st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=20), st.floats(1e-3, 1e3)
+)
 def test_every_intensity_is_a_share(readings, strongest):
     result = IntensitiesView(len(readings), strongest)(readings)
     finite = np.nan_to_num(readings, nan=0.0, posinf=0.0, neginf=0.0)

@@ -12,13 +12,8 @@ import numpy as np
 from m2vae_ros.sensors.observation import ObservationError
 from m2vae_ros.sensors.view import PictureView, check_positive
 
-try:
-    from sensor_msgs_py import point_cloud2
-except ImportError:
-    point_cloud2 = None
-
-_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
-"""Of a sensor_msgs/PointField, in numpy's letters."""
+_TYPES = {7: "f4", 8: "f8"}
+"""Of a sensor_msgs/PointField with coordinates, in numpy's letters."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +63,8 @@ class PointCloudView(PictureView):
         """
         points = np.asarray(points, dtype=np.float64)
         x, y, z = points[np.isfinite(points).all(1)].T
-        distance = np.sqrt(x * x + y * y + z * z)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            distance = np.sqrt(x * x + y * y + z * z)
             elevation = np.degrees(np.arcsin(np.clip(z / distance, -1.0, 1.0)))
         column = _cell(self.azimuth[1] - np.degrees(np.arctan2(y, x)), self.azimuth, self.width)
         row = _cell(self.elevation[1] - elevation, self.elevation, self.height)
@@ -82,7 +77,7 @@ class PointCloudView(PictureView):
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
         check(message)
-        return self(READERS[0](message))
+        return self(points(message))
 
 
 def check(message: Any) -> None:
@@ -96,7 +91,7 @@ def check(message: Any) -> None:
         if name not in fields:
             raise ObservationError(f"fields: no {name!r} among {', '.join(fields) or 'none'}")
         field = fields[name]
-        if field.datatype not in (7, 8) or field.count > 1:
+        if field.datatype not in _TYPES or field.count > 1:
             raise ObservationError(f"fields: {name} must be one float32 or float64 of each point")
         end = field.offset + int(_TYPES[field.datatype][1])
         if end > message.point_step:
@@ -115,8 +110,11 @@ def check(message: Any) -> None:
         )
 
 
-def points_with_numpy(message: Any) -> np.ndarray:
-    """The coordinates (n, 3) in a message that passed `check`."""
+def points(message: Any) -> np.ndarray:
+    """The coordinates (n, 3) in a message that passed `check`.
+
+    sensor_msgs_py takes messages of rclpy alone, and knows no bytes between the rows.
+    """
     order = ">" if message.is_bigendian else "<"
     fields = {field.name: field for field in message.fields}
     layout = np.dtype(
@@ -129,21 +127,8 @@ def points_with_numpy(message: Any) -> np.ndarray:
     )
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.row_step)
     packed = np.ascontiguousarray(rows[:, : message.width * message.point_step])
-    points = packed.reshape(-1).view(layout)
-    return np.stack([points[name].astype(np.float64) for name in "xyz"], axis=1)
-
-
-def points_with_sensor_msgs(message: Any) -> np.ndarray:
-    """The coordinates (n, 3) in a message that passed `check`, by sensor_msgs_py."""
-    points = point_cloud2.read_points(message, field_names=("x", "y", "z"))
-    return np.stack([np.ravel(points[name]).astype(np.float64) for name in "xyz"], axis=1)
-
-
-READERS = (
-    (points_with_sensor_msgs, points_with_numpy)
-    if point_cloud2 is not None
-    else (points_with_numpy,)
-)
+    found = packed.reshape(-1).view(layout)
+    return np.stack([found[name].astype(np.float64) for name in "xyz"], axis=1)
 
 
 def _cell(behind: np.ndarray, limits: tuple[float, float], cells: int) -> np.ndarray:
