@@ -64,9 +64,8 @@ class DepthView(PictureView):
         shares = np.where(seen, np.minimum(np.where(seen, depth, 0) / self.max_depth, 1.0), 1.0)
         size = (self.width, self.height)
         small = cv2.resize(shares.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        reduced: np.ndarray = np.minimum(small, 1.0).reshape(
-            self.shape
-        )  # a mean of ones is rounded
+        # the mean of ones may be rounded up
+        reduced: np.ndarray = np.minimum(small, 1.0).reshape(self.shape)
         return reduced
 
     def read(self, message: Any) -> np.ndarray:
