@@ -158,22 +158,27 @@ def test_pip_installs_library_and_command_where_there_is_no_ros(tmp_path):
         import importlib.util
         from m2vae_ros import cli
         from m2vae_ros.host import resources
-        from m2vae_ros.datasets import amiro
-        from m2vae_ros.experiments import amiro
+        from m2vae_ros.datasets import samples
+        from m2vae_ros.experiments import evaluation
         from m2vae_ros.experiments.section import Prose
         from m2vae_ros.fusion import engine, memory
 
         from m2vae_ros.sim import sampler
-        from m2vae_ros.training import amiro
+        from m2vae_ros.training import suite
         from m2vae_ros.vae import m2vae
         assert importlib.util.find_spec("rclpy") is None
+        from m2vae_ros.sensors import read_suite
         assert Prose("table1")("title").startswith("Table I:")
+        assert read_suite("amiro").name == "amiro"
+        print(resources.resource("config/suites/amiro.yaml"))
         print(resources.resource("worlds/amiro.world"))
     """
     run = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
     result = subprocess.run([python, "-c", script], **run)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == str(tmp_path / "venv/share/m2vae_ros/worlds/amiro.world")
+    share = tmp_path / "venv/share/m2vae_ros"
+    shared = [share / "config/suites/amiro.yaml", share / "worlds/amiro.world"]
+    assert result.stdout.split() == list(map(str, shared))
     result = subprocess.run([tmp_path / "venv/bin/m2vae", "--help"], **run)
     assert result.returncode == 0, result.stderr
     assert "evaluate" in result.stdout
@@ -197,7 +202,10 @@ def test_an_ordinary_workspace_builds_and_runs_it(tmp_path, options):
         from m2vae_ros.host import resources
         from m2vae_ros.msg import LatentEmbedding
         from rclpy.serialization import serialize_message
+        from m2vae_ros.sensors import read_suite
         serialize_message(LatentEmbedding())
+        assert read_suite("amiro").name == "amiro"
+        print(resources.resource("config/suites/amiro.yaml"))
         print(resources.resource("worlds/amiro.world"))
     """
     result = subprocess.run(
@@ -213,8 +221,10 @@ def test_an_ordinary_workspace_builds_and_runs_it(tmp_path, options):
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.rstrip().endswith("worlds/amiro.world")
-    assert str(tmp_path) in result.stdout
+    *_, suite, world = result.stdout.split()
+    for path, end in ((suite, "config/suites/amiro.yaml"), (world, "worlds/amiro.world")):
+        assert path.startswith(str(tmp_path))
+        assert path.endswith(end)
     for name in ("fusion_node", "amiro_sim", "patrol"):
         path = tmp_path / "install/m2vae_ros/lib/m2vae_ros" / name
         assert os.access(path, os.X_OK), f"`ros2 run m2vae_ros {name}` would not find it"
