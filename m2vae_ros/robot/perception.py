@@ -14,9 +14,11 @@ reading: until then it waits.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right, insort_right
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -182,7 +184,7 @@ class Perception:
         self._ahead: Position | None = None
         self._crowded_out: list[Unused] = []
         self._strays = 0
-        self._pointed: deque[tuple[int, Sequence[Target]]] = deque(maxlen=MOST_WAITING)
+        self._pointed: list[tuple[int, Sequence[Target]]] = []
 
     def point(self, targets: Sequence[Target], stamp: int, now: int) -> None:
         """Take in what the readings are of from a time on, where somebody says so.
@@ -196,9 +198,10 @@ class Perception:
             ObservationError: the stamp is negative or lies in the future.
         """
         self._check_stamp(stamp, now)
-        if self._pointed and stamp < self._pointed[-1][0]:
+        if self._pointed and stamp < self._pointed[-1][0] - NANOSECONDS:
             self._pointed.clear()  # time began anew
-        self._pointed.append((stamp, targets))
+        insort_right(self._pointed, (stamp, targets), key=itemgetter(0))
+        del self._pointed[:-MOST_WAITING]
 
     def move(self, motion: Motion, now: int) -> None:
         """Take in where the robot is.
@@ -363,10 +366,11 @@ class Perception:
 
     def _pointed_at(self, modality: str, reading: _Reading, pose: Pose) -> Target:
         """What somebody said that it is of."""
-        said = [each for each in self._pointed if each[0] <= reading.stamp]
-        if not said or reading.stamp > said[-1][0] + self._settings.about.seconds * NANOSECONDS:
+        newest = bisect_right(self._pointed, reading.stamp, key=itemgetter(0)) - 1
+        lasts = self._settings.about.seconds * NANOSECONDS
+        if newest < 0 or reading.stamp > self._pointed[newest][0] + lasts:
             raise UnusedReading("nobody says what it is of")
-        targets = said[-1][1]
+        _, targets = self._pointed[newest]
         if not targets:
             raise UnusedReading("it is said to be of nothing")
         limits = self._settings.ranges[modality]
