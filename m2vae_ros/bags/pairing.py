@@ -101,9 +101,7 @@ def by_time(readings: Mapping[str, Sequence[Reading]], tolerance: float) -> dict
     stamps = {m: np.array([r.stamp for r in found]) for m, found in readings.items()}
     rarest = min(stamps, key=lambda m: len(stamps[m]))
     nearest = {m: _nearest(found, stamps[rarest]) for m, found in stamps.items()}
-    nearest[rarest] = np.arange(
-        len(stamps[rarest])
-    )  # each once, also where several are of one time
+    nearest[rarest] = np.arange(len(stamps[rarest]))  # each once, also if of one time
     taken = np.stack([stamps[m][index] for m, index in nearest.items()])
     together = np.ptp(taken, axis=0) <= tolerance * NANOSECONDS
     return {m: index[together] for m, index in nearest.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from bag_making import (
     definition,
     header,
     new,
+    reasons,
     scan,
     serialised,
     text,
@@ -47,14 +47,6 @@ TOUR = tour()
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("bags") / "tour", TOUR)
-
-
-def reasons(report) -> dict[str, int]:
-    """Topic: reason -> how many messages."""
-    found: Counter[str] = Counter()
-    for (_, topic, _), (count, reason) in report.unused.items():
-        found[f"{topic}: {reason}"] += count
-    return dict(found)
 
 
 def numbers(samples: Samples) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from random_samples import random_samples
 
 from m2vae_ros.datasets.samples import DataError, Samples
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.world.suite import AMIRO
 
 
@@ -175,3 +176,96 @@ def test_a_spoilt_byte_is_refused_or_changes_nothing(saved, place, flipped):
         refused(spoilt, ".")
     else:
         assert loaded.digest() == samples().digest()
+
+
+def grouped(groups: list[int], labels: list[int]) -> Samples:
+    """Samples of tiny views, each of a group."""
+    names = np.array([f"bag {group}" for group in groups])
+    made = random_samples(np.random.default_rng(0), np.array(labels), TINY)
+    return Samples(TINY, made.packed, made.labels, names)
+
+
+TINY = SensorSuite.from_plain(
+    {
+        "name": "tiny",
+        "about": "robot",
+        "classes": ["a", "b", "c"],
+        "modalities": {
+            "distance": {
+                "topic": "range",
+                "type": "sensor_msgs/msg/Range",
+                "view": {"kind": "range"},
+            }
+        },
+    }
+)
+
+
+@given(
+    of=st.lists(st.tuples(st.integers(0, 12), st.integers(-1, 2)), min_size=2, max_size=80),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 99),
+)
+def test_parts_are_of_whole_groups_and_together_all(of, share, seed):
+    groups, labels = zip(*of, strict=True)
+    some = grouped(list(groups), list(labels))
+    try:
+        one, other = some.split(share, seed)
+    except DataError as error:
+        assert "groups: " in str(error)
+        return
+    assert not set(one.groups) & set(other.groups)
+    assert len(one) > 0
+    assert len(other) > 0
+    values = [part.packed["distance"] for part in (one, other)]
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate(values), 0), np.sort(some.packed["distance"], 0)
+    )
+    again = some.split(share, seed)
+    assert [part.digest() for part in again] == [one.digest(), other.digest()]
+
+
+@given(
+    per_class=st.integers(2, 12),
+    size=st.integers(1, 5),
+    share=st.floats(0.1, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_the_second_part_has_its_share_of_each_class_as_nearly_as_groups_allow(
+    per_class, size, share, seed
+):
+    groups = np.repeat(np.arange(3 * per_class), size)
+    some = grouped(groups.tolist(), (groups % 3).tolist())
+    try:
+        one, other = some.split(share, seed)
+    except DataError:
+        assert round(share * per_class) == 0
+        return
+    for label in range(3):
+        apart = (other.labels == label).sum() / size
+        assert abs(apart - share * per_class) <= 0.5 + 1e-6 or apart == per_class - 1
+        assert (one.labels == label).any()
+
+
+@pytest.mark.parametrize("groups", [[0] * 6, [0, 1, 1, 1, 1, 1]])
+def test_what_cannot_be_split_is_named(groups):
+    with pytest.raises(DataError, match="groups: "):
+        grouped(groups, [0, 1, 1, 1, 1, 1]).split(0.5, 0)
+
+
+def test_samples_without_labels_are_samples_and_are_split():
+    some = grouped([0, 0, 1, 1, 2, 2], [-1] * 6)
+    assert not some.labelled
+    one, other = some.split(1 / 3, 0)
+    assert (len(one), len(other)) == (4, 2)
+    assert not some[:0].labelled
+
+
+def test_groups_and_labels_survive_the_file(tmp_path):
+    some = grouped([3, 3, 1, 1, 2, 0], [-1, 0, 1, 2, 0, 1])
+    some.save(tmp_path / "some.npz")
+    loaded = Samples.load(tmp_path / "some.npz")
+    assert loaded.suite == TINY
+    assert loaded.groups.tolist() == some.groups.tolist()
+    assert loaded.labels.tolist() == some.labels.tolist()
+    assert loaded.digest() == some.digest()

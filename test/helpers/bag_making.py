@@ -7,6 +7,7 @@ A reading tells which object it is of, so that a test can see whether it was tak
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from mcap_ros2.writer import Writer as IndependentWriter
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from m2vae_ros.bags.report import BagReport
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.writer import BagWriter
 from m2vae_ros.host.resources import resource
@@ -231,3 +233,11 @@ def changed(made: Iterable[Made], change: Callable[[Made], Made | None]) -> Iter
     for message in made:
         if (new_one := change(message)) is not None:
             yield new_one
+
+
+def reasons(report: BagReport) -> dict[str, int]:
+    """Topic: reason -> how many messages."""
+    found: Counter[str] = Counter()
+    for (_, topic, _), (count, reason) in report.unused.items():
+        found[f"{topic}: {reason}"] += count
+    return dict(found)

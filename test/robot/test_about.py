@@ -25,11 +25,8 @@ RANGED = dict.fromkeys(RANGES, SensingRange(0.0, 2.0, 0.5))
 _, POINT, DETECTIONS = ABOUT_TYPES
 
 
-def perception(kind: str, type_: str = "", **how) -> Perception:
-    topic = "target" if kind == "topic" else ""
-    about = About(
-        kind, topic, type_, **({"seconds": how.pop("seconds")} if "seconds" in how else {})
-    )
+def perception(kind: str, type_: str = "", seconds: float = 1.0, **how) -> Perception:
+    about = About(kind, "target" if kind == "topic" else "", type_, seconds)
     return Perception(ENGINE, "rover", Settings(**{"ranges": RANGES, "about": about, **how}))
 
 
