@@ -15,9 +15,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from m2vae_ros.cli import bags, demo, evaluation, gazebo, reproduction, samples, survey, training
+from m2vae_ros.cli import (
+    bags,
+    demo,
+    evaluation,
+    gazebo,
+    reproduction,
+    samples,
+    suites,
+    survey,
+    training,
+)
 
-GROUPS = (demo, gazebo, bags, survey, samples, training, evaluation, reproduction)
+GROUPS = (demo, gazebo, suites, bags, survey, samples, training, evaluation, reproduction)
 """In the order of the help."""
 
 

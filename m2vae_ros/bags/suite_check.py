@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a sensor suite and bags fit, said before anything is trained."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2vae_ros.bags.reader import BagTopic, Decoder, find_bags, messages_of
+from m2vae_ros.bags.topics import FoundTopic, find_topics
+from m2vae_ros.sensors import ObservationError, SensorSuite
+from m2vae_ros.sensors.messages import ODOMETRY, nanoseconds
+from m2vae_ros.sensors.suite import STRING
+from m2vae_ros.sensors.view import Stream
+
+LOOKED_AT = 500
+"""Messages of a topic that are read with the views, at most."""
+
+
+@dataclass
+class Fit:
+    """How a bag and a suite go together.
+
+    Attributes:
+        readings: modality -> how many readings the messages that were looked at gave.
+        rates: modality -> messages in a second, of all robots together.
+        problems: sentences, each of which names what does not fit; none: everything does.
+    """
+
+    readings: Counter[str] = field(default_factory=Counter)
+    rates: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
+    """Whether the readings of bags can be those of a suite, going by the first of each topic.
+
+    Raises:
+        DataError: a path is no bag, or one is damaged.
+    """
+    fit = Fit()
+    topics = find_topics(paths)
+    matches = {
+        name: [t for t in topics if _of(t.name, modality.topic)] for name, modality in suite.items()
+    }
+    for name, modality in suite.items():
+        right = [t for t in matches[name] if t.type == modality.type]
+        for topic in matches[name]:
+            if topic not in right:
+                fit.problems.append(
+                    f"modalities.{name}.type: {topic.name} is a {topic.type}, not a {modality.type}"
+                )
+        if not matches[name]:
+            fit.problems.append(f"modalities.{name}.topic: no robot has {modality.topic}")
+        elif right and not any(topic.count for topic in right):
+            fit.problems.append(f"modalities.{name}.topic: {right[0].name} has no messages")
+        fit.rates[name] = sum(topic.rate for topic in right)
+    _read_some(suite, paths, fit)
+    placed = suite.about.kind == "objects" and suite.sampling.labels == "name"
+    if placed and not any(_of(t.name, ODOMETRY.topic) for t in topics):
+        fit.problems.append(f"about: no robot has {ODOMETRY.topic}, which places it")
+    if suite.about.kind == "topic":
+        about = suite.about
+        if not any(_of(t.name, about.topic) and t.type == about.type for t in topics):
+            fit.problems.append(f"about.topic: no robot has {about.topic} of {about.type}")
+    if suite.sampling.labels not in ("", "name"):
+        _check_labels(suite, topics, fit)
+    return fit
+
+
+def _check_labels(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) -> None:
+    said = [t for t in topics if _of(t.name, suite.sampling.labels) and t.type == STRING]
+    if not said:
+        fit.problems.append(f"sampling.labels: no {STRING} called {suite.sampling.labels}")
+        return
+    texts = Counter[str]()
+    for topic in said:
+        texts.update(topic.texts)
+    seen = {suite.class_named(text) for text in texts if text}
+    for text in sorted(texts):
+        if text and suite.class_named(text) is None:
+            fit.problems.append(f"classes: {text!r} is said in the bag, but is no class")
+    for name in suite.classes:
+        if name not in seen:
+            fit.problems.append(f"classes: {name!r} is never said in the bag")
+
+
+def _read_some(suite: SensorSuite, paths: Sequence[Path], fit: Fit) -> None:
+    """Read the first messages of each topic with the views."""
+    streams: dict[tuple[str, str], Stream] = {}
+    looked: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    decode = Decoder()
+
+    def wanted(topic: BagTopic) -> bool:
+        return bool(_names(suite, topic)) and not decode.differs(topic)
+
+    for file in find_bags(paths):
+        for message in messages_of(file, wanted):
+            if looked[message.topic.name] >= LOOKED_AT:
+                continue
+            looked[message.topic.name] += 1
+            decoded = decode(message)
+            stamp = message.stamp
+            if hasattr(decoded, "header"):
+                stamp = nanoseconds(decoded.header.stamp)
+            for name in _names(suite, message.topic):
+                key = (message.topic.name, name)
+                tried[name] += 1
+                stream = streams.setdefault(key, suite[name].view.stream())
+                try:
+                    fit.readings[name] += stream(decoded, stamp) is not None
+                except ObservationError as error:
+                    reasons[name][str(error)] += 1
+    for name, found in reasons.items():
+        reason = found.most_common(1)[0][0]
+        fit.problems.append(
+            f"modalities.{name}.view: {found.total()} of {tried[name]} messages do not fit: "
+            f"{reason}"
+        )
+    for name in suite:
+        if not fit.readings[name] and name not in reasons and fit.rates[name]:
+            fit.problems.append(f"modalities.{name}.view: no reading came of the messages")
+
+
+def _names(suite: SensorSuite, topic: BagTopic) -> list[str]:
+    return [n for n, m in suite.items() if topic.type == m.type and _of(topic.name, m.topic)]
+
+
+def _of(topic: str, relative: str) -> bool:
+    """Whether a topic is that of some robot."""
+    return topic == relative if relative.startswith("/") else topic.endswith(f"/{relative}")

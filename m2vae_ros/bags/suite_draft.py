@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sensor suite of what is in a bag, for people to go on from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from m2vae_ros.bags.topics import MOST_LABELS, FoundTopic
+from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.sensors.images import COMPRESSED, RAW
+from m2vae_ros.sensors.messages import ODOMETRY
+from m2vae_ros.sensors.suite import STRING
+from m2vae_ros.sensors.views.depth import METRES
+from m2vae_ros.sensors.views.scan import LASER_SCAN
+
+NOT_SENSORS = ("/clock", "/rosout", "/parameter_events", "/tf", "/tf_static", "/diagnostics")
+
+MOST_FIELDS = 32
+"""Of a message of a type that no view is made for."""
+
+
+def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
+    """A suite of what is in a bag, as plain data, to be read and changed.
+
+    Every topic that a view can read becomes a modality. A topic of texts whose name says so, or the
+    only one, has the classes. With odometry, observations are of objects, else of the robot.
+
+    Raises:
+        DataError: nothing in the bag is a sensor that a view can read.
+    """
+    modalities: dict[str, Any] = {}
+    for topic in topics:
+        if topic.name in NOT_SENSORS or not topic.count:
+            continue
+        for suffix, fields in _modalities(topic):
+            modality = _unused(f"{_identifier(topic.relative)}{suffix}", modalities)
+            modalities[modality] = {"topic": topic.relative, "type": topic.type, **fields}
+    if not modalities:
+        raise DataError("no topic that a view can read; `m2vae suite new` without --bag asks")
+    placed = any(topic.type == ODOMETRY.type for topic in topics)
+    labels = _labels(topics)
+    if placed:
+        for fields in modalities.values():
+            fields["range"] = {"min_distance": 0.1, "max_distance": 1.0, "max_bearing": 0.2}
+    plain: dict[str, Any] = {"name": name, "about": "objects" if placed else "robot"}
+    sampling: dict[str, Any] = {
+        "pairing": "object" if placed else "time",
+        "labels": "name" if placed else "",
+        "split": "bag" if placed else "episode",
+    }
+    if labels is not None:
+        plain["classes"] = sorted(text for text in labels.texts if text)
+        sampling["labels"] = labels.relative
+    return {
+        **plain,
+        "modalities": modalities,
+        "fusion": {"latent_dim": 20, "hidden": [128, 64], "beta_norm": 1e-3, "epochs": 100},
+        "sampling": sampling,
+    }
+
+
+def _labels(topics: Sequence[FoundTopic]) -> FoundTopic | None:
+    texts = [topic for topic in topics if 2 <= len([t for t in topic.texts if t]) <= MOST_LABELS]
+    named = [topic for topic in texts if "label" in topic.name or "class" in topic.name]
+    return next(iter(named or texts), None)
+
+
+def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
+    """Of a topic: suffix of the name -> view and β-VAE of each modality it may carry."""
+    message, rate = topic.example, topic.rate
+    if message is None:
+        return []
+    if topic.type in (RAW, COMPRESSED):
+        pictures = {"latent_dim": 10, "channels": [16, 32, 64], "hidden": [128], "normalised": True}
+        kind = "depth" if getattr(message, "encoding", "") in METRES else "image"
+        return [("", {"view": {"kind": kind, "width": 64, "height": 48}, "beta_vae": pictures})]
+    dense = {"beta_vae": {"latent_dim": 10, "hidden": [128, 64], "normalised": True}}
+    if topic.type == LASER_SCAN:
+        return [(suffix, {"view": view, **dense}) for suffix, view in _scans(message)]
+    if topic.type == "sensor_msgs/msg/PointCloud2":
+        pictures = {"latent_dim": 10, "channels": [16, 32], "hidden": [128], "normalised": True}
+        return [("", {"view": {"kind": "point_cloud"}, "beta_vae": pictures})]
+    if topic.type == "sensor_msgs/msg/Range":
+        far = float(message.max_range) if 0 < message.max_range < math.inf else 4.0
+        view = {"kind": "range", "max_range": round(far, 3)}
+        small = {"latent_dim": 2, "hidden": [16], "normalised": True}
+        return [("", {"view": view, "beta_vae": small})]
+    if topic.type == "sensor_msgs/msg/Imu":
+        hz = max(2.0, float(round(rate)))
+        window = {"kind": "window", "seconds": 5.0, "rate": hz, "spectrum": True}
+        window["max_gap"] = round(max(0.5, 5.0 / hz), 3)
+        groups = {"_acceleration": "linear_acceleration", "_rotation": "angular_velocity"}
+        return [
+            (suffix, {"view": {**window, "fields": [f"{group}.{axis}" for axis in "xyz"]}, **dense})
+            for suffix, group in groups.items()
+        ]
+    fields = [path for path in _numbers(message) if not path.startswith(("header.", "layout."))]
+    if not fields or topic.type in (STRING, ODOMETRY.type):
+        return []
+    return [("", {"view": {"kind": "vector", "fields": fields[:MOST_FIELDS]}, **dense})]
+
+
+def _scans(message: Any) -> list[tuple[str, dict[str, Any]]]:
+    beams = len(message.ranges)
+    half = min(abs(message.angle_min), abs(message.angle_max))
+    far = float(message.range_max) if 0 < message.range_max < math.inf else 5.0
+    scans: list[tuple[str, dict[str, Any]]] = []
+    if beams >= 2 and half > 0:
+        inside = math.floor(half * 1e3) / 1e3  # rounded outwards, it would not be covered
+        ahead = {"beams": min(beams, 256), "half_angle": inside, "max_range": round(far, 3)}
+        scans.append(("", {"kind": "scan", **ahead}))
+    strong = [value for value in message.intensities if math.isfinite(value)]
+    if strong:
+        most = max(1.0, float(max(strong)))
+        rays = {"rays": len(message.intensities), "max_intensity": most}
+        scans.append(("_intensity" if scans else "", {"kind": "intensities", **rays}))
+    return scans
+
+
+def _numbers(message: Any, prefix: str = "", depth: int = 3) -> list[str]:
+    """The paths of all plain numbers of a message."""
+    found = []
+    for name, value in vars(message).items() if depth and hasattr(message, "__dict__") else ():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+            found.append(prefix + name)
+        else:
+            found += _numbers(value, f"{prefix}{name}.", depth - 1)
+    return found
+
+
+def _identifier(topic: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "_", topic.lower()).strip("_") or "sensor"
+    return words if words[0].isalpha() else f"s_{words}"
+
+
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free

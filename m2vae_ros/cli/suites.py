@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``m2vae suite``: from a bag to a sensor suite, and whether the two fit."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from m2vae_ros.cli.arguments import SUITE_HELP
+
+if TYPE_CHECKING:
+    from m2vae_ros.bags.suite_check import Fit
+    from m2vae_ros.bags.topics import FoundTopic
+    from m2vae_ros.sensors import SensorSuite
+
+_HEAD = """\
+# A sensor suite for m2vae_ros. docs/own-sensors.md explains every field; next:
+#   m2vae suite check {file} --bags BAG
+#   m2vae train {file} --bags BAG --out models/{name}
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this group's commands."""
+    suite = commands.add_parser(
+        "suite",
+        help="describe your own sensors: draft a suite from a bag, check it",
+        description="A sensor suite is one YAML file that says which sensors there are, what the "
+        "model takes of their messages, what an observation is about and which classes there are.",
+    )
+    actions = suite.add_subparsers(required=True, metavar="ACTION")
+    new = actions.add_parser(
+        "new",
+        help="write a first version, from a bag or by asking",
+        description="Write a suite of what is in a bag: every topic that a view can read becomes a "
+        "modality, with sizes and rates as found. Without --bags, asks for one sensor after the "
+        "other. Read the file, change what is not meant so, and check it.",
+        epilog="Example: m2vae suite new mine.yaml --bags run_1",
+    )
+    new.add_argument("file", type=Path, help="to write; must not be there yet")
+    new.add_argument("--bags", type=Path, nargs="+", metavar="BAG", help="recorded by your robot")
+    new.set_defaults(run=_new)
+    check = actions.add_parser(
+        "check",
+        help="say what fits and what does not, before anything is trained",
+        description="Check a suite by itself and, with --bags, against what was recorded: topics, "
+        "types, whether the views can read the messages, labels against classes.",
+        epilog="Examples: m2vae suite check amiro; m2vae suite check mine.yaml --bags run_1",
+    )
+    check.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
+    check.add_argument("--bags", type=Path, nargs="+", metavar="BAG")
+    check.set_defaults(run=_check)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from m2vae_ros.bags.suite_draft import draft
+    from m2vae_ros.host.files import replacing
+    from m2vae_ros.sensors import SensorSuite
+
+    if options.file.exists():
+        raise ValueError(f"{options.file}: is there already")
+    name = re.sub(r"[^a-z0-9_]+", "_", options.file.stem.lower()).strip("_")
+    name = name if name[:1].isalpha() else f"suite_{name}"
+    if options.bags:
+        topics = _found(options.bags)
+        _show_topics(topics)
+        plain = draft(name, topics)
+    elif sys.stdin.isatty():
+        plain = _asked(name)
+    else:
+        raise ValueError("--bags: say a bag to draft from; there is no terminal to ask")
+    suite = SensorSuite.from_plain(plain)
+    with replacing(options.file) as temporary:
+        text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+        temporary.write_text(_HEAD.format(file=options.file, name=name) + text, encoding="utf-8")
+    _show_suite(suite, None)
+    print(f"{options.file}: written; read it, it is a guess")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from m2vae_ros.bags.suite_check import check
+    from m2vae_ros.sensors import read_suite
+
+    suite = read_suite(options.suite)
+    fit = check(suite, options.bags) if options.bags else None
+    _show_suite(suite, fit)
+    if fit is None:
+        print(f"{options.suite}: is a suite; --bags BAG checks it against a recording")
+        return 0
+    for problem in fit.problems:
+        print(f"✗ {problem}")
+    print("✓ everything fits" if not fit.problems else f"{len(fit.problems)} do not fit")
+    return 1 if fit.problems else 0
+
+
+def _found(bags: list[Path]) -> list[FoundTopic]:
+    from tqdm import tqdm
+
+    from m2vae_ros.bags.topics import find_topics
+
+    with tqdm(total=1.0, desc="bags", bar_format="{desc}: {percentage:3.0f}% {bar}") as bar:
+        return find_topics(bags, lambda share: bar.update(share - bar.n))
+
+
+def _show_topics(topics: list[FoundTopic]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="in the bags")
+    for column in ("topic", "type"):
+        table.add_column(column, overflow="fold")
+    for column in ("messages", "Hz", "bytes"):
+        table.add_column(column, justify="right")
+    for topic in topics:
+        numbers = (str(topic.count), f"{topic.rate:.3g}", f"{topic.size:.0f}")
+        table.add_row(topic.name, topic.type, *numbers)
+    Console(markup=False).print(table)
+
+
+def _show_suite(suite: SensorSuite, fit: Fit | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"suite {suite.name}: about {suite.about.kind}")
+    for column in ("modality", "topic", "view"):
+        table.add_column(column, overflow="fold")
+    for column in ("takes", "code", *(("Hz", "readings") if fit else ())):
+        table.add_column(column, justify="right")
+    for name, modality in suite.items():
+        shape = " × ".join(map(str, modality.view.shape))
+        row = [name, modality.topic, modality.view.kind, shape, str(modality.beta_vae.latent_dim)]
+        if fit:
+            row += [f"{fit.rates[name]:.3g}", str(fit.readings[name])]
+        table.add_row(*row)
+    console = Console(markup=False)
+    console.print(table)
+    classes = ", ".join(suite.classes) if suite.classes else "none, so there is no classifier"
+    sample = sum(
+        math.prod(view.shape) * view.pack(_nothing(view)).itemsize for view in suite.views.values()
+    )
+    console.print(f"classes: {classes}; {sample / 1e3:.3g} kB a sample")
+
+
+def _nothing(view: Any) -> Any:
+    import numpy as np
+
+    return np.zeros(view.shape, dtype=np.float32)
+
+
+def _asked(name: str) -> dict[str, Any]:
+    """Ask at the terminal for one sensor after the other."""
+    from m2vae_ros.sensors import view_kinds
+
+    print("Ctrl-C ends it without a file; Enter takes what is in brackets.")
+    about = _choice("What is an observation about?", ("objects", "robot"), "robot")
+    classes = [each.strip() for each in _answer("Classes, with commas (none)", "").split(",")]
+    plain: dict[str, Any] = {"name": name, "about": about}
+    if any(classes):
+        plain["classes"] = [each for each in classes if each]
+    plain["modalities"] = {}
+    while True:
+        modality = _answer("Name of a sensor, such as front_camera (no more)", "")
+        if not modality:
+            break
+        topic = _answer("  its topic below the robot's namespace", modality)
+        kind = _choice("  its view", tuple(view_kinds()), "vector")
+        types = view_kinds()[kind].types
+        of = _answer("  type of its messages", types[0] if types else "std_msgs/msg/Float32")
+        view: dict[str, Any] = {"kind": kind}
+        if kind in ("vector", "window"):
+            view["fields"] = _answer("  fields, with spaces", "data").split()
+        fields: dict[str, Any] = {"topic": topic, "type": of, "view": view}
+        if about == "objects":
+            far = float(_answer("  metres from which it looks at an object, at most", "1.0"))
+            fields["range"] = {"min_distance": 0.0, "max_distance": far}
+        fields["beta_vae"] = {"latent_dim": 10, "hidden": [128, 64], "normalised": True}
+        plain["modalities"][modality] = fields
+    placed = about == "objects"
+    plain["sampling"] = {
+        "pairing": "object" if placed else "time",
+        "labels": "name" if placed and any(classes) else "label" if any(classes) else "",
+        "split": "bag" if placed else "episode",
+    }
+    return plain
+
+
+def _answer(question: str, default: str) -> str:
+    return input(f"{question} [{default}]: ").strip() or default
+
+
+def _choice(question: str, choices: tuple[str, ...], default: str) -> str:
+    while True:
+        answer = _answer(f"{question} {', '.join(choices)}", default)
+        if answer in choices:
+            return answer
+        print(f"  {answer!r} is none of them")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists in one line, and nothing by reference: suites are read without aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
+        return super().represent_sequence(tag, sequence, flow_style=True)
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> Any:
+        plain = all(not isinstance(value, dict) for value in mapping.values())
+        short = plain and not {"topic", "name"} & set(mapping)
+        return super().represent_mapping(tag, mapping, flow_style=short)
