@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ def save(
     optimizer: torch.optim.Optimizer,
     history: list[dict[str, float]],
     key: str,
+    best: Mapping[str, torch.Tensor],
 ) -> None:
     """Write the weights, the optimizer's moments and the history of epochs, whole or not at all.
 
@@ -32,19 +34,25 @@ def save(
         module, optimizer: what is trained, and by what.
         history: one entry per finished epoch, JSON-able.
         key: names the run (recipe and data); only the same run may resume from the file.
+        best: the weights of the best epoch, if one is chosen.
     """
     tensors = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, {"key": key, "history": json.dumps(history)})
 
 
 def resume(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, key: str
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    key: str,
+    best: dict[str, torch.Tensor],
 ) -> list[dict[str, float]]:
-    """Bring module and optimizer to where `save` found them.
+    """Bring module, optimizer and the weights of the best epoch to where `save` found them.
 
     Returns:
         The history; empty, with nothing changed, if there is no such file.
@@ -70,6 +78,8 @@ def resume(
         kind, _, rest = name.partition("/")
         if kind == "module":
             weights[rest] = tensor
+        elif kind == "best":
+            best[rest] = tensor
         else:
             index, _, moment = rest.partition("/")
             moments.setdefault(int(index), {})[moment] = tensor

@@ -35,12 +35,14 @@ class Schedule:
         batch_size: samples per step.
         learning_rate: of the first epoch.
         seed: of the order of samples and of the posteriors' samples.
+        patience: epochs without a better loss on what is held out, after which it ends.
     """
 
     epochs: int
     batch_size: int = 256
     learning_rate: float = 1e-3
     seed: int = 0
+    patience: int = 50
 
 
 def device() -> torch.device:
@@ -55,11 +57,15 @@ def fit(
     schedule: Schedule,
     *,
     title: str,
+    held_out: Mapping[str, Tensor] | None = None,
     checkpoint: Path | None = None,
     key: str = "",
     quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Minimise the mean of ``loss(...)["loss"]`` over the data, with a progress bar.
+
+    With data held out, the module ends with the weights of the epoch that was best on those, and
+    the training ends early when none has been better for a while.
 
     Every epoch seeds its own randomness, so a resumed run ends with the same weights as one that
     was never interrupted.
@@ -70,6 +76,7 @@ def fit(
         data: name -> (N, ...); a batch is the same mapping cut along the first axis.
         schedule: how long and how fast.
         title: shown beside the progress bar and named in errors.
+        held_out: as `data`, never trained on; its loss is reported as "held out".
         checkpoint: file to resume from, written every few seconds: Ctrl-C costs no more than that.
         key: names recipe and data, so that no other run resumes from the checkpoint.
         quiet: shows no progress bar, for one of many trainings at once.
@@ -86,7 +93,9 @@ def fit(
     data = {name: tensor.to(where) for name, tensor in data.items()}
     optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate)
     key = json.dumps([key, asdict(schedule), len(next(iter(data.values())))])
-    history = checkpoints.resume(checkpoint, module, optimizer, key) if checkpoint else []
+    best = _Best(module, held_out, where) if held_out else None
+    kept = {} if best is None else best.state
+    history = checkpoints.resume(checkpoint, module, optimizer, key, kept) if checkpoint else []
     saved_at = time.monotonic()
     bar = tqdm(
         total=schedule.epochs,
@@ -98,18 +107,58 @@ def fit(
     )
     with bar:
         for epoch in range(len(history), schedule.epochs):
+            if best and best.since(history) >= schedule.patience:
+                break
             means = _one_epoch(loss, data, optimizer, schedule, epoch)
             if not math.isfinite(means["loss"]):
                 raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
+            if best:
+                means["held out"] = best.take(loss, schedule.epochs - 1, history)
             history.append(means)
             bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
             bar.update()
             due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
             if checkpoint and (due or len(history) == schedule.epochs):
-                checkpoints.save(checkpoint, module, optimizer, history, key)
+                checkpoints.save(checkpoint, module, optimizer, history, key, kept)
                 saved_at = time.monotonic()
+    if best:
+        module.load_state_dict(best.state)
     module.cpu().eval()
     return history
+
+
+class _Best:
+    """The weights of the epoch that was best on what is held out."""
+
+    def __init__(
+        self, module: nn.Module, held_out: Mapping[str, Tensor], where: torch.device
+    ) -> None:
+        self._module = module
+        self._data = {name: tensor.to(where) for name, tensor in held_out.items()}
+        self.state: dict[str, Tensor] = {}
+
+    def take(self, loss: Loss, epoch: int, history: list[dict[str, float]]) -> float:
+        """The mean loss of what is held out; the weights are kept if none was better before.
+
+        Args:
+            loss: of the training.
+            epoch: the last one, so that weights are compared by what is minimised in the end.
+            history: the epochs before.
+        """
+        self._module.eval()
+        with torch.no_grad():
+            torch.manual_seed(0)  # epochs differ by their weights alone
+            found = float(loss(self._data, epoch)["loss"].mean())
+        self._module.train()
+        if found < min((one["held out"] for one in history), default=math.inf):
+            self.state.update({k: v.clone() for k, v in self._module.state_dict().items()})
+        return found
+
+    @staticmethod
+    def since(history: list[dict[str, float]]) -> int:
+        """Epochs since the best one."""
+        losses = [one["held out"] for one in history]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def _one_epoch(

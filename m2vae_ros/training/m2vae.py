@@ -60,6 +60,7 @@ def train_m2vae(
     title: str = "M2VAE",
     reencoding: Reencoding = reencoding_loss,
     start: M2VAE | None = None,
+    held_out: Mapping[str, Tensor] | None = None,
     **run: Any,
 ) -> M2VAE:
     """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
@@ -71,6 +72,7 @@ def train_m2vae(
         title: see `fit`.
         reencoding: the re-encoding loss.
         start: what to start from instead of new weights; it is not changed.
+        held_out: as `inputs`, to end the training early, see `fit`.
         run: checkpoint, key and the like, see `fit`.
     """
     torch.manual_seed(seed)
@@ -86,5 +88,5 @@ def train_m2vae(
             terms["loss"] = terms["loss"] + alpha * terms["reencoding"]
         return terms
 
-    fit(model, loss, inputs, recipe.schedule, title=title, **run)
+    fit(model, loss, inputs, recipe.schedule, title=title, held_out=held_out, **run)
     return model

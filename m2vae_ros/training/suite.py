@@ -145,6 +145,7 @@ def train_beta_vae(
     modality: str,
     seed: int,
     start: BetaVAE | None = None,
+    held_out: Samples | None = None,
     **run: Any,
 ) -> BetaVAE:
     """Train the preprocessing of one sensor by Eq. 1 with β, from `start` if there is one."""
@@ -160,7 +161,9 @@ def train_beta_vae(
         }
 
     x = observations(samples, modality, vae)
-    fit(vae, loss, {"x": x}, recipe.schedule, title=f"β-VAE {modality}", **run)
+    unseen = {"x": observations(held_out, modality, vae)} if held_out else None
+    title = f"β-VAE {modality}"
+    fit(vae, loss, {"x": x}, recipe.schedule, title=title, held_out=unseen, **run)
     with torch.no_grad():
         vae.normalise(torch.cat([vae.encode(batch).mean for batch in torch.split(x, 4096)]))
     return vae
@@ -232,16 +235,20 @@ def _networks(
 ) -> tuple[dict[str, BetaVAE], dict[str, Tensor], dict[str, M2VAE]]:
     """The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder."""
     digest, seed = samples.digest(), recipe.seed
+    share = samples.suite.sampling.validation
+    seen, held_out = samples.split(share, seed) if share else (samples, None)
 
     def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
         key = json.dumps([digest, seed, *map(asdict, recipes), *_origin(start).values()])
         return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
 
     beta_vaes = {
-        m: train_beta_vae(r, samples, m, seed, start.beta_vae(m) if start else None, **run(m, r))
+        m: train_beta_vae(
+            r, seen, m, seed, start.beta_vae(m) if start else None, held_out, **run(m, r)
+        )
         for m, r in recipe.beta_vaes.items()
     }
-    inputs = codes(beta_vaes, samples)
+    inputs = codes(beta_vaes, seen)
     twins = {"": recipe.m2vae}
     if with_twin:
         twins[WITHOUT_REENCODING] = replace(recipe.m2vae, alpha=0.0)
@@ -250,13 +257,14 @@ def _networks(
             m2vae_recipe,
             inputs,
             seed,
+            held_out=codes(beta_vaes, held_out) if held_out else None,
             title=f"M2VAE{suffix.replace('_', ' ')}",
             start=start.fusion(suffix) if start else None,
             **run(f"m2vae{suffix}", m2vae_recipe, *recipe.beta_vaes.values()),
         )
         for suffix, m2vae_recipe in twins.items()
     }
-    return beta_vaes, inputs, fusions
+    return beta_vaes, codes(beta_vaes, samples), fusions
 
 
 def _origin(start: Start | None) -> dict[str, str]:
