@@ -25,9 +25,10 @@ from m2vae_ros.cli import (
     suites,
     survey,
     training,
+    tuning,
 )
 
-GROUPS = (demo, gazebo, suites, bags, survey, samples, training, evaluation, reproduction)
+GROUPS = (demo, gazebo, suites, bags, survey, samples, tuning, training, evaluation, reproduction)
 """In the order of the help."""
 
 

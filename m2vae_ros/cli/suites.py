@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from m2vae_ros.cli.arguments import SUITE_HELP
 
 if TYPE_CHECKING:
@@ -60,8 +58,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _new(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.suite_draft import draft
-    from m2vae_ros.host.files import replacing
     from m2vae_ros.sensors import SensorSuite
+    from m2vae_ros.sensors.suite_file import write_plain
 
     if options.file.exists():
         raise ValueError(f"{options.file}: is there already")
@@ -76,9 +74,7 @@ def _new(options: argparse.Namespace) -> int:
     else:
         raise ValueError("--bags: say a bag to draft from; there is no terminal to ask")
     suite = SensorSuite.from_plain(plain)
-    with replacing(options.file) as temporary:
-        text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-        temporary.write_text(_HEAD.format(file=options.file, name=name) + text, encoding="utf-8")
+    write_plain(options.file, plain, _HEAD.format(file=options.file, name=name))
     _show_suite(suite, None)
     print(f"{options.file}: written; read it, it is a guess")
     return 0
@@ -201,18 +197,3 @@ def _choice(question: str, choices: tuple[str, ...], default: str) -> str:
         if answer in choices:
             return answer
         print(f"  {answer!r} is none of them")
-
-
-class _Dumper(yaml.SafeDumper):
-    """Short lists in one line, and nothing by reference: suites are read without aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
-        return super().represent_sequence(tag, sequence, flow_style=True)
-
-    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> Any:
-        plain = all(not isinstance(value, dict) for value in mapping.values())
-        short = plain and not {"topic", "name"} & set(mapping)
-        return super().represent_mapping(tag, mapping, flow_style=short)

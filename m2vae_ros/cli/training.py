@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,10 +142,7 @@ def _samples(
     from m2vae_ros.datasets.samples import Samples
 
     if options.data:
-        found = Samples.load(options.data)
-        if found.suite.views != suite.views or found.suite.classes != suite.classes:
-            raise ValueError(f"{options.data}: samples of another suite than {suite.name}")
-        return replace(found, suite=suite), {"source": options.data.name}
+        return Samples.load(options.data).of(suite), {"source": options.data.name}
     provenance: dict[str, object]
     # an interrupted training must find the samples it began with
     if options.bags:
@@ -160,7 +156,7 @@ def _samples(
             bag_samples.read(options, suite).save(kept)
         else:
             samples.draw(options.count, options.seed, suite).save(kept)
-    return replace(Samples.load(kept), suite=suite), provenance
+    return Samples.load(kept).of(suite), provenance
 
 
 def _measure(trained: Mapping[str, Weights], fresh: Samples) -> None:

@@ -100,6 +100,16 @@ class Samples:
             raise DataError(f"modality: {modality!r} is none of {', '.join(self.packed)}")
         return self.suite[modality].view.unpack(self.packed[modality])
 
+    def of(self, suite: SensorSuite) -> Samples:
+        """The same samples of a suite that differs in how it is trained alone.
+
+        Raises:
+            DataError: its views or classes are others.
+        """
+        if suite.views != self.suite.views or suite.classes != self.suite.classes:
+            raise DataError(f"samples of another suite than {suite.name}: views or classes differ")
+        return Samples(suite, self.packed, self.labels, self.groups)
+
     def digest(self) -> str:
         """SHA-256 over every value, as hexadecimal digits: equal samples, equal digest."""
         digest = hashlib.sha256(_FORMAT.encode())

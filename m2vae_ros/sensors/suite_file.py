@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from m2vae_ros.host.files import replacing
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.plain import PlainError
 from m2vae_ros.sensors.suite import SensorSuite
@@ -71,6 +72,18 @@ def load(text: str) -> Any:
         loader.dispose()
 
 
+def write_suite(path: Path, suite: SensorSuite, head: str = "") -> None:
+    """Write a suite, with comments before it; a file of that name is replaced."""
+    write_plain(path, suite.to_plain(), head)
+
+
+def write_plain(path: Path, plain: Any, head: str = "") -> None:
+    """Write the plain data of a suite, with comments before them."""
+    text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    with replacing(path) as temporary:
+        temporary.write_text(head + text, encoding="utf-8")
+
+
 class _Loader(yaml.SafeLoader):
     """What names itself again could grow without end; what is said twice was meant once."""
 
@@ -96,3 +109,18 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(name)
         return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists in one line, and nothing by reference: suites are read without aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
+        return super().represent_sequence(tag, sequence, flow_style=True)
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> Any:
+        plain = all(not isinstance(value, dict) for value in mapping.values())
+        short = plain and not {"topic", "name"} & set(mapping)
+        return super().represent_mapping(tag, mapping, flow_style=short)

@@ -38,6 +38,9 @@ WITHOUT_REENCODING = "_without_reencoding"
 CLASSIFIER_HIDDEN = (100,)
 """Of scikit-learn's MLP, as it comes."""
 
+ENOUGH_TO_STOP_EARLY = 5000
+"""Samples."""
+
 MEANT_FOR = 20_000
 """Samples that the epochs of the recipe are meant for."""
 
@@ -170,8 +173,18 @@ def train_beta_vae(
 
 
 def train_classifier(x: Tensor, labels: np.ndarray, seed: int) -> Classifier:
-    """Fit the paper's standard scikit-learn MLP: (N, D) and (N,) -> probabilities."""
-    mlp = MLPClassifier(CLASSIFIER_HIDDEN, early_stopping=True, random_state=seed)
+    """Fit the paper's standard scikit-learn MLP: (N, D) and (N,) -> probabilities.
+
+    Of many samples a tenth is set apart, and says when to end. Of few it would say so at once,
+    after a handful of steps: there the fit goes on until it converges.
+    """
+    many = len(labels) >= ENOUGH_TO_STOP_EARLY
+    mlp = MLPClassifier(
+        CLASSIFIER_HIDDEN,
+        early_stopping=many,
+        max_iter=200 if many else 2000,
+        random_state=seed,
+    )
     return Classifier.from_scikit_learn(mlp.fit(x.numpy(), labels))
 
 
@@ -199,7 +212,9 @@ def train(
         Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights.
     """
     begin = time.monotonic()
-    beta_vaes, inputs, fusions = _networks(samples, folder / ".training", recipe, start, with_twin)
+    beta_vaes, inputs, fusions = train_networks(
+        samples, recipe, folder / ".training", start, with_twin
+    )
     classifiers = train_classifiers(fusions, inputs, samples, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
@@ -226,21 +241,35 @@ def train(
     return write(folder, trained)
 
 
-def _networks(
+def train_networks(
     samples: Samples,
-    scratch: Path,
     recipe: SuiteRecipe,
-    start: Start | None,
-    with_twin: bool,
+    scratch: Path | None = None,
+    start: Start | None = None,
+    with_twin: bool = False,
+    quiet: bool = False,
 ) -> tuple[dict[str, BetaVAE], dict[str, Tensor], dict[str, M2VAE]]:
-    """The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder."""
+    """Train the β-VAEs and the M2VAE.
+
+    Args:
+        samples: to train on; the suite says whether some are held out, to end early.
+        recipe: how.
+        scratch: folder of checkpoints, from which it resumes.
+        start: see `train`.
+        with_twin: see `train`.
+        quiet: shows no progress bar.
+
+    Returns:
+        The β-VAEs, their codes of all samples, and the M2VAE of each suffix of the folder.
+    """
     digest, seed = samples.digest(), recipe.seed
     share = samples.suite.sampling.validation
     seen, held_out = samples.split(share, seed) if share else (samples, None)
 
     def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
         key = json.dumps([digest, seed, *map(asdict, recipes), *_origin(start).values()])
-        return {"checkpoint": scratch / f"{stage}.safetensors", "key": key}
+        checkpoint = scratch / f"{stage}.safetensors" if scratch else None
+        return {"checkpoint": checkpoint, "key": key, "quiet": quiet}
 
     beta_vaes = {
         m: train_beta_vae(

@@ -12,13 +12,28 @@ the running robots and the published accuracies come from the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 ROUNDS = 4
 """Of `unfold`; each one takes about a factor of four off the re-encoding error."""
+
+
+MOST_ORDERS = 120
+"""In which modalities are fused one after the other, to find the worst: all of five modalities."""
+
+
+def orders(modalities: Sequence[str]) -> list[tuple[str, ...]]:
+    """The orders in which modalities can come; of very many, some that are drawn at random."""
+    if math.factorial(len(modalities)) <= MOST_ORDERS:
+        return list(permutations(modalities))
+    rng = np.random.default_rng(0)
+    drawn = {tuple(map(str, rng.permutation(modalities))) for _ in range(MOST_ORDERS)}
+    return sorted(drawn)
 
 
 def fuse_in_place(model: Any, mean: Any, held: Iterable[str], new: Mapping[str, Any]) -> Any:
