@@ -70,6 +70,17 @@ class Team:
             **{f"{m}.{key}": value for m in AMIRO for key, value in GAZE.items()},
             **parameters,
         }
+        return self._node(name, settings)
+
+    def suite_robot(
+        self, name: str, weights: Path, modalities: list[str], **parameters: Any
+    ) -> FusionNode:
+        """An unconfigured fusion node of any suite, which fuses all it gets."""
+        always = {f"{modality}.refresh_period": 0.0 for modality in modalities}
+        settings = {"weights": str(weights), "modalities": modalities, "min_gain": 0.0, **always}
+        return self._node(name, settings | parameters)
+
+    def _node(self, name: str, settings: dict[str, Any]) -> FusionNode:
         node = FusionNode(
             namespace=f"/{name}",
             context=self.context,
