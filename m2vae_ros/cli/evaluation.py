@@ -61,7 +61,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
     evaluate.add_argument(
-        "--figure", type=Path, metavar="FILE", help="of the missions, as PNG: accuracy over looks"
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="as PNG: accuracies, calibration and readings beside what was made of them; of the "
+        "missions, accuracy over looks",
     )
     bag_samples.add_options(evaluate, enough=0)
     evaluate.set_defaults(run=_evaluate)
@@ -74,8 +78,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     from m2vae_ros.training.suite import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
 
-    if options.figure and not options.mission:
-        raise ValueError("--figure: is of the missions, which --mission STEPS asks for")
     folder = weights_folder(options.weights)
     weights, twin = load(folder), None
     beside = folder.with_name(folder.name + WITHOUT_REENCODING)
@@ -107,6 +109,11 @@ def _evaluate(options: argparse.Namespace) -> int:
             weights, fresh, source or f"simulator, seed {seed}"
         )
         show(evaluation.tables(numbers["embedding"]))
+        if options.figure:
+            from m2vae_ros.experiments import evaluation_figure
+
+            evaluation_figure.draw(numbers["embedding"], weights, fresh, options.figure)
+            print(f"at a glance: {options.figure}")
     if options.json:
         with replacing(options.json) as temporary:
             temporary.write_text(json.dumps(numbers, indent=2) + "\n")
