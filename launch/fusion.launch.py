@@ -3,6 +3,9 @@
 
 ros2 launch m2vae_ros fusion.launch.py robot:=amiro1 modalities:=camera,lidar
 ros2 launch m2vae_ros fusion.launch.py robot:=tiago modalities:=lidar lidar:=/scan odom:=/odom
+ros2 launch m2vae_ros fusion.launch.py robot:=mine weights:=models/mine thermal:=/thermal/image
+
+Each modality that the weights know is the name of an argument, which gives its topic.
 """
 
 from launch import LaunchDescription
@@ -10,8 +13,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, check_robot
 from m2vae_ros.bringup.launching import CONFIG, RESPAWN, TOPICS, USE_SIM_TIME, WEIGHTS, actions
-from m2vae_ros.bringup.specs import INPUTS, fusion, reading_from
-from m2vae_ros.sensors import AMIRO
+from m2vae_ros.bringup.specs import fusion, inputs, reading_from
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -20,8 +22,9 @@ ARGUMENTS = (
     ),
     DeclareLaunchArgument(
         "modalities",
-        default_value=",".join(AMIRO),
-        description="Its sensors, with commas; empty: it only listens to the others.",
+        default_value="all",
+        description="Its sensors, with commas; all: those that the weights know; empty: it only "
+        "listens to the others.",
     ),
     *TOPICS,
     DeclareLaunchArgument(
@@ -43,12 +46,14 @@ def generate_launch_description() -> LaunchDescription:
 
 def _robot(context):
     given = LaunchArguments(context.launch_configurations)
+    suite = given.suite("weights")
+    sensors = given.words("modalities", among=(*suite, "all"))
     node = fusion(
         check_robot(given.text("robot")),
-        given.words("modalities", among=tuple(AMIRO)),
+        None if "all" in sensors else sensors,
         weights=given.text("weights"),
         config=given.packaged("config"),
         use_sim_time=given.flag("use_sim_time"),
-        remappings=reading_from({name: given.text(name) for name in INPUTS}),
+        remappings=reading_from({name: given.text(name) for name in inputs(suite)}, suite),
     )
     return actions([node], respawn=given.flag("respawn"))

@@ -24,7 +24,7 @@ def generate_launch_description() -> LaunchDescription:
 def _team(context):
     given = LaunchArguments(context.launch_configurations)
     nodes = team(
-        team_of(given.words("robots")),
+        team_of(given.words("robots"), given.suite("weights")),
         weights=given.text("weights"),
         config=given.packaged("config"),
         use_sim_time=given.flag("use_sim_time"),

@@ -12,7 +12,8 @@ from typing import TypeVar
 from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.host.resources import resource
+from m2vae_ros.host.resources import resource, weights_folder
+from m2vae_ros.sensors import SensorSuite, suite_of_weights
 from m2vae_ros.world.suite import AMIRO
 
 T = TypeVar("T")
@@ -31,8 +32,8 @@ class LaunchArguments:
         self._texts = texts
 
     def text(self, name: str) -> str:
-        """As it is, without the blanks around it."""
-        return self._texts[name].strip()
+        """As it is, without the blanks around it; nothing if it was not given."""
+        return self._texts.get(name, "").strip()
 
     def words(self, name: str, among: Sequence[str] = ()) -> list[str]:
         """What stands between commas; nothing if there is nothing.
@@ -70,6 +71,17 @@ class LaunchArguments:
         try:
             return str(resource(self.text(name)))
         except FileNotFoundError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+    def suite(self, name: str) -> SensorSuite:
+        """The suite of a folder of weights, or of a name in the package's models.
+
+        Raises:
+            ValueError: there are no such weights.
+        """
+        try:
+            return suite_of_weights(weights_folder(self.text(name)))
+        except (FileNotFoundError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from None
 
     def flag(self, name: str) -> bool:
@@ -133,8 +145,8 @@ def robots_of(entries: Iterable[str]) -> Robots | None:
     return robots or None
 
 
-def team_of(entries: Iterable[str]) -> Robots:
-    """As `robots_of`, for robots that have no world which knows them.
+def team_of(entries: Iterable[str], suite: SensorSuite = AMIRO) -> Robots:
+    """As `robots_of`, for robots that have no world which knows them, and sensors of a suite.
 
     Raises:
         ValueError: there is none, a name is none ROS allows, or a sensor is unknown.
@@ -145,8 +157,8 @@ def team_of(entries: Iterable[str]) -> Robots:
     for robot, sensors in robots.items():
         check_robot(robot, "robots")
         for sensor in sensors:
-            if sensor not in AMIRO:
-                known = ", ".join(AMIRO)
+            if sensor not in suite:
+                known = ", ".join(suite)
                 raise ValueError(f"robots: {sensor!r} of {robot} is not one of {known}")
     return robots
 

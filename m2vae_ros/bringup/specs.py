@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.objects import WorldObject, objects_of
 from m2vae_ros.world.sdf import read_world
@@ -20,12 +21,6 @@ from m2vae_ros.world.suite import AMIRO
 
 Robots = Mapping[str, Sequence[str]]
 """Robot -> modalities of the sensors it carries."""
-
-INPUTS: Mapping[str, str] = {
-    **{name: modality.topic for name, modality in AMIRO.items()},
-    "odom": ODOMETRY.topic,
-}
-"""What a fusion node reads, by modality, and odometry."""
 
 TEAM: Robots = {f"amiro{number}": (name,) for number, name in enumerate(AMIRO, start=1)}
 """The paper's idea in its purest form: no robot alone can know an object."""
@@ -105,7 +100,7 @@ def gazebo_bridge(robots: Robots | None = None, master: str = "", seed: int = 0)
 
 def fusion(
     robot: str,
-    modalities: Sequence[str] = tuple(AMIRO),
+    modalities: Sequence[str] | None = None,
     *,
     weights: str = "amiro",
     objects: Iterable[WorldObject] = (),
@@ -115,7 +110,8 @@ def fusion(
 ) -> NodeSpec:
     """The fusion node of one robot; with `objects` it knows where they stand.
 
-    A robot without modalities takes part in what the others tell.
+    By default it has all modalities that the weights know; one without any takes part in what the
+    others tell.
     """
     return NodeSpec(
         executable="fusion_node",
@@ -125,7 +121,8 @@ def fusion(
         parameters={
             "use_sim_time": use_sim_time,
             "weights": weights,
-            "modalities": list(modalities) or [""],  # an empty list has no type in ROS
+            # an empty list has no type in ROS
+            **({} if modalities is None else {"modalities": list(modalities) or [""]}),
             **known(objects),
         },
         remappings=remappings,
@@ -147,13 +144,22 @@ def team(
     )
 
 
-def reading_from(topics: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def inputs(suite: SensorSuite = AMIRO) -> dict[str, str]:
+    """What a fusion node reads, by modality, and odometry: their topics."""
+    return {**{name: modality.topic for name, modality in suite.items()}, "odom": ODOMETRY.topic}
+
+
+def reading_from(
+    topics: Mapping[str, str], suite: SensorSuite = AMIRO
+) -> tuple[tuple[str, str], ...]:
     """The remappings of a fusion node whose sensors have topics of their own.
 
     Args:
-        topics: by the names in `INPUTS`; an empty one, or none, leaves it as it is.
+        topics: by the names of `inputs`; an empty one, or none, leaves it as it is.
+        suite: of the node's weights.
     """
-    return tuple((INPUTS[name], topic) for name, topic in topics.items() if topic)
+    known = inputs(suite)
+    return tuple((known[name], topic) for name, topic in topics.items() if topic)
 
 
 def patrol(

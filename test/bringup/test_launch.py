@@ -16,11 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from four_sensors import SUITE
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState
 from rosgraph_msgs.msg import Clock
 from running import alive, asking, bring_up, state_of, until
-from untrained import untrained_weights
+from untrained import random_weights, untrained_weights
 
 from m2vae_ros.bringup.arguments import LaunchArguments, bridges, check_robot, team_of
 from m2vae_ros.bringup.processes import Processes
@@ -32,6 +33,7 @@ from m2vae_ros.bringup.specs import (
     team,
     training,
 )
+from m2vae_ros.bringup.specs import inputs as inputs_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.host.resources import resource
@@ -84,7 +86,7 @@ def test_a_launch_file_is_thin_and_describes_its_arguments(file: Path) -> None:
 
 
 def inputs(text: str) -> set[str]:
-    return {*AMIRO, "odom"} if "for name in INPUTS" in text else set()
+    return {*AMIRO, "odom"} if "for name in inputs(suite)" in text else set()
 
 
 def declared(tree: ast.Module) -> dict[str, str]:
@@ -252,10 +254,21 @@ def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
 
 
 def test_inputs_are_those_of_the_fusion_node() -> None:
-    from m2vae_ros.bringup.specs import INPUTS
-
     topics = {name: sensor.topic for name, sensor in AMIRO.items()}
-    assert {**topics, "odom": "odom"} == INPUTS
+    assert inputs_of(AMIRO) == {**topics, "odom": "odom"}
+
+
+def test_sensors_of_ones_own_are_arguments_by_their_names(tmp_path: Path) -> None:
+    weights = random_weights(SUITE).save(tmp_path / "rover")
+    given = LaunchArguments({"weights": str(weights), "sonar": "/ping"})
+    suite = given.suite("weights")
+    topics = {name: given.text(name) for name in inputs_of(suite)}
+    assert reading_from(topics, suite) == (("sonar", "/ping"),)
+    assert team_of(["rover/sky"], suite) == {"rover": ("sky",)}
+    with pytest.raises(ValueError, match="'camera' of rover is not one of sky, cloud"):
+        team_of(["rover/camera"], suite)
+    with pytest.raises(ValueError, match="^weights: .*nowhere/card.json: No such file"):
+        LaunchArguments({"weights": str(tmp_path / "nowhere")}).suite("weights")
 
 
 # --- real launches --------------------------------------------------------------------------------
