@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="train β-VAEs, M2VAE and classifier",
         description="Train a system from samples to a folder of weights; samples are drawn from "
         "the simulator, unless --data or --bags say otherwise. What was trained in the simulator "
-        "is measured on fresh samples. Interrupted with Ctrl-C, the same command resumes. A GPU is "
-        "used if there is one.",
+        "is measured on fresh samples, what was trained from bags on what the suite holds out. "
+        "Interrupted with Ctrl-C, the same command resumes. A GPU is used if there is one.",
         epilog="Examples: m2vae train amiro; m2vae train amiro --bags runs/ --out models/mine; "
         "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine; m2vae "
         "train amiro --from models/amiro --classifiers-only --count 60000 --out models/mine. Then: "
@@ -71,18 +72,25 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="train the networks no longer than this: all schedules are shortened by the same "
         "factor, going by what an epoch takes at the beginning; default: the whole recipe",
     )
+    train.add_argument(
+        "--network-seed",
+        type=non_negative,
+        default=0,
+        help="of the initial weights and the order of samples; default: %(default)s",
+    )
     bag_samples.add_options(train)
     train.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
     from m2vae_ros.sensors import read_suite
-    from m2vae_ros.training.suite import SuiteRecipe, train
+    from m2vae_ros.training.suite import SuiteRecipe, parts, train
 
     if options.classifiers_only and (options.minutes or not options.start):
         raise ValueError("--classifiers-only: say with --from whose networks stay; no --minutes")
     suite = read_suite(options.suite)
-    out, recipe, start = _out(options, suite), SuiteRecipe.of(suite), None
+    out, start = _out(options, suite), None
+    recipe = replace(SuiteRecipe.of(suite), seed=options.network_seed)
     if options.start:
         from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning, fit_classifiers
 
@@ -100,7 +108,9 @@ def _train(options: argparse.Namespace) -> int:
             print(f"the networks will take about {seconds / 60:.1f} minutes, then the classifiers")
         trained = train(data, out, recipe, provenance, start, options.twin)
     if provenance["source"] == "simulator":
-        _measure(trained, samples.draw(options.count // 5, options.seed + 1, suite))
+        _measure(trained, samples.draw(options.count // 5, options.seed + 1, suite), out)
+    elif held_out := parts(data, recipe.seed)[1]:
+        _measure(trained, held_out, out)
     for weights in trained.values():
         weights.save(out.with_name(weights.name))
         print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")
@@ -159,12 +169,16 @@ def _samples(
     return Samples.load(kept).of(suite), provenance
 
 
-def _measure(trained: Mapping[str, Weights], fresh: Samples) -> None:
-    """Evaluate on fresh samples, show the tables and write the numbers into the cards."""
+def _measure(trained: Mapping[str, Weights], fresh: Samples, out: Path) -> None:
+    """Evaluate on samples that were not trained on; numbers go into the cards, a picture beside."""
     from m2vae_ros.experiments.evaluation import evaluate, tables
+    from m2vae_ros.experiments.evaluation_figure import draw
     from m2vae_ros.experiments.report import show
 
-    for weights in trained.values():
+    for suffix, weights in trained.items():
         measured = evaluate(weights, fresh)
         weights.facts["metrics"] = measured
         show(tables(measured))
+        picture = out.with_name(out.name + suffix) / "evaluation.png"
+        draw(measured, weights, fresh, picture)
+        print(f"at a glance: {picture}")

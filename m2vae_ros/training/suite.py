@@ -199,6 +199,7 @@ def train(
     """Train everything and write ``folder``, and perhaps a twin without the re-encoding loss.
 
     Interrupted, it resumes where it was: checkpoints lie in ``folder/.training`` until the end.
+    What the suite holds out is not trained on, by the classifiers neither, see `parts`.
 
     Args:
         samples: to train on.
@@ -212,20 +213,22 @@ def train(
         Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights.
     """
     begin = time.monotonic()
+    seen, held_out = parts(samples, recipe.seed)
     beta_vaes, inputs, fusions = train_networks(
-        samples, recipe, folder / ".training", start, with_twin
+        seen, recipe, folder / ".training", start, with_twin, held_out
     )
-    classifiers = train_classifiers(fusions, inputs, samples, recipe)
+    classifiers = train_classifiers(fusions, inputs, seen, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "data": data_facts(provenance, samples),
+        **({"held_out": sorted(set(held_out.groups.tolist()))} if held_out else {}),
         "training": {
             "seconds": round(time.monotonic() - begin),
             "device": _device_name(),
             **_origin(start),
         },
     }
-    errors = {m: _familiar_error(vae, samples, m) for m, vae in beta_vaes.items()}
+    errors = {m: _familiar_error(vae, seen, m) for m, vae in beta_vaes.items()}
     trained = {
         suffix: Weights(
             name=folder.name + suffix,
@@ -241,30 +244,40 @@ def train(
     return write(folder, trained)
 
 
+def parts(samples: Samples, seed: int) -> tuple[Samples, Samples | None]:
+    """What is trained on, and what the suite holds out, if anything: whole groups, of all classes.
+
+    Raises:
+        DataError: there are too few groups.
+    """
+    share = samples.suite.sampling.validation
+    return samples.split(share, seed) if share else (samples, None)
+
+
 def train_networks(
     samples: Samples,
     recipe: SuiteRecipe,
     scratch: Path | None = None,
     start: Start | None = None,
     with_twin: bool = False,
+    held_out: Samples | None = None,
     quiet: bool = False,
 ) -> tuple[dict[str, BetaVAE], dict[str, Tensor], dict[str, M2VAE]]:
     """Train the β-VAEs and the M2VAE.
 
     Args:
-        samples: to train on; the suite says whether some are held out, to end early.
+        samples: to train on.
         recipe: how.
         scratch: folder of checkpoints, from which it resumes.
         start: see `train`.
         with_twin: see `train`.
+        held_out: tells when to end early.
         quiet: shows no progress bar.
 
     Returns:
-        The β-VAEs, their codes of all samples, and the M2VAE of each suffix of the folder.
+        The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder.
     """
     digest, seed = samples.digest(), recipe.seed
-    share = samples.suite.sampling.validation
-    seen, held_out = samples.split(share, seed) if share else (samples, None)
 
     def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
         key = json.dumps([digest, seed, *map(asdict, recipes), *_origin(start).values()])
@@ -273,11 +286,11 @@ def train_networks(
 
     beta_vaes = {
         m: train_beta_vae(
-            r, seen, m, seed, start.beta_vae(m) if start else None, held_out, **run(m, r)
+            r, samples, m, seed, start.beta_vae(m) if start else None, held_out, **run(m, r)
         )
         for m, r in recipe.beta_vaes.items()
     }
-    inputs = codes(beta_vaes, seen)
+    inputs = codes(beta_vaes, samples)
     twins = {"": recipe.m2vae}
     if with_twin:
         twins[WITHOUT_REENCODING] = replace(recipe.m2vae, alpha=0.0)
@@ -293,7 +306,7 @@ def train_networks(
         )
         for suffix, m2vae_recipe in twins.items()
     }
-    return beta_vaes, codes(beta_vaes, samples), fusions
+    return beta_vaes, inputs, fusions
 
 
 def _origin(start: Start | None) -> dict[str, str]:
