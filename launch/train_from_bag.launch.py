@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains weights from rosbag2 bags, as `m2vae train amiro --bags` does, and ends.
+"""Trains weights from rosbag2 bags, as `m2vae train SUITE --bags` does, and ends.
 
 ros2 launch m2vae_ros train_from_bag.launch.py bags:=my_bags out:=models/mine
 ros2 launch m2vae_ros train_from_bag.launch.py bags:=run_1,run_2 out:=models/mine minutes:=5
+ros2 launch m2vae_ros train_from_bag.launch.py suite:=mine.yaml bags:=runs out:=models/mine
 """
 
 from launch import LaunchDescription
@@ -17,6 +18,11 @@ ARGUMENTS = (
         "bags", description="The bags, or folders of bags, with commas: mcap or sqlite3."
     ),
     DeclareLaunchArgument("out", description="Folder of the weights to write."),
+    DeclareLaunchArgument(
+        "suite",
+        default_value="amiro",
+        description="The sensor suite: a YAML file, or a name in the package's config/suites.",
+    ),
     DeclareLaunchArgument(
         "world",
         default_value="",
@@ -52,6 +58,7 @@ def _training(context):
     arguments = training(
         given.paths("bags"),
         given.path("out", there=False),
+        suite=given.text("suite"),
         world=given.path("world"),
         label_topic=given.text("label_topic"),
         start=given.path("from"),

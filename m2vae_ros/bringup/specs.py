@@ -230,6 +230,7 @@ def training(
     bags: Sequence[str],
     out: str,
     *,
+    suite: str = "amiro",
     world: str = "",
     label_topic: str = "",
     start: str = "",
@@ -240,6 +241,7 @@ def training(
     Args:
         bags: folders of bags.
         out: folder of the weights to write.
+        suite: a YAML file, or a name in the package's config/suites.
         world: world file that says which objects stood where.
         label_topic: of messages that say which object was sensed, instead of a world.
         start: folder of the weights to start from.
@@ -253,7 +255,7 @@ def training(
     options = {"--world": world, "--label-topic": label_topic, "--from": start}
     options["--minutes"] = f"{minutes:g}" if minutes else ""
     given = [word for option in options.items() if option[1] for word in option]
-    return ("train", "amiro", "--out", out, *given, "--bags", *bags)
+    return ("train", suite, "--out", out, *given, "--bags", *bags)
 
 
 def world_objects(world: str | os.PathLike[str] = "") -> list[WorldObject]:
