@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, make_dataclass
 from typing import Any
 
-from m2vae_ros.fusion.memory import MIN_GAIN
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.parameters import ParameterError, parameter
@@ -110,10 +109,10 @@ class FusionParameters:
         minimum=0.0,
     )
     min_gain: float = parameter(
-        MIN_GAIN,
+        -1.0,
         "Nats by which a further look must change the posterior to be fused and sent; one that "
-        "tells less changes nothing.",
-        minimum=0.0,
+        "tells less changes nothing. Negative: what the suite of the weights says.",
+        minimum=-1.0,
     )
     period: float = parameter(
         0.1, "Seconds; what arrives within one is fused together.", minimum=0.001, maximum=10.0
@@ -194,7 +193,7 @@ class SuiteParameters:
                 common.heading_noise,
             ),
             max_surprise=common.max_surprise,
-            min_gain=common.min_gain,
+            min_gain=self.suite.fusion.min_gain if common.min_gain < 0 else common.min_gain,
             stamp_tolerance=common.stamp_tolerance,
         )
 

@@ -93,6 +93,7 @@ class FusionSpec:
         beta_norm: β_norm, the same for all subsets.
         alpha: weight of the re-encoding loss (Eq. 19).
         epochs: of the training.
+        min_gain: nats; a further look has to tell that much to be fused and sent.
     """
 
     latent_dim: int = 10
@@ -101,6 +102,12 @@ class FusionSpec:
     beta_norm: float = 1e-3
     alpha: float = 0.1
     epochs: int = 40
+    min_gain: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "min_gain"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: must not be negative, it is {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,10 @@ from m2vae_ros.vae.weights import Weights, WeightsError, load
 LEARNING_RATE = 3e-4
 """Of the first epoch; a third of what new weights are trained at."""
 
-TRAINING_ONLY = ("beta_norm", "epochs", "alpha", "viewpoint", "title", "reading_bytes")
+TRAINING_ONLY = (
+    *("beta_norm", "epochs", "alpha", "min_gain"),
+    *("range", "viewpoint", "title", "reading_bytes"),
+)
 """Fields of a suite that may differ between weights and what is trained on from them."""
 
 
