@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine of the nodes: trained weights on ONNX Runtime, without torch."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
+
+from m2vae_ros.fusion.engine import Encoding, Posterior
+from m2vae_ros.sensors.card import Card, WeightsError
+
+GRAPHS = "graphs.zip"
+"""See `m2vae_ros.vae.export`."""
+
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+}
+"""Device -> what ONNX Runtime tries, in order."""
+
+
+class OnnxEngine:
+    """An `Engine` over a folder of weights. A graph is loaded when it is first needed.
+
+    Args:
+        card: of the weights.
+        device: see `PROVIDERS`.
+
+    Raises:
+        WeightsError: the graphs are missing, or not those of the card.
+        ValueError: there is no such device here.
+    """
+
+    def __init__(self, card: Card, device: str = "cpu") -> None:
+        if device not in PROVIDERS:
+            raise ValueError(f"device: {device!r} is not one of {', '.join(PROVIDERS)}")
+        wanted, there = PROVIDERS[device][0], onnxruntime.get_available_providers()
+        if wanted not in there:
+            raise ValueError(
+                f"device: {device} needs {wanted}; ONNX Runtime has {', '.join(there)}"
+            )
+        self.fingerprint = card.fingerprint
+        self.suite = card.suite
+        self.modalities = tuple(card.suite)
+        self.latent_dim = card.suite.fusion.latent_dim
+        self._device = device
+        self._path = card.folder / GRAPHS
+        self._archive = zipfile.ZipFile(io.BytesIO(card.file(GRAPHS)))
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], device: str = "cpu") -> OnnxEngine:
+        """Read the card and get ready.
+
+        Raises:
+            WeightsError: names the path and why these weights cannot be used.
+            ValueError: there is no such device here.
+        """
+        return cls(Card.read(Path(folder)), device)
+
+    def encode_modality(self, modality: str, observation: np.ndarray) -> Encoding:
+        """See `Engine.encode_modality`."""
+        reading = observation.reshape(1, *self.suite[modality].view.shape)
+        code, surprise = self._run(f"observe {modality}", {"reading": reading})
+        return Encoding(code[0], float(surprise[0]))
+
+    def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:
+        """See `Engine.encode`."""
+        subset = [modality for modality in self.modalities if modality in codes]
+        if not subset or len(subset) < len(codes):
+            raise ValueError(f"cannot encode {sorted(codes)}: the model has {self.modalities}")
+        arrays = {modality: codes[modality][None] for modality in subset}
+        mean, log_variance = self._run(f"encode {'+'.join(subset)}", arrays)
+        return SimpleNamespace(mean=mean[0], log_variance=log_variance[0])
+
+    def decode(self, modality: str, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.decode`."""
+        code: np.ndarray = self._run(f"decode {modality}", {"mean": mean[None]})[0][0]
+        return code
+
+    def reconstruct(self, modality: str, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.reconstruct`."""
+        (reading,) = self._run(f"reconstruct {modality}", {"mean": mean[None]})
+        shown: np.ndarray = reading.reshape(self.suite[modality].view.shape)
+        return shown
+
+    def classify(self, mean: np.ndarray) -> np.ndarray:
+        """See `Engine.classify`."""
+        if not self.suite.classes:
+            return np.empty(0, dtype=np.float32)
+        probabilities: np.ndarray = self._run("classify", {"mean": mean[None]})[0][0]
+        return probabilities
+
+    def _run(self, graph: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        session = self._sessions.get(graph)
+        if session is None:
+            session = self._sessions[graph] = self._session(graph)
+        outputs: list[np.ndarray] = session.run(
+            None, {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
+        )
+        return outputs
+
+    def _session(self, graph: str) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        # One observation at a time gains nothing from threads, and robots may share a machine.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            content = self._archive.read(f"{graph}.onnx")
+            return onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
+        except Exception as error:  # ONNX Runtime has a dozen, none of them documented
+            raise WeightsError(f"{self._path}: {graph}: {error}") from error

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the light engine runs: one ONNX graph for each step that a robot takes.
+
+    observe MODALITY     a reading -> its code, and how surprising it is
+    encode SUBSET        a code of each modality of the subset, joined by "+" -> mean, log-variance
+    decode MODALITY      the mean of an embedding -> the modality's code
+    reconstruct MODALITY the mean of an embedding -> the reading
+    classify             the mean of an embedding -> the probability of each class
+
+All arrays are float32 and have a leading axis of 1. The graphs lie in one zip file, not compressed,
+so that each is read when it is needed.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from m2vae_ros.vae.beta_vae import BetaVAE
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import M2VAE, Subset
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Equal weights make equal files."""
+
+
+def export(
+    beta_vaes: Mapping[str, BetaVAE],
+    m2vae: M2VAE,
+    classifier: Classifier | None,
+    familiar_error: Mapping[str, float],
+) -> bytes:
+    """The zip file with all graphs of a trained system.
+
+    Args:
+        beta_vaes: modality -> its preprocessing.
+        m2vae: the fusion.
+        classifier: of embeddings, if there are classes.
+        familiar_error: see `Weights`.
+    """
+    z = torch.zeros(1, m2vae.config.latent_dim)
+    graphs: dict[str, bytes] = {}
+    for modality, vae in beta_vaes.items():
+        x = torch.zeros(1, *vae.config.shape)
+        observe = _Observe(vae, familiar_error[modality])
+        graphs[f"observe {modality}"] = _graph(observe, [x], ["reading"], ["code", "surprise"])
+        decode = _Decode(m2vae, modality)
+        graphs[f"decode {modality}"] = _graph(decode, [z], ["mean"], ["code"])
+        reconstruct = _Reconstruct(m2vae, modality, vae)
+        graphs[f"reconstruct {modality}"] = _graph(reconstruct, [z], ["mean"], ["reading"])
+    for subset in m2vae.subsets:
+        codes = [torch.zeros(1, m2vae.config.dims[modality]) for modality in subset]
+        encode = _Encode(m2vae, subset)
+        name = f"encode {'+'.join(subset)}"
+        graphs[name] = _graph(encode, codes, list(subset), ["mean", "log_variance"])
+    if classifier is not None:
+        graphs["classify"] = _graph(classifier, [z], ["mean"], ["probabilities"])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name, graph in graphs.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.onnx", _EPOCH), graph)
+    return packed.getvalue()
+
+
+def _graph(
+    module: nn.Module, inputs: Sequence[Tensor], names: list[str], outputs: list[str]
+) -> bytes:
+    """A module as ONNX."""
+    file = io.BytesIO()
+    was = module.training
+    module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's age
+        torch.onnx.export(
+            module, tuple(inputs), file, dynamo=False, input_names=names, output_names=outputs
+        )
+    module.train(was)
+    return file.getvalue()
+
+
+class _Observe(nn.Module):
+    def __init__(self, vae: BetaVAE, familiar_error: float) -> None:
+        super().__init__()
+        self.vae = vae
+        self.familiar_error = familiar_error
+
+    def forward(self, reading: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.vae.code(reading)
+        error = (reading - self.vae.decode_code(code)).square().flatten(1).sum(1)
+        return code, error / self.familiar_error
+
+
+class _Encode(nn.Module):
+    def __init__(self, m2vae: M2VAE, subset: Subset) -> None:
+        super().__init__()
+        self.m2vae = m2vae
+        self.subset = subset
+
+    def forward(self, *codes: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.m2vae.encode(dict(zip(self.subset, codes, strict=True)))
+        return posterior.mean, posterior.log_variance
+
+
+class _Decode(nn.Module):
+    def __init__(self, m2vae: M2VAE, modality: str) -> None:
+        super().__init__()
+        self.m2vae = m2vae
+        self.modality = modality
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self.m2vae.decode(self.modality, mean)
+
+
+class _Reconstruct(_Decode):
+    def __init__(self, m2vae: M2VAE, modality: str, vae: BetaVAE) -> None:
+        super().__init__(m2vae, modality)
+        self.vae = vae
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self.vae.decode_code(super().forward(mean))
