@@ -20,6 +20,12 @@ from m2vae_ros.sensors.views.scan import LASER_SCAN
 
 NOT_SENSORS = ("/clock", "/rosout", "/parameter_events", "/tf", "/tf_static", "/diagnostics")
 
+OF_FEW = {"epochs": 40, "batch_size": 64}
+"""A bag to begin with has hundreds of samples, not thousands: enough steps take small batches."""
+
+FLOORS = {"linear_acceleration": 0.1, "angular_velocity": 0.01}
+"""Power of an IMU's readings that counts as silence, (m/s²)² and (rad/s)², as of the motions."""
+
 MOST_FIELDS = 32
 """Of a message of a type that no view is made for."""
 
@@ -59,7 +65,7 @@ def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
     return {
         **plain,
         "modalities": modalities,
-        "fusion": {"latent_dim": 20, "hidden": [128, 64], "beta_norm": 1e-3, "epochs": 100},
+        "fusion": {"latent_dim": 20, "hidden": [128, 64], "beta_norm": 1e-2, **OF_FEW},
         "sampling": sampling,
     }
 
@@ -75,20 +81,21 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
     message, rate = topic.example, topic.rate
     if message is None:
         return []
+    plain = {"beta_norm": 3e-4, "normalised": True, **OF_FEW}
     if topic.type in (RAW, COMPRESSED):
-        pictures = {"latent_dim": 10, "channels": [16, 32, 64], "hidden": [128], "normalised": True}
+        pictures = {"latent_dim": 10, "channels": [16, 32, 64], "hidden": [128], **plain}
         kind = "depth" if getattr(message, "encoding", "") in METRES else "image"
         return [("", {"view": {"kind": kind, "width": 64, "height": 48}, "beta_vae": pictures})]
-    dense = {"beta_vae": {"latent_dim": 10, "hidden": [128, 64], "normalised": True}}
+    dense = {"beta_vae": {"latent_dim": 10, "hidden": [128, 64], **plain}}
     if topic.type == LASER_SCAN:
         return [(suffix, {"view": view, **dense}) for suffix, view in _scans(message)]
     if topic.type == "sensor_msgs/msg/PointCloud2":
-        pictures = {"latent_dim": 10, "channels": [16, 32], "hidden": [128], "normalised": True}
+        pictures = {"latent_dim": 10, "channels": [16, 32], "hidden": [128], **plain}
         return [("", {"view": {"kind": "point_cloud"}, "beta_vae": pictures})]
     if topic.type == "sensor_msgs/msg/Range":
         far = float(message.max_range) if 0 < message.max_range < math.inf else 4.0
         view = {"kind": "range", "max_range": round(far, 3)}
-        small = {"latent_dim": 2, "hidden": [16], "normalised": True}
+        small = {"latent_dim": 2, "hidden": [16], **plain}
         return [("", {"view": view, "beta_vae": small})]
     if topic.type == "sensor_msgs/msg/Imu":
         hz = max(2.0, float(round(rate)))
@@ -96,13 +103,17 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
         window["max_gap"] = round(max(0.5, 5.0 / hz), 3)
         groups = {"_acceleration": "linear_acceleration", "_rotation": "angular_velocity"}
         return [
-            (suffix, {"view": {**window, "fields": [f"{group}.{axis}" for axis in "xyz"]}, **dense})
+            (suffix, {"view": {**window, "floor": FLOORS[group], "fields": _axes(group)}, **dense})
             for suffix, group in groups.items()
         ]
     fields = [path for path in _numbers(message) if not path.startswith(("header.", "layout."))]
     if not fields or topic.type in (STRING, ODOMETRY.type):
         return []
     return [("", {"view": {"kind": "vector", "fields": fields[:MOST_FIELDS]}, **dense})]
+
+
+def _axes(group: str) -> list[str]:
+    return [f"{group}.{axis}" for axis in "xyz"]
 
 
 def _scans(message: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -14,10 +14,7 @@ import numpy as np
 import onnxruntime
 
 from m2vae_ros.fusion.engine import Encoding, Posterior
-from m2vae_ros.sensors.card import Card, WeightsError
-
-GRAPHS = "graphs.zip"
-"""See `m2vae_ros.vae.export`."""
+from m2vae_ros.sensors.card import GRAPHS, Card, WeightsError
 
 PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],

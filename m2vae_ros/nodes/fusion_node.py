@@ -7,7 +7,6 @@ embedding and its classification are published. What others publish is taken in 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from rclpy.qos import QoSProfile
 
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
+from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.fusion.validation import check
 from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
@@ -116,16 +116,11 @@ class FusionNode(LifecycleNode):
         return True
 
     def _configure(self) -> None:
-        # One observation at a time gains nothing from threads, and robots may share a machine.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        # torch is imported here, so that the node is there to be configured at once.
-        from m2vae_ros.fusion.torch_engine import TorchEngine
-
         common = read(self, FusionParameters)
         robot = common.robot or self.get_namespace().strip("/")
         if not robot:
             raise ParameterError("parameter robot: is empty, and so is the node's namespace")
-        engine = TorchEngine.load(weights_folder(common.weights))
+        engine = OnnxEngine.load(weights_folder(common.weights), common.device)
         groups = sensor_groups(engine.suite)
         declare(self, groups)
         settings = SuiteParameters.of(common, engine.suite, read(self, groups))

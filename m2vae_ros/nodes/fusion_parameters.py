@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, make_dataclass
 from typing import Any
 
+from m2vae_ros.fusion.onnx_engine import PROVIDERS
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.parameters import ParameterError, parameter
@@ -72,6 +73,9 @@ class FusionParameters:
     )
     weights: str = parameter(
         "amiro", "Folder of the weights; a bare name is looked up in the package's models."
+    )
+    device: str = parameter(
+        "cpu", f"Where the model runs: {', '.join(PROVIDERS)}, as ONNX Runtime here can."
     )
     modalities: tuple[str, ...] = parameter(
         (), "Sensors of this robot; [] for all that the weights know, [''] for none."

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ FORMAT = 2
 """Version of the folder's layout; a reader refuses any other."""
 
 CARD = "card.json"
+
+GRAPHS = "graphs.zip"
+"""What a robot runs, see `m2vae_ros.vae.export`."""
 
 LARGEST_CARD = 2**24
 """Bytes."""
@@ -64,7 +68,7 @@ class Card:
                 name=fields["name"],
                 fingerprint=fields["fingerprint"],
                 suite=SensorSuite.from_plain(fields["suite"]),
-                familiar_error={m: float(e) for m, e in fields["familiar_error"].items()},
+                familiar_error=dict(fields["familiar_error"]),
                 digests=dict(fields["digests"]),
                 fields=fields,
             )
@@ -76,11 +80,17 @@ class Card:
             raise WeightsError(f"{path}: {error}") from error
         if sorted(card.familiar_error) != sorted(card.suite):
             raise WeightsError(
-                f"{path}: familiar_error has {sorted(card.familiar_error)}, the suite has "
+                f"{path}: familiar_error: has {sorted(card.familiar_error)}, the suite "
                 f"{sorted(card.suite)}"
             )
-        if not all(0.0 < error < float("inf") for error in card.familiar_error.values()):
-            raise WeightsError(f"{path}: familiar_error: must be positive")
+        for modality, found in card.familiar_error.items():
+            if not isinstance(found, int | float) or not 0.0 < found < math.inf:
+                raise WeightsError(
+                    f"{path}: familiar_error: {modality}: {found!r} must be a positive number"
+                )
+        for field in ("name", "fingerprint"):
+            if not isinstance(fields[field], str):
+                raise WeightsError(f"{path}: {field}: {fields[field]!r} must be text")
         return card
 
     def file(self, name: str) -> bytes:

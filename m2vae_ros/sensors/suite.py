@@ -41,6 +41,7 @@ PARAMETERS = (
     "robot",
     "weights",
     "modalities",
+    "device",
     "frame",
     "gate",
     "max_speed",
@@ -72,6 +73,7 @@ class BetaVAESpec:
         beta_norm: β_norm; β = β_norm · D_x / D_m.
         normalised: whether each dimension of the code is brought to mean 0 and variance 1.
         epochs: of the training.
+        batch_size: samples a step; few samples need small batches, to have steps enough.
     """
 
     latent_dim: int = 10
@@ -80,6 +82,7 @@ class BetaVAESpec:
     beta_norm: float = 1e-3
     normalised: bool = False
     epochs: int = 20
+    batch_size: int = 256
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class FusionSpec:
         beta_norm: β_norm, the same for all subsets.
         alpha: weight of the re-encoding loss (Eq. 19).
         epochs: of the training.
+        batch_size: samples a step.
         min_gain: nats; a further look has to tell that much to be fused and sent.
     """
 
@@ -102,6 +106,7 @@ class FusionSpec:
     beta_norm: float = 1e-3
     alpha: float = 0.1
     epochs: int = 40
+    batch_size: int = 256
     min_gain: float = 10.0
 
     def __post_init__(self) -> None:
@@ -415,6 +420,8 @@ def _check_network(where: str, spec: BetaVAESpec | FusionSpec) -> None:
             raise PlainError(f"{where}.{name}: {getattr(spec, name)} must not be negative")
     if not 1 <= getattr(spec, "joint", 1) <= LARGEST_LAYER:
         raise PlainError(f"{where}.joint: must be from 1 to {LARGEST_LAYER}")
+    if not 2 <= spec.batch_size <= 2**20:
+        raise PlainError(f"{where}.batch_size: {spec.batch_size} must be from 2 to a million")
     if not 1 <= spec.epochs <= 10**6:
         raise PlainError(f"{where}.epochs: {spec.epochs} must be from 1 to a million")
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.card import WeightsError
 from m2vae_ros.training.suite import (
     WITHOUT_REENCODING,
     SuiteRecipe,
@@ -29,13 +30,13 @@ from m2vae_ros.training.suite import (
 )
 from m2vae_ros.vae.beta_vae import BetaVAE
 from m2vae_ros.vae.m2vae import M2VAE
-from m2vae_ros.vae.weights import Weights, WeightsError, load
+from m2vae_ros.vae.weights import Weights, load
 
 LEARNING_RATE = 3e-4
 """Of the first epoch; a third of what new weights are trained at."""
 
 TRAINING_ONLY = (
-    *("beta_norm", "epochs", "alpha", "min_gain"),
+    *("beta_norm", "epochs", "batch_size", "alpha", "min_gain"),
     *("range", "viewpoint", "title", "reading_bytes"),
 )
 """Fields of a suite that may differ between weights and what is trained on from them."""

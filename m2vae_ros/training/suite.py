@@ -80,7 +80,8 @@ class BetaVAERecipe:
     def of(cls, modality: Modality) -> BetaVAERecipe:
         """What the suite says of a modality."""
         spec = modality.beta_vae
-        return cls(BetaVAEConfig.of(modality), spec.beta_norm, Schedule(epochs=spec.epochs))
+        schedule = Schedule(spec.epochs, spec.batch_size)
+        return cls(BetaVAEConfig.of(modality), spec.beta_norm, schedule)
 
     @property
     def beta(self) -> float:
@@ -108,7 +109,7 @@ class SuiteRecipe:
                 fusion.joint,
                 fusion.beta_norm,
                 fusion.alpha,
-                schedule=Schedule(epochs=fusion.epochs),
+                schedule=Schedule(fusion.epochs, fusion.batch_size),
             ),
         )
 

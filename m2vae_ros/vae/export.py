@@ -17,6 +17,7 @@ import io
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def _graph(
     module: nn.Module, inputs: Sequence[Tensor], names: list[str], outputs: list[str]
 ) -> bytes:
     """A module as ONNX."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # the exporter knows files, too, its types do not
     was = module.training
     module.eval()
     with warnings.catch_warnings():
@@ -80,7 +81,8 @@ def _graph(
             module, tuple(inputs), file, dynamo=False, input_names=names, output_names=outputs
         )
     module.train(was)
-    return file.getvalue()
+    graph: bytes = file.getvalue()
+    return graph
 
 
 class _Observe(nn.Module):

@@ -6,11 +6,12 @@
         beta_vae.safetensors   the preprocessing, one β-VAE per modality
         m2vae.safetensors      the fusion
         classifiers.safetensors  what reads z: "embedding"; and those of the evaluation
+        graphs.zip             what a robot runs of all this, see `m2vae_ros.vae.export`
 
-The suite says what the networks are made of, so a node needs nothing but the folder. Nothing is
-unpickled. The *fingerprint* names the latent space: a hash over the architecture, the views of the
-sensors and the tensors that map a reading to z. Two robots with the same fingerprint
-mean the same by the same numbers; the classifiers do not count.
+The card has a digest of each of the others. The suite says what the networks are made of, so a node
+needs nothing but the folder. Nothing is unpickled. The *fingerprint* names the latent space: a hash
+over the architecture, the views of the sensors and the tensors that map a reading to z. Two robots
+with the same fingerprint mean the same by the same numbers; the classifiers do not count.
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,25 +29,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from m2vae_ros.host.files import replacing
-from m2vae_ros.sensors import PlainError, SensorSuite
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.card import CARD, FORMAT, GRAPHS, Card, WeightsError, digest
 from m2vae_ros.sensors.sizes import MOST_WEIGHTS
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.export import export
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 from m2vae_ros.vae.networks import Named
-
-FORMAT = 2
-"""Version of the folder's layout; a reader refuses any other."""
 
 LARGEST_LAYER = 2**16
 """Of a classifier."""
 
 MOST_LAYERS = 8
 """Of a classifier, its input and output among them."""
-
-
-class WeightsError(ValueError):
-    """The weights cannot be used; the message names the path and the reason."""
 
 
 @dataclass
@@ -115,6 +109,9 @@ class Weights:
             contiguous = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
             with replacing(folder / f"{file}.safetensors") as temporary:
                 save_file(contiguous, temporary)
+        with replacing(folder / GRAPHS) as temporary:
+            temporary.write_bytes(self._graphs())
+        files = (*(f"{file}.safetensors" for file in self._tensors()), GRAPHS)
         card = {
             "format": FORMAT,
             "name": self.name,
@@ -122,11 +119,16 @@ class Weights:
             "suite": self.suite.to_plain(),
             "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
             "familiar_error": self.familiar_error,
+            "digests": {file: digest((folder / file).read_bytes()) for file in files},
             **self.facts,
         }
-        with replacing(folder / "card.json") as temporary:
+        with replacing(folder / CARD) as temporary:
             temporary.write_text(json.dumps(card, indent=2) + "\n")
         return folder
+
+    def _graphs(self) -> bytes:
+        classifier = self.classifiers.get("embedding")
+        return export(self.beta_vaes, self.m2vae, classifier, self.familiar_error)
 
 
 def networks(suite: SensorSuite) -> tuple[dict[str, BetaVAE], M2VAE]:
@@ -143,26 +145,22 @@ def load(folder: str | os.PathLike[str]) -> Weights:
             fit the card's architecture, or is not what the fingerprint promises.
     """
     folder = Path(folder)
-    path = folder / "card.json"
-    card = _read_card(path)
+    card, path = Card.read(folder), folder / CARD
     try:
-        suite = SensorSuite.from_plain(card["suite"])
-        beta_vaes, m2vae = networks(suite)
+        beta_vaes, m2vae = networks(card.suite)
+        sizes = card.fields["classifiers"].items()
         weights = Weights(
-            name=card["name"],
-            suite=suite,
+            name=card.name,
+            suite=card.suite,
             beta_vaes=beta_vaes,
             m2vae=m2vae,
-            classifiers={n: _classifier(n, sizes) for n, sizes in card["classifiers"].items()},
-            familiar_error=card["familiar_error"],
-            facts={k: v for k, v in card.items() if k not in _ARCHITECTURE_KEYS},
+            classifiers={name: _classifier(name, layers) for name, layers in sizes},
+            familiar_error=dict(card.familiar_error),
+            facts={key: fact for key, fact in card.fields.items() if key not in _NOT_FACTS},
         )
         _check_coherence(weights)
-        fingerprint = card["fingerprint"]
     except KeyError as error:
         raise WeightsError(f"{path}: the field {error} is missing") from error
-    except PlainError as error:
-        raise WeightsError(f"{path}: suite: {error}") from error
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"{path}: {error}") from error
 
@@ -174,37 +172,17 @@ def load(folder: str | os.PathLike[str]) -> Weights:
     for file, module in modules.items():
         _load_tensors(folder / f"{file}.safetensors", module)
         module.eval().requires_grad_(False)
-    if weights.fingerprint != fingerprint:
+    if weights.fingerprint != card.fingerprint:
         raise WeightsError(
             f"{folder}: the weights have the fingerprint {weights.fingerprint}, "
-            f"but card.json promises {fingerprint}; one of the files was changed or mixed up"
+            f"but card.json promises {card.fingerprint}; one of the files was changed or mixed up"
         )
+    for file in modules:
+        card.file(f"{file}.safetensors")
     return weights
 
 
-_ARCHITECTURE_KEYS = {
-    "format",
-    "name",
-    "fingerprint",
-    "suite",
-    "classifiers",
-    "familiar_error",
-}
-
-
-def _read_card(path: Path) -> Mapping[str, Any]:
-    try:
-        card = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such file") from error
-    except OSError as error:
-        raise WeightsError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: not valid JSON: {error}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        found = card.get("format") if isinstance(card, dict) else type(card).__name__
-        raise WeightsError(f"{path}: format is {found!r}, this version reads {FORMAT}")
-    return card
+_NOT_FACTS = ("format", "name", "fingerprint", "suite", "classifiers", "familiar_error", "digests")
 
 
 def _classifier(name: str, sizes: Any) -> Classifier:
@@ -221,15 +199,6 @@ def _classifier(name: str, sizes: Any) -> Classifier:
 
 def _check_coherence(weights: Weights) -> None:
     suite = weights.suite
-    if not isinstance(weights.name, str):
-        raise ValueError(f"name: {weights.name!r} must be text")
-    if sorted(weights.familiar_error) != sorted(suite):
-        raise ValueError(
-            f"familiar_error: has {sorted(weights.familiar_error)}, the suite {sorted(suite)}"
-        )
-    for modality, error in weights.familiar_error.items():
-        if not isinstance(error, int | float) or not 0.0 < error < math.inf:
-            raise ValueError(f"familiar_error: {modality}: {error!r} must be a positive number")
     embedding = weights.classifiers.get("embedding")
     if (embedding is not None) != bool(suite.classes):
         found = "no 'embedding'" if suite.classes else "an 'embedding'"

@@ -19,6 +19,7 @@ from untrained import untrained_weights
 from m2vae_ros.cli import main
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
+from m2vae_ros.sensors.card import WeightsError
 from m2vae_ros.training import suite as training
 from m2vae_ros.training import time_limit
 from m2vae_ros.training.fine_tuning import LEARNING_RATE, Pretrained, fine_tuning
@@ -26,7 +27,7 @@ from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
 from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, codes, train
 from m2vae_ros.training.time_limit import limited
-from m2vae_ros.vae.weights import WeightsError, load
+from m2vae_ros.vae.weights import load
 from m2vae_ros.world.suite import AMIRO
 
 SHIPPED = "models/amiro"

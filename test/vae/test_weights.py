@@ -10,8 +10,9 @@ import torch
 from sklearn.neural_network import MLPClassifier
 
 from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.card import WeightsError
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.weights import Weights, WeightsError, load, networks
+from m2vae_ros.vae.weights import Weights, load, networks
 
 FILES = ("beta_vae.safetensors", "m2vae.safetensors", "classifiers.safetensors")
 
@@ -87,7 +88,7 @@ def test_loaded_weights_are_ready_for_inference(folder):
 
 
 def test_the_folder_holds_a_card_and_safetensors_and_nothing_else(folder):
-    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", *FILES))
+    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", "graphs.zip", *FILES))
 
 
 def test_the_fingerprint_names_the_latent_space_and_not_the_classifier(weights):
@@ -202,7 +203,7 @@ def test_an_interrupted_save_leaves_the_old_weights_whole(weights, folder, monke
     with pytest.raises(TypeError):
         weights.save(folder)
     assert load(folder).fingerprint == old
-    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", *FILES))
+    assert sorted(p.name for p in folder.iterdir()) == sorted(("card.json", "graphs.zip", *FILES))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 8])
