@@ -100,7 +100,7 @@ def test_without_whole_weights_a_node_stays_unconfigured_and_can_be_configured_l
 ) -> None:
     folder = tmp_path / "weights"
     untrained_weights(folder)
-    broken = folder / "m2vae.safetensors"
+    broken = folder / "graphs.zip"
     whole = broken.read_bytes()
     if flaw == "missing":
         broken.unlink()
