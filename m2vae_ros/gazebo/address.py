@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 
 from m2vae_ros.gazebo.errors import GazeboError
 
+Address = tuple[str, int]
+"""Host and port."""
 
-def address_of(uri: str) -> tuple[str, int]:
+
+def address_of(uri: str) -> Address:
     """Host and port of a master's URI.
 
     Raises:
