@@ -55,6 +55,32 @@ def picture(message: Any, encoding: Encoding = "rgb8") -> np.ndarray:
     return CONVERTERS[0](message, encoding)
 
 
+def reduced(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """An image made small by averaging areas, its planes one behind the other.
+
+    Args:
+        image: uint8 (rows, columns, 3), or (rows, columns) for one channel.
+        shape: channels (3 or 1), rows, columns of the result.
+
+    Returns:
+        float32 of that shape, in [0, 1].
+
+    Raises:
+        ObservationError: wrong type or shape.
+    """
+    channels, height, width = shape
+    image = np.asarray(image)
+    if image.shape[2:] != ((3,) if channels == 3 else ()) or image.ndim < 2 or not image.size:
+        expected = "(rows, columns, 3)" if channels == 3 else "(rows, columns)"
+        raise ObservationError(f"image: shape {image.shape}, expected {expected}")
+    if image.dtype != np.uint8:
+        raise ObservationError(f"image: values of type {image.dtype}, expected uint8")
+    small = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_AREA)
+    planes = small.reshape(height, width, channels).transpose(2, 0, 1)
+    shares: np.ndarray = np.ascontiguousarray(planes, dtype=np.float32) / np.float32(255.0)
+    return shares
+
+
 def as_message(image: np.ndarray) -> Any:
     """What has the fields of an rgb8 message, of a uint8 image (height, width, 3)."""
     height, width, depth = image.shape

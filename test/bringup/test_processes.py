@@ -111,7 +111,9 @@ def test_without_whole_weights_a_node_stays_unconfigured_and_can_be_configured_l
         with pytest.raises(BringupError, match="could not be configured") as refused:
             bring_up(processes, node, executor)
         assert str(broken) in str(refused.value)
-        assert {"missing": "no such file", "corrupt": "not a whole"}[flaw] in str(refused.value)
+        assert {"missing": "no such file", "corrupt": "is not the file of"}[flaw] in str(
+            refused.value
+        )
         processes.check()  # the node goes on
         assert state_of("/amiro1/fusion", node, executor) == State.PRIMARY_STATE_UNCONFIGURED
         broken.write_bytes(whole)

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from gazebo_master import WORLD, frame, master, needs_gazebo, packet, until
+from gazebo_master import WORLD, frame, master, needs_gazebo, packet, silent, until
 
+from m2vae_ros.gazebo import frames
 from m2vae_ros.gazebo.address import address_of
-from m2vae_ros.gazebo.connection import Connection
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.messages import message
+from m2vae_ros.gazebo.peer import CONNECT_PATIENCE, Peer
 from m2vae_ros.gazebo.transport import Client
 
 pytestmark = needs_gazebo()
@@ -96,12 +98,17 @@ def test_a_publisher_that_can_be_nowhere_is_named_and_others_are_heard(host, por
         until(lambda: heard == ["still here"])
 
 
-def test_a_master_whose_machine_is_lost_is_noticed() -> None:
-    with master() as m, Client(m.uri) as c:
+def test_a_publisher_that_does_not_answer_keeps_no_other_waiting() -> None:
+    with master() as m, client(m.uri) as (c, heard, _), silent() as (host, port):
         c.wait(5.0)
-        sock = c._master.socket
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 10
+        mute = {"topic": TOPIC, "msg_type": "gazebo.msgs.GzString", "host": host, "port": port}
+        m.say(packet("publisher_add", message("Publish")(**mute)))
+        m.offer(TOPIC, "GzString")
+        begun = time.monotonic()
+        m.send(TOPIC, word("here"))
+        until(lambda: heard == ["here"])
+        c.close()
+        assert time.monotonic() - begun < CONNECT_PATIENCE
 
 
 def test_who_was_kept_from_listening_is_told_when_it_has_caught_up() -> None:
@@ -159,15 +166,15 @@ def test_when_gazebo_comes_back_everything_is_as_before() -> None:
 
 
 def test_a_master_that_dies_while_it_is_told_is_found_again(monkeypatch) -> None:
-    write, deaths = Connection.write, []
+    send, deaths = Peer.send, []
 
-    def fail_once(connection: Connection, payload: bytes) -> None:
-        if connection.name == "the master" and not deaths:
-            deaths.append(payload)
-            raise ConnectionResetError("the master died")
-        write(connection, payload)
+    def fail_once(peer: Peer, frame: bytes) -> None:
+        if not deaths:
+            deaths.append(frame)
+            peer.close("the master died")
+        send(peer, frame)
 
-    monkeypatch.setattr(Connection, "write", fail_once)
+    monkeypatch.setattr(Peer, "send", fail_once)
     with master() as m, Client(m.uri) as speaker:
         speaker.advertise("~/words", "GzString")  # is told when the master has named the world
         until(lambda: m.heard("advertise"))
@@ -181,13 +188,13 @@ def test_a_master_that_dies_while_it_is_left_does_not_keep_anybody(monkeypatch) 
         m.send(TOPIC, word("one"))
         until(lambda: heard)
 
-        def fail_later(connection: Connection, payload: bytes) -> None:
-            told.append(payload)
+        def fail_later(peer: Peer, frame: bytes) -> None:
+            told.append(frame)
             if len(told) > 1:  # the topic was told of, its connections are to follow
-                raise ConnectionResetError("the master died")
+                peer.close("the master died")
 
         told: list[bytes] = []
-        monkeypatch.setattr(Connection, "write", fail_later)
+        monkeypatch.setattr(Peer, "send", fail_later)
         crashes: list[object] = []
         monkeypatch.setattr(threading, "excepthook", crashes.append)
         c.close()
@@ -209,6 +216,22 @@ def test_who_unsubscribes_hears_no_more_and_the_master_knows() -> None:
         assert heard == ["one"]
 
 
+def test_a_publisher_ends_the_connection_to_who_unsubscribes() -> None:
+    with master() as m, client(m.uri) as (c, _, problems):
+        m.offer(TOPIC, "GzString")
+        until(lambda: m.subscribers.get(TOPIC))
+        [publisher] = m.subscribers[TOPIC]
+        c.unsubscribe("~/words")
+        until(lambda: len(m.heard("unsubscribe")) == 2)
+        ours = [message("Subscribe").FromString(told) for told in m.heard("unsubscribe")]
+        assert (ours[1].host, ours[1].port) == publisher.getpeername()
+        m.send(TOPIC, word("it takes what is on its way"))
+        publisher.shutdown(socket.SHUT_WR)
+        publisher.settimeout(5.0)
+        assert publisher.recv(1) == b""  # ended, and not reset
+        assert problems == []
+
+
 def test_what_is_published_reaches_who_subscribed() -> None:
     with master() as m, Client(m.uri) as speaker:
         speaker.advertise("~/words", "GzString")
@@ -221,6 +244,31 @@ def test_what_is_published_reaches_who_subscribed() -> None:
             speaker.publish("~/words", message("GzString")(data="hello"))
             until(lambda: heard == ["hello"])
         until(lambda: speaker.subscribers("~/words") == 0)
+
+
+def test_what_is_too_long_is_refused_where_it_is_published(monkeypatch) -> None:
+    monkeypatch.setattr(frames, "MAX_BYTES", 100)
+    with Client("http://127.0.0.1:9") as c:
+        c.advertise("~/words", "GzString")
+        with pytest.raises(frames.FrameError, match="at most 100"):
+            c.publish("~/words", message("GzString")(data=200 * "a"))
+
+
+def test_functions_of_the_user_that_fail_do_not_keep_it_from_coming_back() -> None:
+    problems: list[str] = []
+
+    def fail(sentence: str = "") -> None:
+        problems.append(sentence)
+        raise RuntimeError("the user's")
+
+    with master() as first:
+        c = Client(first.uri, fail, fail)
+        until(lambda: c.connected and first.clients)
+        port = first.port
+    until(lambda: not c.connected)
+    with master(port), c:
+        c.wait(5.0)
+        assert 'unexpected: RuntimeError("the user\'s")' in problems
 
 
 def test_without_a_gazebo_waiting_says_where_none_is() -> None:

@@ -171,3 +171,15 @@ def master(port: int = 0) -> Iterator[Master]:
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def silent() -> Iterator[tuple[str, int]]:
+    """Where nobody answers: as many wait there already as the system lets wait."""
+    with contextlib.ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()

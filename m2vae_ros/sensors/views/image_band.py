@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from m2vae_ros.sensors.images import COMPRESSED, RAW, picture
+from m2vae_ros.sensors.images import COMPRESSED, RAW, picture, reduced
 from m2vae_ros.sensors.observation import ObservationError
 from m2vae_ros.sensors.view import PictureView, check_positive
-from m2vae_ros.sensors.views.image import reduced
 
 
 @dataclass(frozen=True)
