@@ -208,6 +208,7 @@ class BagReadings:
             if values is None:
                 return
         reading = Reading(view.pack(values), taken, robot, episode, message.topic.name)
+        self._report.keep(reading.values.nbytes)
         self._shelf.setdefault(thing, {}).setdefault(modality, []).append(reading)
 
     def _episode(self, robot: str, recorded: int) -> int:

@@ -10,6 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.host.memory import physical_memory
+
+SHARE = 0.5
+"""Of the machine's memory that readings may take; pairing them takes as much again."""
+
+
+class TooMuch(ValueError):
+    """Bags of which the readings do not fit into memory."""
 
 
 @dataclass
@@ -21,12 +29,14 @@ class BagReport:
         unused: (file or bag, topic, kind of reason) -> how many, and the first of the reasons.
         readings: class -> modality -> readings in the samples.
         samples: how many.
+        kept: bytes of all readings that are held in memory.
     """
 
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
     unused: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
     readings: dict[str, Counter[str]] = field(default_factory=dict)
     samples: int = 0
+    kept: int = 0
 
     @classmethod
     def of(cls, classes: Iterable[str]) -> BagReport:
@@ -39,6 +49,20 @@ class BagReport:
         key = (str(where), topic, re.sub(r"[-+.\d]+(e[-+]?\d+)?", "#", reason))
         before, first = self.unused.get(key, (0, reason))
         self.unused[key] = (before + count, first)
+
+    def keep(self, size: int) -> None:
+        """A reading of so many bytes is held in memory.
+
+        Raises:
+            TooMuch: they would not fit.
+        """
+        self.kept += size
+        if self.kept > SHARE * physical_memory():
+            raise TooMuch(
+                f"readings of {self.kept / 1e9:.3g} GB, as the model takes them, and more to come: "
+                f"more than {SHARE:.0%} of this machine's memory; take fewer bags, a smaller view, "
+                "or fewer readings in the recording"
+            )
 
     def lacking(self, modalities: Iterable[str], enough: int) -> list[str]:
         """The classes and sensors of which there are fewer readings than that."""

@@ -31,8 +31,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
+from m2vae_ros.bags import report as report_module
 from m2vae_ros.bags.reader import find_bags
-from m2vae_ros.bags.report import NotEnough
+from m2vae_ros.bags.report import NotEnough, TooMuch
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bags.writer import COMPRESSIONS, BagWriter, Split
@@ -474,3 +475,11 @@ def test_a_file_with_wrong_bytes_never_does_more_than_fail(
     except DataError:
         return
     assert set(samples.labels) <= set(range(8))
+
+
+def test_readings_that_would_not_fit_into_memory_end_the_reading_before_they_do(
+    bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_module, "physical_memory", lambda: 2 * 10_000)
+    with pytest.raises(TooMuch, match="more than 50% of this machine's memory"):
+        read_bags([bag])
