@@ -32,6 +32,13 @@ class Named(nn.ModuleDict):
         assert module is not None
         self._modules[name] = module
 
+    def train(self, mode: bool = True) -> Named:
+        """As ever, but past what torch makes of assigning to a name that a network has."""
+        self.__dict__["training"] = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
 
 class GaussianHead(nn.Module):
     """The two linear layers that parametrise a posterior: (B, features) -> Gaussian (B, D_z)."""

@@ -187,7 +187,7 @@ _NOT_FACTS = ("format", "name", "fingerprint", "suite", "classifiers", "familiar
 
 def _classifier(name: str, sizes: Any) -> Classifier:
     if not isinstance(sizes, list) or not all(
-        isinstance(size, int) and 0 < size <= LARGEST_LAYER for size in sizes
+        type(size) is int and 0 < size <= LARGEST_LAYER for size in sizes
     ):
         raise ValueError(f"classifiers.{name}: {sizes} must be sizes from 1 to {LARGEST_LAYER}")
     if not 2 <= len(sizes) <= MOST_LAYERS:

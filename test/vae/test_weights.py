@@ -2,15 +2,23 @@
 """Weights on disk: what was saved comes back, and what is damaged is refused by name."""
 
 import json
+import resource
 import shutil
+import time
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.neural_network import MLPClassifier
+from suites import suites
+from untrained import random_weights
 
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.card import WeightsError
+from m2vae_ros.sensors.sizes import weights_of_beta_vae, weights_of_fusion
+from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.weights import Weights, load, networks
 
@@ -215,3 +223,123 @@ def test_an_exported_classifier_gives_the_probabilities_of_scikit_learn(classes)
         mlp.fit(x, y)
     probabilities = Classifier.from_scikit_learn(mlp)(torch.from_numpy(x)).detach()
     np.testing.assert_allclose(probabilities, mlp.predict_proba(x), atol=1e-5)
+
+
+def changed(folder, change) -> None:
+    """The card with something changed."""
+    path = folder / "card.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def modality(card, **fields) -> None:
+    card["suite"]["modalities"]["ear"] |= fields
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda c: modality(c, beta_vae={"hidden": [2**16, 2**16]}), "weights"),
+        (lambda c: modality(c, beta_vae={"latent_dim": 2**40}), "latent_dim"),
+        (lambda c: modality(c, beta_vae={"hidden": [1] * 10**5}), "layers"),
+        (lambda c: modality(c, view={"kind": "scan", "beams": 2**40}), "values, at most"),
+        (lambda c: c["suite"]["fusion"].update(hidden=[2**16], joint=2**16), "weights"),
+        (lambda c: c["suite"]["fusion"].update(hidden=[2**16] * 3), "weights"),
+        (lambda c: c["suite"].update(classes=list(map(str, range(10**5)))), "classes: "),
+        (
+            lambda c: c["suite"].update(classes={f"a{i}": ["x", "y"] for i in range(64)}),
+            "classes: ",
+        ),
+        (
+            lambda c: c["suite"]["modalities"].update(
+                {f"m{i}": c["suite"]["modalities"]["ear"] for i in range(30)}
+            ),
+            "at most 8",
+        ),
+        (lambda c: c["classifiers"].update(embedding=[3, 2**16, 2**16, 2]), "classifiers.embedd"),
+        (lambda c: c["classifiers"].update(embedding=[3, *[1] * 10**5, 2]), "classifiers.embedd"),
+        (lambda c: c["classifiers"].update(embedding=[3, True, 2]), "classifiers.embedding"),
+        (lambda c: c["classifiers"].update({"a.b": [3, 2]}), "classifiers"),
+    ],
+)
+def test_a_card_of_networks_that_fit_no_memory_is_refused_before_memory_is_taken(
+    folder, change, reason
+):
+    changed(folder, change)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.process_time()
+    with pytest.raises(WeightsError, match=reason):
+        load(folder)
+    assert time.process_time() - begin < 5.0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+@pytest.mark.parametrize("text", ["[" * 10**6, '{"a":' * 10**5, "9" * 10**5, "\0", '"\ud800"'])
+def test_a_card_that_is_no_json_in_other_ways_is_refused(folder, text):
+    (folder / "card.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(WeightsError, match=r"card\.json: "):
+        load(folder)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    name=st.sampled_from(["card.json", *FILES]),
+    flips=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4
+    ),
+)
+def test_flipped_bytes_are_refused_by_name_or_change_nothing_that_maps_readings(
+    weights, tmp_path_factory, name, flips
+):
+    folder = weights.save(tmp_path_factory.mktemp("flipped") / "tiny")
+    content = bytearray((folder / name).read_bytes())
+    for share, flip in flips:
+        content[int(len(content) * share)] ^= flip
+    (folder / name).write_bytes(content)
+    try:
+        loaded = load(folder)
+    except WeightsError as error:
+        assert str(folder) in str(error)
+    else:  # a number of the card, a classifier, or a byte that nobody needs
+        assert loaded.fingerprint == weights.fingerprint
+
+
+@pytest.mark.parametrize("name", ["forward", "type", "values", "training", "eye_2"])
+def test_a_modality_may_have_any_name_that_a_suite_allows(tmp_path, name):
+    plain = SUITE.to_plain()
+    plain["modalities"] = {name: plain["modalities"]["ear"], "eye": plain["modalities"]["eye"]}
+    suite = SensorSuite.from_plain(plain)
+    saved = random_weights(suite).save(tmp_path / "named")
+    loaded = load(saved)
+    assert loaded.fingerprint == random_weights(suite).fingerprint
+    codes = {name: torch.zeros(1, 4), "eye": torch.zeros(1, 4)}
+    assert len(loaded.m2vae.posteriors(codes)) == 3
+
+
+@given(suites())
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+def test_the_weights_of_networks_are_as_many_as_was_told_before(fields):
+    suite = SensorSuite.from_plain(fields)
+    beta_vaes, m2vae = networks(suite)
+
+    def counted(module) -> int:
+        """Weights of layers, but for biases."""
+        return sum(p.numel() for p in module.parameters() if p.dim() > 1)
+
+    for name, each in suite.items():
+        spec = each.beta_vae
+        told = weights_of_beta_vae(each.view.shape, spec.latent_dim, spec.hidden, spec.channels)
+        assert counted(beta_vaes[name]) == told
+    codes = [each.beta_vae.latent_dim for each in suite.values()]
+    fusion = suite.fusion
+    told = weights_of_fusion(codes, fusion.latent_dim, fusion.hidden, fusion.joint)
+    assert counted(m2vae) == told
+
+
+@pytest.mark.parametrize("channels", [(4,), (2, 3), (1, 2, 3, 4)])
+@pytest.mark.parametrize("shape", [(1, 5), (3, 16), (1, 7, 9), (3, 16, 64)])
+def test_the_weights_of_convolutions_are_told_too(shape, channels):
+    vae = BetaVAE(BetaVAEConfig(shape, 4, (8,), channels))
+    counted = sum(p.numel() for p in vae.parameters() if p.dim() > 1)
+    assert counted == weights_of_beta_vae(shape, 4, (8,), channels)
