@@ -133,23 +133,23 @@ class Samples:
             DataError: there are too few groups, or one part would be empty.
         """
         rng = np.random.default_rng(seed)
-        apart = np.zeros(len(self), dtype=bool)
         names, group = np.unique(self.groups, return_inverse=True)
         if len(names) < 2:
             raise DataError("groups: all samples are of one, which cannot be split")
-        kinds = [int(np.bincount(self.labels[group == g] + 1).argmax()) for g in range(len(names))]
-        for kind in sorted(set(kinds)):
-            mine = rng.permutation([g for g, k in enumerate(kinds) if k == kind])
-            wanted = share * sum(int((group == g).sum()) for g in mine)
-            taken = 0
+        counts = np.zeros((len(names), len(self.suite.classes) + 1), dtype=np.int64)
+        np.add.at(counts, (group, self.labels + 1), 1)
+        sizes, kinds = counts.sum(1), counts.argmax(1)
+        set_apart = np.zeros(len(names), dtype=bool)
+        for kind in np.unique(kinds):
+            mine = rng.permutation(np.flatnonzero(kinds == kind))
+            wanted, taken = share * sizes[mine].sum(), 0
             for g in mine[:-1]:  # the first part has at least one
-                size = int((group == g).sum())
-                if taken + size / 2 > wanted:
-                    continue
-                apart[group == g] = True
-                taken += size
-        if not apart.any() or apart.all():
+                if taken + sizes[g] / 2 <= wanted:
+                    set_apart[g] = True
+                    taken += sizes[g]
+        if not set_apart.any() or set_apart.all():
             raise DataError(f"groups: {len(names)} are too few to set {share:.0%} apart")
+        apart = set_apart[group]
         return self[~apart], self[apart]
 
     def save(self, path: str | os.PathLike[str]) -> None:
