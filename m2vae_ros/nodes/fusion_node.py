@@ -220,18 +220,23 @@ class FusionNode(LifecycleNode):
         if hasattr(message, "header"):
             stamp = messages.nanoseconds(message.header.stamp)
         for modality, stream in streams.items():
-            observation = stream(message, stamp)
-            if observation is None:
-                continue
-            ahead = None
-            if self._suite[modality].finds_objects:
-                ahead = self._scan_attention(
-                    (0.0, 0.0, 0.0),
-                    messages.numbers(message.ranges),
-                    message.angle_min,
-                    message.angle_increment,
-                )
-            self._perception.sense(modality, observation, stamp, self._now, ahead)
+            with self._drops.guard(self._suite[modality].topic):  # others are not to blame
+                self._sense(modality, stream, message, stamp)
+
+    def _sense(self, modality: str, stream: Stream, message: Any, stamp: int) -> None:
+        """Take in what a modality reads of a message, if it makes a reading."""
+        observation = stream(message, stamp)
+        if observation is None:
+            return
+        ahead = None
+        if self._suite[modality].finds_objects:
+            ahead = self._scan_attention(
+                (0.0, 0.0, 0.0),
+                messages.numbers(message.ranges),
+                message.angle_min,
+                message.angle_increment,
+            )
+        self._perception.sense(modality, observation, stamp, self._now, ahead)
 
     def _on_target(self, message: Any) -> None:
         """Take in what the readings are of."""
