@@ -29,6 +29,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from std_msgs.msg import String
+from suites import modality, plain
 
 from m2vae_ros.bags.writer import Split
 from m2vae_ros.bringup.processes import Processes
@@ -36,6 +37,7 @@ from m2vae_ros.bringup.specs import simulator
 from m2vae_ros.ros import bag_qos, qos
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.recorder import Recorder, topics_of
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.suite import AMIRO
 
@@ -200,6 +202,24 @@ def test_embeddings_of_before_and_their_definition_are_in_the_bag(tmp_path: Path
         (offered,) = bag.connections[0].ext.offered_qos_profiles
         assert offered.reliability == QosReliability.RELIABLE
         assert offered.durability == QosDurability.TRANSIENT_LOCAL
+
+
+def test_what_a_suite_reads_is_what_is_recorded() -> None:
+    team = topics_of(AMIRO)
+    for topic in (*(m.topic for m in AMIRO.values()), "odom", "cmd_vel", "classification"):
+        assert f"*/{topic}" in team
+    assert "*/front_camera/camera_info" in team
+    assert {"/clock", "/diagnostics", "/embeddings"} <= set(team)
+    assert len(set(team)) == len(team)
+
+    about = {"kind": "topic", "topic": "/target", "type": "std_msgs/msg/String"}
+    modalities = {
+        "front": modality("image", topic="image_raw"),
+        "overhead": modality("image", topic="/ceiling/image"),
+    }
+    told = topics_of(SensorSuite.from_plain(plain(modalities=modalities, about=about)))
+    assert {"*/image_raw", "*/camera_info", "/ceiling/image", "/ceiling/camera_info"} <= set(told)
+    assert {"/target", "*/state"} <= set(told)
 
 
 def test_topics_that_appear_later_and_only_those_asked_for_are_recorded(tmp_path: Path) -> None:
