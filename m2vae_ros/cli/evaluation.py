@@ -101,9 +101,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         from m2vae_ros.experiments import amiro, evaluation
 
-        numbers = {}
+        numbers = {"n": len(fresh), "seed": seed, "fingerprint": weights.fingerprint}
         if twin is not None and fresh.labelled:
-            numbers = amiro.evaluate(weights, twin, fresh, seed, source).to_json()
+            numbers |= amiro.evaluate(weights, twin, fresh, seed, source).to_json()
             show(amiro.tables(numbers))
         numbers["embedding"] = evaluation.evaluate(
             weights, fresh, source or f"simulator, seed {seed}"

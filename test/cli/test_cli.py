@@ -92,7 +92,8 @@ def test_collected_samples_are_those_of_the_seed(tmp_path, capsys):
 @pytest.mark.slow
 def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
     folder, report = tmp_path / "tiny", tmp_path / "report.json"
-    assert main(["train", "amiro", "--count", "200", "--seed", "3", "--out", str(folder)]) == 0
+    train = ["train", "amiro", "--twin", "--count", "200", "--seed", "3"]
+    assert main([*train, "--out", str(folder)]) == 0
     card = json.loads((folder / "card.json").read_text())
     assert card["data"]["seed"] == 3
     assert card["data"]["count"] == 200
@@ -107,6 +108,8 @@ def test_from_nothing_to_evaluated_weights_in_two_commands(tmp_path, capsys):
     assert numbers["n"] == 40
     assert numbers["seed"] == 4
     assert numbers["fingerprint"] == card["fingerprint"]
+    assert numbers["embedding"]["n"] == 40
+    assert len(numbers["embedding"]["subsets"]) == 7
     assert len(numbers["in_place"]) == len(numbers["in_place_without_reencoding"]) == 6
     assert set(numbers["single"]) == {"camera", "lidar", "reflectance"}
     assert all(set(row) == {"colour", "shape", "material"} for row in numbers["single"].values())

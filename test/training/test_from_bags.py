@@ -341,3 +341,5 @@ def test_from_bags_to_weights_and_their_table(
     numbers = json.loads(report.read_text())
     assert numbers["n"] == 48
     assert numbers["seed"] is None
+    assert numbers["fingerprint"] == card["fingerprint"]
+    assert numbers["embedding"]["source"] == f"bags {bags / 'one'}"
