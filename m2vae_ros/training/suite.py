@@ -383,6 +383,8 @@ def train_embedding_reader(
     with torch.no_grad():
         means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
     *partial, complete = means.values()
+    if not partial:  # of one modality there is nothing less
+        return train_classifier(complete, labels, seed)
     drawn = np.random.default_rng(seed).integers(len(partial), size=len(labels))
     some = torch.stack(partial)[drawn, torch.arange(len(labels))]
     x = torch.cat([complete, complete, some])
