@@ -164,7 +164,6 @@ def test_the_command_measures_draws_and_writes_every_number(tmp_path, capsys) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--figure", "x.png"], "--figure: is of the missions"),
         (["--mission", "3", "--count", "4"], "a mission needs every class"),
         (["--mission", "3", "--count", "8", "--rules", "magic"], "rules: ['magic'] are none of"),
         (["--mission", "3", "--count", "8", "--schedules", "x"], "schedules: ['x'] are none of"),
