@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import timeit
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ def main() -> None:
         "lidar": (random.uniform(0.3, 2.0, 683), -2.0943951, 4.1887902 / 682),
         "reflectance": (random.uniform(0.0, 1.0, 8),),
     }
-    views = {m: engine.views[m](*reading) for m, reading in readings.items()}
+    sense: Any = engine.suite.views  # called with readings, each as its view takes them
+    views = {m: sense[m](*reading) for m, reading in readings.items()}
     codes = {m: engine.encode_modality(m, view).code for m, view in views.items()}
     mean = engine.encode({"camera": codes["camera"]}).mean
 
@@ -56,9 +58,9 @@ def main() -> None:
         ),
         "joint encoding of three modalities": lambda: engine.encode(codes),
         "classification": lambda: engine.classify(mean),
-        "camera: 640×480 image → view": lambda: engine.views["camera"](*readings["camera"]),
+        "camera: 640×480 image → view": lambda: sense["camera"](*readings["camera"]),
         "camera: view → code": lambda: engine.encode_modality("camera", views["camera"]),
-        "LiDAR: scan → view": lambda: engine.views["lidar"](*readings["lidar"]),
+        "LiDAR: scan → view": lambda: sense["lidar"](*readings["lidar"]),
         "LiDAR: view → code": lambda: engine.encode_modality("lidar", views["lidar"]),
         "reflectance: view → code": lambda: engine.encode_modality(
             "reflectance", views["reflectance"]

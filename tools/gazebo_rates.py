@@ -74,6 +74,7 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
     from m2vae_ros.gazebo.server import GazeboServer
     from m2vae_ros.host.domains import own_domain
     from m2vae_ros.ros import qos
+    from m2vae_ros.ros.message_types import message_class
 
     heard: dict[str, list[tuple[float, float]]] = {}
     with own_domain(), GazeboServer(world) as server:
@@ -95,7 +96,7 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
 
             for number in range(1, robots + 1):
                 for sensor in AMIRO.values():
-                    hear(sensor.message, f"/amiro{number}/{sensor.topic}")
+                    hear(message_class(sensor.type), f"/amiro{number}/{sensor.topic}")
             hear(Clock, "/clock")
             try:
                 deadline = time.monotonic() + PATIENCE
