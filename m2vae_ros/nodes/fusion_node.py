@@ -35,7 +35,7 @@ from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.message_types import message_class
-from m2vae_ros.ros.parameters import ParameterError, declare, read
+from m2vae_ros.ros.parameters import ParameterError, declare, read, undeclare
 from m2vae_ros.ros.process import run
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.view import Stream
@@ -59,6 +59,7 @@ class FusionNode(LifecycleNode):
         self._perception_if_configured: Perception | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
         self._phase = "unconfigured"
+        self._groups_of: SensorSuite | None = None
         # What has to be undone on the way back through the lifecycle.
         self._configured = ExitStack()
         self._activated = ExitStack()
@@ -122,6 +123,9 @@ class FusionNode(LifecycleNode):
             raise ParameterError("parameter robot: is empty, and so is the node's namespace")
         engine = OnnxEngine.load(weights_folder(common.weights), common.device)
         groups = sensor_groups(engine.suite)
+        if self._groups_of is not None and self._groups_of != engine.suite:
+            undeclare(self, sensor_groups(self._groups_of))  # their defaults are of other weights
+        self._groups_of = engine.suite
         declare(self, groups)
         settings = SuiteParameters.of(common, engine.suite, read(self, groups))
         self._settings = settings

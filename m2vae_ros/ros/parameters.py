@@ -64,6 +64,13 @@ def declare(node: Node, of: type) -> None:
             raise ParameterError(f"parameter {name}: {error}") from error
 
 
+def undeclare(node: Node, of: type) -> None:
+    """Take back every parameter of the dataclass ``of`` that `declare` made."""
+    for name, *_ in _parameters(of(), ""):
+        if node.has_parameter(name):
+            node.undeclare_parameter(name)
+
+
 def read(node: Node, of: type[T]) -> T:
     """The current values of the declared parameters as an ``of``.
 

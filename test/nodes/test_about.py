@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from geometry_msgs.msg import Point, PointStamped
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from ros_team import Team, team
 from sensor_msgs.msg import Range
 from std_msgs.msg import String
 from suites import modality, plain
 from untrained import random_weights
 
+from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors import SensorSuite
 
 pytestmark = pytest.mark.ros
@@ -86,3 +89,15 @@ def test_a_point_of_another_frame_is_dropped_and_named(tmp_path) -> None:
         t.until(lambda: bool(t.embeddings))
         position = t.embeddings[0].position
         assert (position.x, position.y) == (1.0, 2.0)
+
+
+def test_other_weights_bring_the_parameters_of_their_own_sensors(tmp_path) -> None:
+    with team() as t:
+        node = t.suite_robot("rover", resource("models/amiro"), [])
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert node.get_parameter("camera.max_distance").value == 0.88
+        assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+        node.set_parameters([Parameter("weights", value=str(weights(tmp_path)))])
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert not node.has_parameter("camera.max_distance")
+        assert node.get_parameter("distance.refresh_period").value == 2.0
