@@ -85,7 +85,7 @@ def test_a_node_with_these_weights_says_live_what_a_bag_says_that_is_played(
             until(lambda: player.poll() is not None, executor)
         assert player.returncode == 0
     assert processes.unclean == []
-    assert len(found) > 100
+    assert len(found) >= 40  # one for each recording, at least
     assert sum(found) / len(found) > 0.85
 
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import four_sensors
 import numpy as np
 import pytest
-from four_sensors import READINGS, ROVER, SUITE
+from four_sensors import READINGS, ROVER, SECONDS, SUITE
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.serialization import deserialize_message
 from ros_team import Team, team
@@ -48,22 +49,23 @@ def test_the_embedding_is_as_good_as_the_codes_on_a_bag_that_was_not_trained_on(
     assert min(one["accuracy"] for one in numbers["in_place"].values()) >= 0.95
 
 
-def play(t: Team, label: int, seconds: float, rng: np.random.Generator) -> None:
-    """Let the rover sense a world of one class, in real time."""
-    due = dict.fromkeys(READINGS, 0.0)
-    begin = time.time()
-    while (now := time.time() - begin) < seconds:
-        for (name, (make, rate)), value in zip(
-            READINGS.items(), SUITE.attributes_of(label), strict=True
-        ):
-            if now < due[name]:
-                continue
-            due[name] += 1.0 / rate
-            made = make(time.time(), bool(value), rng)
-            kind = SUITE[name].type
-            data = four_sensors.serialised(made, kind)
-            t.send(f"{ROVER}/{SUITE[name].topic}", deserialize_message(data, message_class(kind)))
-        t.executor.spin_once(timeout_sec=0.005)
+def play(t: Team, label: int, subset: Sequence[str], rng: np.random.Generator) -> None:
+    """Let the rover have sensed a world of one class, for the last seconds; it gets all of it."""
+    end = time.time()
+    events = sorted(
+        (end - SECONDS + index / rate, name)
+        for name, (_, rate) in READINGS.items()
+        for index in range(round(SECONDS * rate))
+    )
+    values = dict(zip(SUITE, SUITE.attributes_of(label), strict=True))
+    for now, name in events:
+        kind, topic = SUITE[name].type, SUITE[name].topic
+        made = READINGS[name][0](now, bool(values[name]), rng)
+        message = deserialize_message(four_sensors.serialised(made, kind), message_class(kind))
+        before = t.counted(ROVER[1:], f"received {topic}")
+        t.send(f"{ROVER}/{topic}", message)
+        if name in subset:
+            t.until(lambda seen=before, of=topic: t.counted(ROVER[1:], f"received {of}") > seen)
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
@@ -80,7 +82,7 @@ def test_each_subset_of_the_sensors_tells_its_attributes_live(
             t.listen(message_class(kind), f"{ROVER}/{topic}", lambda message: None, EVERY_ONE)
         assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        play(t, label, 2.5, rng)
+        play(t, label, subset, rng)
         t.until(lambda: any(set(c.modalities) == set(subset) for c in t.classifications))
         found = [c for c in t.classifications if set(c.modalities) == set(subset)][-1]
         assert found.object_id == ROVER[1:]
