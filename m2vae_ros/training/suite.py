@@ -183,7 +183,7 @@ def train_classifier(x: Tensor, labels: np.ndarray, seed: int) -> Classifier:
     mlp = MLPClassifier(
         CLASSIFIER_HIDDEN,
         early_stopping=many,
-        max_iter=200 if many else 2000,
+        max_iter=200 if many else 1000,
         random_state=seed,
     )
     return Classifier.from_scikit_learn(mlp.fit(x.numpy(), labels))

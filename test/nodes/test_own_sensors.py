@@ -10,7 +10,7 @@ from pathlib import Path
 import four_sensors
 import numpy as np
 import pytest
-from four_sensors import READINGS, ROVER, SECONDS, SUITE
+from four_sensors import READINGS, ROVER, SUITE
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.serialization import deserialize_message
 from ros_team import Team, team
@@ -26,6 +26,9 @@ from m2vae_ros.vae.weights import Weights
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 SUBSETS = subsets(tuple(SUITE))
+
+SECONDS = 1.6
+"""For which the rover has sensed: a window of its IMU, and half of another."""
 
 
 @pytest.fixture(scope="module")
