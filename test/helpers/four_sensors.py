@@ -189,7 +189,8 @@ def bag(folder: Path, episodes: int, seed: int) -> Path:
     made = [
         one
         for number, label in enumerate(labels)
-        for one in episode(int(label), 10.0 + 2 * SECONDS * number, rng)
+        # not at a full second each: what shakes is at any point of its swing then
+        for one in episode(int(label), 10.0 + 2 * SECONDS * number + rng.uniform(), rng)
     ]
     return write(folder, sorted(made, key=lambda one: one.stamp))
 
