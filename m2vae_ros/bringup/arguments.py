@@ -14,6 +14,7 @@ from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.resources import resource, weights_folder
 from m2vae_ros.sensors import SensorSuite, suite_of_weights
+from m2vae_ros.sensors.card import CARD
 from m2vae_ros.world.suite import AMIRO
 
 T = TypeVar("T")
@@ -76,12 +77,18 @@ class LaunchArguments:
     def suite(self, name: str) -> SensorSuite:
         """The suite of a folder of weights, or of a name in the package's models.
 
+        Weights that are not there yet may come later, as nodes allow; until then they are taken for
+        the AMiRo's.
+
         Raises:
-            ValueError: there are no such weights.
+            ValueError: the weights have no suite.
         """
         try:
-            return suite_of_weights(weights_folder(self.text(name)))
-        except (FileNotFoundError, ValueError) as error:
+            folder = weights_folder(self.text(name))
+            return suite_of_weights(folder) if (folder / CARD).exists() else AMIRO
+        except FileNotFoundError:
+            return AMIRO
+        except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
     def flag(self, name: str) -> bool:

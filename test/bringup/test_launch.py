@@ -267,8 +267,10 @@ def test_sensors_of_ones_own_are_arguments_by_their_names(tmp_path: Path) -> Non
     assert team_of(["rover/sky"], suite) == {"rover": ("sky",)}
     with pytest.raises(ValueError, match="'camera' of rover is not one of sky, cloud"):
         team_of(["rover/camera"], suite)
-    with pytest.raises(ValueError, match="^weights: .*nowhere/card.json: No such file"):
-        LaunchArguments({"weights": str(tmp_path / "nowhere")}).suite("weights")
+    assert LaunchArguments({"weights": str(tmp_path / "later")}).suite("weights") == AMIRO
+    (weights / "card.json").write_text("{}")
+    with pytest.raises(ValueError, match="^weights: .*rover/card.json: has no suite"):
+        given.suite("weights")
 
 
 # --- real launches --------------------------------------------------------------------------------
