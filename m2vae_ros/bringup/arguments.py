@@ -13,8 +13,8 @@ from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.gazebo.address import address_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.resources import resource, weights_folder
-from m2vae_ros.sensors import SensorSuite, suite_of_weights
-from m2vae_ros.sensors.card import CARD
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.card import CARD, Card
 from m2vae_ros.world.suite import AMIRO
 
 T = TypeVar("T")
@@ -81,11 +81,11 @@ class LaunchArguments:
         the AMiRo's.
 
         Raises:
-            ValueError: the weights have no suite.
+            ValueError: the card of the weights makes no sense.
         """
         try:
             folder = weights_folder(self.text(name))
-            return suite_of_weights(folder) if (folder / CARD).exists() else AMIRO
+            return Card.read(folder).suite if (folder / CARD).exists() else AMIRO
         except FileNotFoundError:
             return AMIRO
         except ValueError as error:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.counts import Count
-from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.section import Table
 from m2vae_ros.training.suite import codes
 from m2vae_ros.vae.baselines import product_of_experts
+from m2vae_ros.vae.in_place import sensed_in_turn
 from m2vae_ros.vae.weights import Weights
 from m2vae_ros.world.suite import AMIRO
 

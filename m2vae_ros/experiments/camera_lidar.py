@@ -19,7 +19,7 @@ from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.amiro import IN_PLACE, PAPER, evaluate, fusion_table
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.experiments.in_place import sensed_in_turn, trajectory
+from m2vae_ros.experiments.in_place import trajectory
 from m2vae_ros.experiments.lab import Lab, over_seeds, summary
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.host.resources import resource
@@ -32,6 +32,7 @@ from m2vae_ros.training.suite import (
     train_classifier,
     train_embedding_reader,
 )
+from m2vae_ros.vae.in_place import sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE
 from m2vae_ros.vae.weights import load
 

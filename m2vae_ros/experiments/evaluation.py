@@ -17,12 +17,12 @@ from torch import Tensor
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.counts import Count
-from m2vae_ros.experiments.in_place import sensed_in_turn, trajectory
+from m2vae_ros.experiments.in_place import trajectory
 from m2vae_ros.experiments.section import Table
 from m2vae_ros.training.suite import codes, raw_reader
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.in_place import orders
+from m2vae_ros.vae.in_place import orders, sensed_in_turn
 from m2vae_ros.vae.m2vae import Subset
 from m2vae_ros.vae.objectives import lower_bound
 from m2vae_ros.vae.weights import Weights

@@ -19,14 +19,13 @@ from m2vae_ros.datasets.attributes import attributes, best_rate, modalities
 from m2vae_ros.datasets.labelled import Labelled
 from m2vae_ros.experiments.contenders import tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.lab import Lab, over_seeds
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.experiments.table1 import one_classifier
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.gaussian import Gaussian
-from m2vae_ros.vae.in_place import fuse_in_place
+from m2vae_ros.vae.in_place import fuse_in_place, sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE, Subset, subsets
 
 NAME = "modalities"

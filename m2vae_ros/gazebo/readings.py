@@ -14,6 +14,9 @@ from m2vae_ros.world.sdf import CameraSensor, Pose, RaySensor
 RGB_INT8 = 3
 """Gazebo's number for three bytes a pixel: red, green, blue."""
 
+TYPES = {"image": "camera", "ranges": "ray", "intensities": "ray"}
+"""What is measured -> the type of the sensor, in SDF's words."""
+
 # Type of a sensor -> last part of its topic, message.
 TOPICS = {"camera": ("image", "ImageStamped"), "ray": ("scan", "LaserScanStamped")}
 

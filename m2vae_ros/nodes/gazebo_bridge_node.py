@@ -30,7 +30,7 @@ from sensor_msgs.msg import CameraInfo
 from m2vae_ros.bringup.arguments import check_robot, team_of
 from m2vae_ros.gazebo.drive import Drive
 from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.gazebo.readings import GazeboSensor, Reading, camera, rays
+from m2vae_ros.gazebo.readings import TYPES, GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.clocks import steady_clock
@@ -64,9 +64,6 @@ SILENCE = 5.0
 
 STOPPING = 0.5
 """Seconds in which robots stop."""
-
-TYPES = {"image": "camera", "ranges": "ray", "intensities": "ray"}
-"""What a modality's view measures -> type of the sensor in Gazebo."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from m2vae_ros.sensors.suite import (
     Sampling,
     SensorSuite,
 )
-from m2vae_ros.sensors.suite_file import SuiteError, read_suite, suite_of_weights
+from m2vae_ros.sensors.suite_file import SuiteError, read_suite
 from m2vae_ros.sensors.view import View
 from m2vae_ros.sensors.views import view_kinds, view_of
 
@@ -27,7 +27,6 @@ __all__ = [
     "SuiteError",
     "View",
     "read_suite",
-    "suite_of_weights",
     "view_kinds",
     "view_of",
 ]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -58,23 +57,6 @@ def read_suite(name: str | Path) -> SensorSuite:
     # ValueError and OverflowError: of numbers and dates that cannot be
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise SuiteError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-
-
-def suite_of_weights(folder: Path) -> SensorSuite:
-    """The suite in the card of trained weights; the weights themselves are not looked at.
-
-    Raises:
-        SuiteError: there is no card, or no suite in it.
-    """
-    path = folder / "card.json"
-    try:
-        return SensorSuite.from_plain(json.loads(path.read_text(encoding="utf-8"))["suite"])
-    except OSError as error:
-        raise SuiteError(f"{path}: {error.strerror}") from error
-    except (KeyError, TypeError, RecursionError) as error:
-        raise SuiteError(f"{path}: has no suite") from error
-    except ValueError as error:
-        raise SuiteError(f"{path}: {error}") from error
 
 
 def load(text: str) -> Any:

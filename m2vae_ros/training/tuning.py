@@ -31,7 +31,7 @@ from m2vae_ros.training.suite import (
 )
 from m2vae_ros.vae.beta_vae import BetaVAE
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.in_place import fuse_in_place, orders
+from m2vae_ros.vae.in_place import orders, sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE
 
 HELD_OUT = 0.3
@@ -150,7 +150,7 @@ def _recognised(
 
     rates = [share(fusion.encode({m: x}).mean) for m, x in inputs.items()]
     rates.append(share(fusion.encode(inputs).mean))
-    rates.append(min(share(_in_turn(fusion, inputs, o)) for o in orders(tuple(inputs))))
+    rates.append(min(share(sensed_in_turn(fusion, inputs, o)[-1]) for o in orders(tuple(inputs))))
     return float(np.mean(rates))
 
 
@@ -158,7 +158,7 @@ def _told(
     beta_vaes: Mapping[str, BetaVAE], fusion: M2VAE, unseen: Samples, inputs: Mapping[str, Tensor]
 ) -> float:
     """The share of the readings' variance that embeddings of all modalities tell."""
-    mean = _in_turn(fusion, inputs, tuple(inputs))
+    mean = sensed_in_turn(fusion, inputs, tuple(inputs))[-1]
     told = []
     for modality, vae in beta_vaes.items():
         x = observations(unseen, modality, vae)
@@ -166,12 +166,3 @@ def _told(
         spread = (x - x.mean(0)).square().sum().clamp_min(1e-12)
         told.append(1.0 - float((x - shown).square().sum() / spread))
     return float(np.mean(told))
-
-
-def _in_turn(fusion: M2VAE, inputs: Mapping[str, Tensor], order: tuple[str, ...]) -> Tensor:
-    mean: Any = None
-    for index, modality in enumerate(order):
-        new = {modality: inputs[modality]}
-        mean = fuse_in_place(fusion, mean, order[:index], new).mean
-    found: Tensor = mean
-    return found

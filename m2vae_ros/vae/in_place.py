@@ -56,6 +56,21 @@ def fuse_in_place(model: Any, mean: Any, held: Iterable[str], new: Mapping[str, 
     return model.encode({**unfolded, **new})
 
 
+def sensed_in_turn(model: Any, x: Mapping[str, Any], order: Sequence[str]) -> list[Any]:
+    """Fuse one modality after the other in place: the means (..., D_z) after each.
+
+    Args:
+        model: what encodes and decodes (see the module's text).
+        x: modality -> observations (..., D_m).
+        order: of the modalities.
+    """
+    means: list[Any] = []
+    for index, modality in enumerate(order):
+        old = means[-1] if means else None
+        means.append(fuse_in_place(model, old, order[:index], {modality: x[modality]}).mean)
+    return means
+
+
 def unfold(model: Any, mean: Any, held: Iterable[str], rounds: int = ROUNDS) -> dict[str, Any]:
     """The observations that an embedding stands for: those that encode to it again.
 

@@ -269,7 +269,7 @@ def test_sensors_of_ones_own_are_arguments_by_their_names(tmp_path: Path) -> Non
         team_of(["rover/camera"], suite)
     assert LaunchArguments({"weights": str(tmp_path / "later")}).suite("weights") == AMIRO
     (weights / "card.json").write_text("{}")
-    with pytest.raises(ValueError, match="^weights: .*rover/card.json: has no suite"):
+    with pytest.raises(ValueError, match="^weights: .*rover/card.json: format is None"):
         given.suite("weights")
 
 

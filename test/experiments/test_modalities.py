@@ -13,10 +13,10 @@ from m2vae_ros.datasets.attributes import attributes, best_rate
 from m2vae_ros.datasets.attributes import modalities as names
 from m2vae_ros.experiments import modalities
 from m2vae_ros.experiments.contenders import tensors
-from m2vae_ros.experiments.in_place import sensed_in_turn
 from m2vae_ros.experiments.lab import Lab, summary
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
+from m2vae_ros.vae.in_place import sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, subsets
 from m2vae_ros.vae.objectives import reencoding_loss
 
