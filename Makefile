@@ -11,6 +11,7 @@ EXPERIMENTS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "./run CMD...    runs any command in the environment, e.g. ./run m2vae --help"
+	@echo "ROS_WHEELS=kilted before either: with ROS 2 Kilted, beside Jazzy, which is the default"
 
 setup: ## system packages (as root), .venv with ROS 2, messages and package; only what is missing
 	@tools/setup.sh
@@ -28,7 +29,7 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 
 test: lint ## style, imports, all tests with the lines that none of them runs
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
-	@./run python -m pytest -m "" $(if $(TESTS),$(TESTS),--cov --cov-report=term)
+	@./run python -m pytest -m "" $(or $(TESTS),--cov --cov-report=term)
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py
@@ -43,10 +44,10 @@ lint: ## style, likely bugs, docstrings, types, and that rooms import downwards 
 	@./run mypy
 	@for script in run .ci/run tools/*.sh; do bash -n $$script || exit 1; done
 
-clean: ## removes what was built, keeps .venv
-	rm -rf build install log dist *.egg-info .coverage* .pytest_cache .ruff_cache .import_linter_cache .mypy_cache \
-		.hypothesis .apt.log .colcon.log .pip.log
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+clean: ## removes what was built, keeps .venv and .venv-kilted
+	rm -rf build install build-kilted install-kilted log dist *.egg-info .coverage* .pytest_cache \
+		.ruff_cache .import_linter_cache .mypy_cache .hypothesis .apt.log .colcon.log .pip.log
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## removes .venv too
-	rm -rf .venv
+distclean: clean ## removes .venv and .venv-kilted, too
+	rm -rf .venv .venv-kilted

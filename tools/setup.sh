@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sets up what everything else needs: system packages, .venv with ROS 2 Kilted, and the package
+# Sets up what everything else needs: system packages, .venv with ROS 2 Jazzy, and the package
 # built by colcon into install/. Does only what is missing or out of date, says what it does on
 # standard error, and may be interrupted at any point and called again.
 #
 # PYTHON=/path/to/python3 chooses the interpreter; otherwise the first suitable one is taken.
+# ROS_WHEELS=kilted takes ROS 2 Kilted, in .venv-kilted and install-kilted beside those.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
-venv=$root/.venv
+# shellcheck source=tools/distribution.sh
+. tools/distribution.sh
 needed_megabytes=4000
 
 say() { printf '%s\n' "$*" >&2; }
@@ -23,15 +25,23 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # Digests of what each step is made from: where they match the stamps, the step is done. A digest
 # holds the checkout's place, because a virtual environment and CMake's cache cannot be moved.
-environment_digest() { { echo "$venv"; cat requirements/*.txt tools/fit_wheels.py; } | sha256sum; }
+environment_digest() {
+    {
+        echo "$venv"
+        cat requirements/{base,comparison,dev,lock,ros,"$ROS_WHEELS"}.txt tools/fit_wheels.py
+    } | sha256sum
+}
 build_digest() {
-    { environment_digest; cat package.xml CMakeLists.txt cmake/* msg/* srv/*; } | sha256sum
+    {
+        environment_digest
+        cat package.xml CMakeLists.txt cmake/* msg/* srv/* tools/generate_interfaces.py
+    } | sha256sum
 }
 stamp_is() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }
 environment_is_ready() {
-    stamp_is .venv/set-up "$(environment_digest)" && [ -x .venv/bin/python ]
+    stamp_is "$venv/set-up" "$(environment_digest)" && [ -x "$venv/bin/python" ]
 }
-build_is_ready() { stamp_is install/set-up "$(build_digest)"; }
+build_is_ready() { stamp_is "$install/set-up" "$(build_digest)"; }
 
 # --- system packages ------------------------------------------------------------------------------
 
@@ -170,7 +180,8 @@ install_wheels() {
     mkdir -p "$temporary"
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
         --no-input -r requirements/base.txt -r requirements/ros.txt -r requirements/dev.txt \
-        -c requirements/lock.txt 2>&1 | tee "$log" | show_progress || explain_pip "$log"
+        -r "requirements/$ROS_WHEELS.txt" -c requirements/lock.txt 2>&1 | tee "$log" | show_progress ||
+        explain_pip "$log"
     # Without what it asks for: see the file.
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
         --no-input --no-deps -r requirements/comparison.txt 2>&1 | tee "$log" | show_progress ||
@@ -182,21 +193,26 @@ ensure_environment() {
     environment_is_ready && return
     ensure_system
     offer_fashion_mnist
-    # An environment that was interrupted, moved, or has lost its Python is made anew; what pip
-    # fetched is in pip's own cache.
+    local wheels
+    wheels=$(<"requirements/$ROS_WHEELS.txt")
+    # An environment that was interrupted, moved, has lost its Python, or holds another ROS 2 is made
+    # anew; what pip fetched is in pip's own cache.
     if [ -e "$venv" ] && { [ -e "$venv/incomplete" ] ||
+        ! stamp_is "$venv/ros-wheels" "$wheels" ||
         ! "$venv/bin/python" -c 'import pip' 2>/dev/null ||
         ! head -n1 "$venv/bin/pip" | grep -qF "$venv/"; }; then
         rm -rf "$venv"
     fi
     if [ ! -e "$venv" ]; then
         ensure_space
-        say "set-up: making .venv with Python $python_version ($python)"
+        say "set-up: making ${venv##*/} with Python $python_version ($python)"
         mkdir "$venv"
         touch "$venv/incomplete"
+        echo "$wheels" >"$venv/ros-wheels"
         "$python" -m venv "$venv" || fail "$python could not make a virtual environment in $venv"
     fi
-    say "set-up: installing ROS 2, torch and the other requirements into .venv (minutes)"
+    say "set-up: installing ROS 2 ${ROS_WHEELS^}, torch and the other requirements into" \
+        "${venv##*/} (minutes)"
     touch "$venv/incomplete"
     install_wheels
     "$venv/bin/python" tools/fit_wheels.py
@@ -209,18 +225,20 @@ ensure_environment() {
 ensure_build() {
     build_is_ready && return
     ensure_system
-    say "set-up: building messages and package into install/ (half a minute)"
+    say "set-up: building messages and package into ${install##*/}/ (half a minute)"
     # Built from nothing: it is quick, and a message that was renamed leaves nothing behind.
-    rm -rf build install
+    rm -rf "$build" "$install"
     # shellcheck source=tools/environment.sh
-    (. tools/environment.sh && colcon build --merge-install --symlink-install \
-        --event-handlers console_cohesion+ --cmake-args -DBUILD_TESTING=OFF \
-        "-DPython3_EXECUTABLE=$root/.venv/bin/python") >.colcon.log 2>&1 || {
+    (. tools/environment.sh && python tools/generate_interfaces.py "$build/interfaces" &&
+        colcon build --merge-install --symlink-install --build-base "$build" \
+            --install-base "$install" --base-paths . "$build/interfaces" \
+            --event-handlers console_cohesion+ --cmake-args -DBUILD_TESTING=OFF \
+            "-DPython3_EXECUTABLE=$venv/bin/python") >.colcon.log 2>&1 || {
         say "$(grep -vE '^(Starting|Finished)' .colcon.log | tail -n 30)"
         fail "colcon could not build the package (log: $root/.colcon.log)"
     }
     rm .colcon.log
-    build_digest >install/set-up
+    build_digest >"$install/set-up"
 }
 
 if environment_is_ready && build_is_ready; then

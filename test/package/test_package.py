@@ -102,10 +102,12 @@ def test_every_installed_command_has_a_main(module):
     assert callable(importlib.import_module(module).main)
 
 
-def test_direct_requirements_are_locked_and_say_what_they_are_for():
+@pytest.mark.parametrize("distribution", ["jazzy", "kilted"])
+def test_direct_requirements_are_locked_and_say_what_they_are_for(distribution: str) -> None:
     locked = {
         Requirement(line).name.lower()
-        for line in (ROOT / "requirements/lock.txt").read_text().splitlines()
+        for name in ("lock", distribution)
+        for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()
         if not line.startswith("#")
     }
     for name in ("base", "dev", "ros"):

@@ -222,6 +222,93 @@ def test_a_missing_network_is_named_and_the_next_call_does_not_take_it_for_done(
         assert not (machine.checkout / ".venv/set-up").exists()
 
 
+def test_another_ros_than_those_two_is_named_before_anything_is_made(machine):
+    sentence = machine.explains(ROS_WHEELS="humble")
+    assert sentence == "set-up: ROS_WHEELS must be jazzy or kilted, not humble"
+    assert not list(machine.checkout.glob(".venv*"))
+
+
+PRETENDED_PYTHON = """
+case "$*" in
+*_base_executable*) echo "3.11 $0" ;;
+"-m venv "*)
+    mkdir -p "$3/bin"
+    ln -s "$0" "$3/bin/python"
+    ln -s "{commands}/colcon" "$3/bin/colcon"
+    echo "#!$3/bin/python" >"$3/bin/pip" ;;
+"-m pip "*) echo "pip $*" >>{log} ;;
+"-c "*) exec "{python}" "$@" ;;
+esac
+"""
+PRETENDED_COLCON = """
+while [ "$1" != --install-base ]; do shift; done
+mkdir -p "$2"
+echo "colcon $2" >>{log}
+"""
+
+
+class PretendingMachine(BareMachine):
+    """One on which pip and colcon only note what they are called for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.log = folder / "called"
+        names = {"log": self.log, "commands": self.commands, "python": _base_python()}
+        self.link("ln")
+        self.command("python3", PRETENDED_PYTHON.format(**names))
+        self.command("colcon", PRETENDED_COLCON.format(**names))
+        self.command("df", "echo; echo dev 9 9 99999999 9% /")
+
+    def called(self, **variables: str) -> str:
+        """What set-up, which must succeed, calls."""
+        self.log.write_text("")
+        result = self.run("tools/setup.sh", M2VAE_FASHION_MNIST="/", **variables)
+        assert result.returncode == 0, result.stderr
+        assert bool(result.stderr) == bool(self.log.read_text())  # says so if it does something
+        return self.log.read_text()
+
+    def replace(self, requirements: str) -> None:
+        with (self.checkout / "requirements" / requirements).open("a") as file:
+            file.write("ros-something==1.0.0\n")
+
+
+@pytest.fixture
+def pretending(tmp_path: Path) -> PretendingMachine:
+    return PretendingMachine(tmp_path)
+
+
+def test_two_ros_are_set_up_side_by_side(pretending):
+    for wheels, suffix in [("jazzy", ""), ("kilted", "-kilted")]:
+        called = pretending.called(ROS_WHEELS=wheels)
+        assert f"requirements/{wheels}.txt" in called
+        assert called.endswith(f"colcon {pretending.checkout}/install{suffix}\n")
+        for folder in (".venv", "install"):
+            assert (pretending.checkout / f"{folder}{suffix}/set-up").exists()
+    assert pretending.called(ROS_WHEELS="kilted") == ""
+    assert pretending.called() == ""  # Jazzy, which is as it was
+
+
+def test_other_wheels_of_one_ros_make_it_anew_and_leave_the_other(pretending):
+    for wheels in ("jazzy", "kilted"):
+        pretending.called(ROS_WHEELS=wheels)
+    of_before = [pretending.checkout / f"{folder}/of-before" for folder in (".venv", "install")]
+    for path in of_before:
+        path.touch()
+    pretending.replace("jazzy.txt")
+    assert pretending.called(ROS_WHEELS="kilted") == ""
+    assert "requirements/jazzy.txt" in pretending.called()
+    assert not any(path.exists() for path in of_before)
+
+
+def test_another_requirement_is_added_to_what_is_there(pretending):
+    pretending.called()
+    of_before = pretending.checkout / ".venv/of-before"
+    of_before.touch()
+    pretending.replace("base.txt")
+    assert "requirements/base.txt" in pretending.called()
+    assert of_before.exists()
+
+
 def test_run_becomes_the_command_so_that_signals_reach_it():
     with subprocess.Popen(
         [ROOT / "run", "sh", "-c", "echo $$; exec sleep 60"], stdout=subprocess.PIPE, text=True
@@ -261,6 +348,24 @@ def test_run_leaves_out_a_ros_that_was_sourced_before():
     assert "other" not in "".join(
         line for line in result.stdout.splitlines() if line.split("=")[0] in sourced
     )
+
+
+@pytest.mark.parametrize("wheels", ["jazzy", "kilted"])
+def test_run_within_the_environment_of_another_ros_is_all_of_its_own(machine, wheels):
+    """Nothing is set up here: only what a command would find in its environment counts."""
+    other = {"jazzy": "kilted", "kilted": "jazzy"}[wheels]
+    shutil.copytree(ROOT / "config", machine.checkout / "config")
+    script = """root=$PWD; for ROS_WHEELS in "$@"; do . tools/environment.sh; done; env"""
+
+    def environment(*distributions: str) -> dict[str, str]:
+        told = machine.run("-euc", script, "bash", *distributions)
+        assert told.returncode == 0, told.stderr
+        values = dict(line.split("=", 1) for line in told.stdout.splitlines())
+        # What is ahead counts; the commands of the other are only behind.
+        values["PATH"] = values["PATH"].split(":")[0]
+        return values
+
+    assert environment(other, wheels) == environment(wheels)
 
 
 def test_wheels_are_fitted_to_this_machines_include_folders():
