@@ -19,6 +19,9 @@ from m2vae_ros.host.scratch import Scratch
 from m2vae_ros.host.shared_memory import remove_abandoned_memory
 from m2vae_ros.host.signals import postponed
 
+WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
+"""Distributions; later ones have Fast DDS 3."""
+
 
 class BringupError(RuntimeError):
     """A node did not come up, or went down; the message names it and has its last words."""
@@ -153,13 +156,13 @@ def executable(node: NodeSpec) -> str:
 def environment() -> Mapping[str, str]:
     """The environment of the nodes: Fast DDS set up for one machine, unless the user did.
 
-    ROS 2 Humble knows the older name only.
+    Fast DDS 2 asks for the profile by its older name, Fast DDS 3 warns where that is set.
     """
-    profile = str(resource("config/fastdds.xml"))
     names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
     if any(name in os.environ for name in names):
         return dict(os.environ)
-    return {**os.environ, **dict.fromkeys(names, profile)}
+    name = names[os.environ.get("ROS_DISTRO") in WITH_FAST_DDS_2]
+    return {**os.environ, name: str(resource("config/fastdds.xml"))}
 
 
 def _ending(status: int) -> str:

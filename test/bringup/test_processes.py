@@ -17,7 +17,7 @@ from running import alive, asking, bring_up, state_of, until
 from untrained import untrained_weights
 
 from m2vae_ros.bringup.arguments import robots_of
-from m2vae_ros.bringup.processes import BringupError, Processes, executable
+from m2vae_ros.bringup.processes import BringupError, Processes, environment, executable
 from m2vae_ros.bringup.specs import (
     TEAM,
     NodeSpec,
@@ -73,6 +73,29 @@ def test_robots_of_a_launch_argument() -> None:
     assert robots_of([]) is None
     with pytest.raises(ValueError, match="'amiro1'"):
         robots_of(["amiro1"])
+
+
+@pytest.mark.parametrize(
+    ("distribution", "name"),
+    [
+        ("humble", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE"),
+        ("rolling", "FASTDDS_DEFAULT_PROFILES_FILE"),
+    ],
+)
+def test_nodes_get_the_profile_of_dds_by_the_name_that_theirs_asks_for(
+    distribution: str, name: str, monkeypatch
+) -> None:
+    names = {"FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"}
+    for each in names:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    assert names & set(environment()) == {name}
+    assert environment()[name].endswith("config/fastdds.xml")
+    monkeypatch.setenv(name, "/of/the/user.xml")
+    assert environment()[name] == "/of/the/user.xml"
+    assert names & set(environment()) == {name}
 
 
 @pytest.mark.ros
@@ -171,7 +194,7 @@ def segments_of(pid: int) -> list[Path]:
     """The shared memory that a process made for DDS: it holds the lock beside it."""
     locks = [link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir()]
     names = {lock.name.removesuffix("_el") for lock in locks if lock.name.endswith("_el")}
-    return [path for path in Path("/dev/shm").glob("fastdds_*") if path.name in names]
+    return [path for path in Path("/dev/shm").glob("fast*_*") if path.name in names]
 
 
 @pytest.mark.ros
