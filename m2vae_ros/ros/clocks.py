@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-# Every distribution has ClockType here, but not all say that others may import it.
-from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
+# Not every distribution has ClockType elsewhere.
+from rclpy.clock import Clock, ClockType
 
 
 def steady_clock() -> Clock:
