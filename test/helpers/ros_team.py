@@ -36,6 +36,20 @@ OBJECT = "pillar"
 GAZE = {"min_distance": 0.0, "max_distance": 2.0, "max_bearing": 0.5, "refresh_period": 0.0}
 
 
+def settings_of(weights: Path, modalities: list[str], **parameters: Any) -> dict[str, Any]:
+    """The parameters of a fusion node that knows where the object is."""
+    return {
+        "weights": str(weights),
+        "modalities": modalities,
+        "objects.names": [OBJECT],
+        "objects.x": [0.5],
+        "objects.y": [0.0],
+        "odometry_tolerance": 3600.0,
+        **{f"{m}.{key}": value for m in AMIRO for key, value in GAZE.items()},
+        **parameters,
+    }
+
+
 class Team:
     """Everything in one executor; `until` lets it run."""
 
@@ -60,16 +74,7 @@ class Team:
         self, name: str, weights: Path, modalities: list[str], **parameters: Any
     ) -> FusionNode:
         """An unconfigured fusion node that knows where the object is."""
-        settings: dict[str, Any] = {
-            "weights": str(weights),
-            "modalities": modalities,
-            "objects.names": [OBJECT],
-            "objects.x": [0.5],
-            "objects.y": [0.0],
-            "odometry_tolerance": 3600.0,
-            **{f"{m}.{key}": value for m in AMIRO for key, value in GAZE.items()},
-            **parameters,
-        }
+        settings = settings_of(weights, modalities, **parameters)
         return self._node(name, settings)
 
     def suite_robot(
@@ -106,12 +111,16 @@ class Team:
         self, robot: str, x: float = 0.0, speed: float = 0.0, stamp: int | None = None
     ) -> None:
         """Odometry, of now or of `stamp` (ns), until the robot has it."""
-        self._stood[robot] = (x, speed)
+        self.place(robot, x, speed)
         before = self.counted(robot, "received odom")
-        self._send_odometry(robot, stamp)
+        self.send_odometry(robot, stamp)
         self.until(lambda: self.counted(robot, "received odom") > before)
 
-    def _send_odometry(self, robot: str, stamp: int | None = None) -> None:
+    def place(self, robot: str, x: float, speed: float = 0.0) -> None:
+        """Where the robot is from the next odometry on."""
+        self._stood[robot] = (x, speed)
+
+    def send_odometry(self, robot: str, stamp: int | None = None) -> None:
         x, speed = self._stood[robot]
         message = Odometry()
         message.header.frame_id = "map"
@@ -138,7 +147,7 @@ class Team:
         """Publish a reading with the stamp of now, and the odometry after it."""
         message.header.stamp = self.tester.get_clock().now().to_msg()
         self.send(f"/{robot}/{AMIRO[modality].topic}", message)
-        self._send_odometry(robot)
+        self.send_odometry(robot)
 
     def counted(self, robot: str, name: str) -> int:
         """A count of the robot's node, without waiting for its next diagnosis."""
