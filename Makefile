@@ -3,8 +3,10 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo gazebo gazebo-demo test bench reproduce lint clean distclean
 
-# Options for pytest, e.g. make test TESTS="-k fusion"
+# Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
+# With ROS_WHEELS=kilted everything is of ROS 2 Kilted; of the other one, test runs what is of ROS.
+OTHER := $(if $(filter kilted,$(ROS_WHEELS)),jazzy,kilted)
 # Some of the experiments only, e.g. make reproduce EXPERIMENTS="table1 mog"
 EXPERIMENTS ?=
 
@@ -27,9 +29,11 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 	@tools/gazebo.sh
 	@./run m2vae demo --gazebo
 
-test: lint ## style, imports, all tests with the lines that none of them runs
+test: lint ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
+	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
 	@./run python -m pytest -m "" $(or $(TESTS),--cov --cov-report=term)
+	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow")
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py
