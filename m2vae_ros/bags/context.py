@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from m2vae_ros.bags.pairing import Thing
 from m2vae_ros.bags.reader import BagTopic
 from m2vae_ros.bags.timeline import Timeline
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.robot.frames import TF, TF_STATIC, TransformBuffer
 from m2vae_ros.robot.odometry import Standing, Track, Unplaced, UnusedReading
 from m2vae_ros.robot.perception import Target
+from m2vae_ros.robot.placement import Placement, point_at, pose_of
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.sensors import SensorSuite
-from m2vae_ros.sensors.messages import NANOSECONDS, ODOMETRY, motion
+from m2vae_ros.sensors.messages import GLOBAL_FRAME, NANOSECONDS, ODOMETRY, motion
 from m2vae_ros.sensors.sensing_range import Pose, Position
 from m2vae_ros.sensors.suite import STRING
 
@@ -41,6 +44,14 @@ class KnownObject(Protocol):
     def position(self) -> Position:
         """Where it stands, metres."""
         ...
+
+
+class _Pointed(NamedTuple):
+    """What somebody names from a time on (nanoseconds), in whose frame the places are."""
+
+    targets: Sequence[Target]
+    stamp: int
+    frame: str | None
 
 
 ObjectsOf = Callable[[Path], Sequence[KnownObject]]
@@ -69,13 +80,19 @@ class Context:
         bag: its folder.
         label_topic: see `bags.samples.read_bags`; None where no topic says the class.
         standing: when a robot stands before an object.
+        global_frame: in which the objects' places are.
 
     Attributes:
         objects: those of the bag's world, if that is what readings are of.
     """
 
     def __init__(
-        self, suite: SensorSuite, bag: Path, label_topic: str | None, standing: Standing
+        self,
+        suite: SensorSuite,
+        bag: Path,
+        label_topic: str | None,
+        standing: Standing,
+        global_frame: str = GLOBAL_FRAME,
     ) -> None:
         self.objects: Sequence[KnownObject] = ()
         self._suite = suite
@@ -84,8 +101,10 @@ class Context:
         self._standing = standing
         self._restarted: set[str] = set()
         self._labels: dict[str, Timeline[str]] = defaultdict(Timeline)
-        self._pointed: dict[str, Timeline[Sequence[Target]]] = defaultdict(Timeline)
+        self._pointed: dict[str, Timeline[_Pointed]] = defaultdict(Timeline)
         self._tracks: dict[str, Track] = {}
+        self._transforms = TransformBuffer(math.inf)
+        self._placement = Placement(self._transforms, global_frame)
 
     @property
     def by_place(self) -> bool:
@@ -111,7 +130,8 @@ class Context:
         # without labels of objects, and for the ranges of what is pointed at
         placed = self.by_place or self._suite.about.kind == "topic"
         is_odometry = robot_of(topic.name, ODOMETRY.topic) is not None
-        return placed and topic.type == ODOMETRY.type and is_odometry
+        is_odometry = is_odometry and topic.type == ODOMETRY.type
+        return placed and (is_odometry or (topic.name, topic.type) in (TF, TF_STATIC))
 
     def take(self, topic: BagTopic, recorded: int, message: Any) -> None:
         """Take in a message of a topic that tells what is sensed.
@@ -129,10 +149,21 @@ class Context:
             self._take_label(topic.name, recorded, message)
         elif self._is_pointing(topic):
             self._take_pointing(topic.name, recorded, message)
+        elif topic.type == TF.type:
+            for transform in message.transforms:
+                self._transforms.add(transform, topic.name == TF_STATIC.topic)
         else:
             self._take_odometry(topic.name, message)
 
-    def thing(self, robot: str, modality: str, recorded: int, taken: int, span: float) -> Thing:
+    def thing(
+        self,
+        robot: str,
+        modality: str,
+        recorded: int,
+        taken: int,
+        span: float,
+        frame: str | None = None,
+    ) -> Thing:
         """What a reading is of, and its class.
 
         Args:
@@ -141,16 +172,17 @@ class Context:
             recorded: when it was recorded, nanoseconds.
             taken: when it was taken, nanoseconds.
             span: seconds that it took.
+            frame: of its sensor; None for the robot's own.
 
         Raises:
             UnusedReading: nobody says, or it is of nothing.
         """
         if self.by_place:
-            return self._looked_at(robot, modality, taken)
+            return self._looked_at(robot, modality, taken, frame)
         kind = self._suite.about.kind
         name, class_name = "", ""
         if kind == "topic":
-            name = self._pointed_at(robot, modality, recorded, taken)
+            name = self._pointed_at(robot, modality, recorded, taken, frame)
         elif kind == "robot":
             name = robot or "robot"
         if self._label_topic is not None:
@@ -203,38 +235,43 @@ class Context:
             raise DataError(f"label {text!r}: is neither a class nor the name of an object")
 
     def _take_pointing(self, topic: str, recorded: int, message: Any) -> None:
-        frame = message.header.frame_id if hasattr(message, "header") else ""
-        named, stamp = targets(message, frame, recorded)
+        named, stamp, frame = targets(message, recorded)
         robot = robot_of(topic, self._suite.about.topic)
         assert robot is not None
-        self._pointed[robot].add(stamp, named)
+        self._pointed[robot].add(stamp, _Pointed(named, stamp, frame))
 
-    def _looked_at(self, robot: str, modality: str, taken: int) -> Thing:
+    def _looked_at(self, robot: str, modality: str, taken: int, frame: str | None) -> Thing:
         limits = self._suite[modality].range
         assert limits is not None  # of objects there always are
-        seen = limits.looked_at(self._pose(robot, taken), self.objects)
+        seen = limits.looked_at(self._pose(robot, taken, frame), self.objects)
         if seen is None:
             raise UnusedReading("no object in view")
         return Thing(self._bag, seen.object_id, seen.class_name if self._suite.classes else "")
 
-    def _pose(self, robot: str, taken: int) -> Pose:
+    def _pose(self, robot: str, taken: int, frame: str | None) -> Pose:
         if robot not in self._tracks:
             raise Unplaced(f"no odometry of {robot or 'a robot without a namespace'}")
-        return self._tracks[robot].pose(taken)
+        return pose_of(self._placement.sensor(self._tracks[robot].at(taken), frame, taken))
 
-    def _pointed_at(self, robot: str, modality: str, recorded: int, taken: int) -> str:
+    def _pointed_at(
+        self, robot: str, modality: str, recorded: int, taken: int, frame: str | None
+    ) -> str:
         about = self._suite.about
         # a name has no stamp of its own: when it was recorded is of the recorder's clock, which
         # need not be that of the readings
         when = recorded if about.type == STRING else taken
         said = self._pointed["" if about.topic.startswith("/") else robot].at(when, about.seconds)
-        if not said:
+        if said is None or not said.targets:
             raise UnusedReading("nobody says what it is of")
+        named = said.targets
         limits = self._suite[modality].range
         if limits is not None:
-            seen = limits.looked_at(self._pose(robot, taken), said)
+            if said.frame is not None:
+                place = self._placement.to_global(said.frame, said.stamp)
+                named = [Target(name, point_at(place, at)) for name, at in named]
+            seen = limits.looked_at(self._pose(robot, taken, frame), named)
         else:
-            seen = said[0] if len(said) == 1 else None
+            seen = named[0] if len(named) == 1 else None
         if seen is None:
             raise UnusedReading("nothing to look at")
         x, y, z = seen.position

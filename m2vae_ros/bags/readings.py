@@ -184,14 +184,17 @@ class BagReadings:
 
     def _take_reading(self, file: BagFile, message: BagMessage) -> None:
         decoded = self._decode(message)
-        taken = message.stamp
+        taken, frame = message.stamp, None
         if hasattr(decoded, "header"):
             taken = nanoseconds(decoded.header.stamp)
+            frame = decoded.header.frame_id
         for modality in self._modalities(message.topic):
             with self._reasons(file, message):  # the other modalities are not to blame
-                self._keep(modality, message, decoded, taken)
+                self._keep(modality, message, decoded, taken, frame)
 
-    def _keep(self, modality: str, message: BagMessage, decoded: Any, taken: int) -> None:
+    def _keep(
+        self, modality: str, message: BagMessage, decoded: Any, taken: int, frame: str | None
+    ) -> None:
         """Keep what a modality takes of a message."""
         view = self._suite[modality].view
         robot = robot_of(message.topic.name, self._suite[modality].topic)
@@ -202,7 +205,7 @@ class BagReadings:
         values = stream(decoded, taken) if view.span else None
         if view.span and values is None:
             return
-        thing = self._context.thing(robot, modality, message.stamp, taken, view.span)
+        thing = self._context.thing(robot, modality, message.stamp, taken, view.span, frame)
         if values is None:
             values = stream(decoded, taken)
             if values is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.world.sdf import CameraSensor, Pose, RaySensor
@@ -29,6 +30,7 @@ class GazeboSensor:
         robot, name: in the world.
         type: "camera", "ray" or another of SDF's.
         topic, kind: where Gazebo publishes what it reads, and as which message.
+        pose: where it is on the robot.
         description: Gazebo's own, `gazebo.msgs.Sensor`.
     """
 
@@ -37,6 +39,7 @@ class GazeboSensor:
     type: str
     topic: str
     kind: str
+    pose: Pose
     description: Any
 
 
@@ -70,6 +73,7 @@ def sensors_of(model: Any) -> dict[str, GazeboSensor]:
             type=sensor.type,
             topic=f"~/{link.name.replace('::', '/')}/{sensor.name}/{TOPICS[sensor.type][0]}",
             kind=TOPICS[sensor.type][1],
+            pose=_joined(link.pose, sensor.pose),
             description=sensor,
         )
         for link in model.link
@@ -78,12 +82,24 @@ def sensors_of(model: Any) -> dict[str, GazeboSensor]:
     }
 
 
+def _joined(link: Any, sensor: Any) -> Pose:
+    """A sensor's pose on a link's, both `gazebo.msgs.Pose`."""
+    link_turn, turn = (
+        Rotation.from_quat((q.x, q.y, q.z, q.w or float(q.x == q.y == q.z == 0.0)))  # none said
+        for q in (link.orientation, sensor.orientation)
+    )
+    at, on_link = (np.array((p.x, p.y, p.z)) for p in (link.position, sensor.position))
+    x, y, z = at + link_turn.apply(on_link)
+    roll, pitch, yaw = (link_turn * turn).as_euler("xyz")
+    return Pose((float(x), float(y), float(z)), (float(roll), float(pitch), float(yaw)))
+
+
 def camera(sensor: GazeboSensor) -> CameraSensor:
     """What Gazebo says of a camera."""
     description = sensor.description
     return CameraSensor(
         name=sensor.name,
-        pose=Pose(),
+        pose=sensor.pose,
         update_rate=description.update_rate,
         horizontal_fov=description.camera.horizontal_fov,
         width=int(description.camera.image_size.x),
@@ -102,7 +118,7 @@ def rays(sensor: GazeboSensor, reading: Reading) -> RaySensor:
     assert reading.ranges is not None  # it is a ray sensor's
     return RaySensor(
         name=sensor.name,
-        pose=Pose(),
+        pose=sensor.pose,
         update_rate=sensor.description.update_rate,
         rays=len(reading.ranges),
         angle_min=reading.angles[0],

@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo
 from m2vae_ros.bringup.arguments import robots_of
 from m2vae_ros.host.resources import resource
 from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros.broadcasting import OWN_ODOMETRY, RobotFrames, sensor_frame
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
@@ -31,7 +32,6 @@ from m2vae_ros.ros.sensor_messages import (
     ODOMETRY_PERIOD,
     camera_info,
     info_topic,
-    odometry_message,
     scan_message,
 )
 from m2vae_ros.sim.simulation import Simulation
@@ -59,7 +59,8 @@ class SimulatorParameters:
         maximum=100.0,
     )
     seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
-    frame: str = parameter("map", "Frame of the odometry; it is that of the world.")
+    frame: str = parameter("map", "Frame of the world.")
+    own_odometry: bool = parameter(False, OWN_ODOMETRY)
 
 
 @dataclass
@@ -80,13 +81,13 @@ class AmiroSimNode(Node):
         super().__init__("amiro_sim", **options)
         declare(self, SimulatorParameters)
         settings = read(self, SimulatorParameters)
-        self._frame = settings.frame
         self._drops = DropLog(self.get_logger())
         world = settings.world or resource("worlds/amiro.world")
         self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
         self._resources.callback(self._simulation.close)
         # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
+        self._frames = RobotFrames(self, settings.frame, settings.own_odometry)
         self._outputs: list[Output] = []
         for robot, sensors in self._simulation.robots.items():
             self._add_robot(robot)
@@ -107,16 +108,13 @@ class AmiroSimNode(Node):
         self.create_subscription(Twist, topic, drive, qos.NEWEST_READING)
         odometry = self.create_publisher(Odometry, f"/{robot}/odom", qos.STATE)
         self._outputs.append(
-            Output(
-                ODOMETRY_PERIOD,
-                lambda: odometry.get_subscription_count() > 0,
-                lambda: odometry.publish(self._odometry(robot)),
-            )
+            Output(ODOMETRY_PERIOD, lambda: True, lambda: odometry.publish(self._odometry(robot)))
         )
 
     def _add_sensor(self, robot: str, modality: str) -> None:
         sensor, kind = self._simulation.sensor(robot, modality), AMIRO[modality]
         topic = f"/{robot}/{kind.topic}"
+        self._frames.mount(robot, modality, sensor.pose, isinstance(sensor, CameraSensor))
         publisher = self.create_publisher(message_class(kind.type), topic, qos.NEWEST_READING)
         wanted = lambda: publisher.get_subscription_count() > 0  # noqa: E731
         if isinstance(sensor, CameraSensor):
@@ -156,14 +154,15 @@ class AmiroSimNode(Node):
 
     def _stamped(self, message: Any, robot: str, sensor: str) -> Any:
         message.header.stamp = self._stamp
-        message.header.frame_id = f"{robot}/{sensor}"
+        is_camera = isinstance(self._simulation.sensor(robot, sensor), CameraSensor)
+        message.header.frame_id = sensor_frame(robot, sensor, is_camera)
         return message
 
     def _odometry(self, robot: str) -> Odometry:
-        where = (self._simulation.pose(robot), self._simulation.twist(robot))
-        message = odometry_message(robot, self._frame, *where)
-        message.header.stamp = self._stamp
-        return message
+        """Where a robot is, as odometry; its transform is published, too."""
+        return self._frames.odometry(
+            robot, self._simulation.pose(robot), self._simulation.twist(robot), self._stamp
+        )
 
 
 def main(args: list[str] | None = None) -> int:

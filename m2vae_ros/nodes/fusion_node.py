@@ -29,11 +29,13 @@ from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
+from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
+from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, read, undeclare
 from m2vae_ros.ros.process import run
@@ -129,7 +131,9 @@ class FusionNode(LifecycleNode):
         declare(self, groups)
         settings = SuiteParameters.of(common, engine.suite, read(self, groups))
         self._settings = settings
-        self._perception_if_configured = Perception(engine, robot, settings.perception)
+        self._frames = FrameListener(self, self._drops)
+        placement = Placement(self._frames.frames, common.global_frame, common.base_frame)
+        self._perception_if_configured = Perception(engine, robot, settings.perception, placement)
         self._scan_attention = ScanAttention(settings.max_distance or 1.0)
         self._classification = self.create_lifecycle_publisher(
             ObjectClassification, "classification", qos.EVERY_ONE
@@ -163,6 +167,8 @@ class FusionNode(LifecycleNode):
         dropped.
         """
         self._listening = True
+        for subscription in self._frames.listen():
+            self._activated.callback(self.destroy_subscription, subscription)
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
         self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK)
         about = self._suite.about
@@ -220,14 +226,20 @@ class FusionNode(LifecycleNode):
 
     def _on_sensor(self, streams: Mapping[str, Stream], message: Any) -> None:
         """Take readings in; a laser scan shows where something stands, too."""
-        stamp = self._now
+        stamp, frame = self._now, None
         if hasattr(message, "header"):
             stamp = messages.nanoseconds(message.header.stamp)
+            frame = message.header.frame_id
+        if self._frames.is_settling:
+            self._drops.counts["unused: no transform has come yet"] += 1
+            return
         for modality, stream in streams.items():
             with self._drops.guard(self._suite[modality].topic):  # others are not to blame
-                self._sense(modality, stream, message, stamp)
+                self._sense(modality, stream, message, stamp, frame)
 
-    def _sense(self, modality: str, stream: Stream, message: Any, stamp: int) -> None:
+    def _sense(
+        self, modality: str, stream: Stream, message: Any, stamp: int, frame: str | None
+    ) -> None:
         """Take in what a modality reads of a message, if it makes a reading."""
         observation = stream(message, stamp)
         if observation is None:
@@ -240,12 +252,12 @@ class FusionNode(LifecycleNode):
                 message.angle_min,
                 message.angle_increment,
             )
-        self._perception.sense(modality, observation, stamp, self._now, ahead)
+        self._perception.sense(modality, observation, stamp, self._now, ahead, frame)
 
     def _on_target(self, message: Any) -> None:
         """Take in what the readings are of."""
-        named, stamp = targets(message, self._settings.common.frame, self._now)
-        self._perception.point(named, stamp, self._now)
+        named, stamp, frame = targets(message, self._now)
+        self._perception.point(named, stamp, self._now, frame)
 
     def _tick(self) -> None:
         """Fuse what has come since the last tick."""
@@ -325,6 +337,8 @@ class FusionNode(LifecycleNode):
             facts["fingerprint"] = memory.engine.fingerprint
             held = {embedding.object_id for embedding in memory.objects()}
             facts["objects held"] = len(held)
+            for frame in sorted(self._perception.placement.assumed):
+                facts[f"no transform of {frame}"] = "taken to look ahead from the robot's base"
             self._writers.keep(held)
         news = drops.dropped > self._dropped_before or (memory is None and drops.last_error)
         self._dropped_before = drops.dropped

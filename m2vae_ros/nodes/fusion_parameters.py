@@ -13,6 +13,7 @@ from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.parameters import ParameterError, parameter
 from m2vae_ros.sensors import Modality, SensorSuite
+from m2vae_ros.sensors.messages import GLOBAL_FRAME
 from m2vae_ros.sensors.sensing_range import SensingRange
 
 
@@ -80,7 +81,12 @@ class FusionParameters:
     modalities: tuple[str, ...] = parameter(
         (), "Sensors of this robot; [] for all that the weights know, [''] for none."
     )
-    frame: str = parameter("map", "Frame of the odometry and of all positions, one for the team.")
+    global_frame: str = parameter(
+        GLOBAL_FRAME, "Frame of all positions, one for the team; transforms lead to it."
+    )
+    base_frame: str = parameter(
+        "", "The robot's own frame; empty: the child frame of its odometry."
+    )
     gate: float = parameter(
         0.3, "Metres between two places that are one object.", minimum=0.01, maximum=100.0
     )
@@ -127,8 +133,8 @@ class FusionParameters:
     objects: KnownObjects = KnownObjects()
 
     def __post_init__(self) -> None:
-        if not self.frame:
-            raise ParameterError("parameter frame: is empty")
+        if not self.global_frame:
+            raise ParameterError("parameter global_frame: is empty")
 
 
 @dataclass(frozen=True)
@@ -187,7 +193,6 @@ class SuiteParameters:
                 Target(name, (x, y, 0.0))
                 for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
             ],
-            frame=common.frame,
             gate=common.gate,
             standing=Standing(
                 common.odometry_tolerance,

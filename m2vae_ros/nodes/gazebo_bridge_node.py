@@ -33,19 +33,14 @@ from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import TYPES, GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.broadcasting import OWN_ODOMETRY, RobotFrames, sensor_frame
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
-from m2vae_ros.ros.sensor_messages import (
-    ODOMETRY_PERIOD,
-    camera_info,
-    info_topic,
-    odometry_message,
-    scan_message,
-)
+from m2vae_ros.ros.sensor_messages import ODOMETRY_PERIOD, camera_info, info_topic, scan_message
 from m2vae_ros.world.noise import SensorNoise, generator
 from m2vae_ros.world.suite import AMIRO
 
@@ -79,7 +74,8 @@ class BridgeParameters:
         "sensor; empty: whatever Gazebo has.",
     )
     seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
-    frame: str = parameter("map", "Frame of the odometry; it is that of the world.")
+    frame: str = parameter("map", "Frame of the world.")
+    own_odometry: bool = parameter(False, OWN_ODOMETRY)
 
 
 @dataclass
@@ -121,7 +117,8 @@ class GazeboBridgeNode(Node):
         super().__init__("gazebo_bridge", **options)
         declare(self, BridgeParameters)
         settings = read(self, BridgeParameters)
-        self._seed, self._frame = settings.seed, settings.frame
+        self._seed = settings.seed
+        self._frames = RobotFrames(self, settings.frame, settings.own_odometry)
         self._wanted = team_of(settings.robots) if settings.robots else None
         self._drops = DropLog(self.get_logger())
         self._noise = SensorNoise()
@@ -239,7 +236,10 @@ class GazeboBridgeNode(Node):
                 and sensor.source.type != TYPES[AMIRO[modality].view.measures]
             ):
                 sensor.source = None
-            if sensor.source is None and robot in there:
+            if sensor.source is not None:
+                is_camera = sensor.info is not None
+                self._frames.mount(robot, modality, sensor.source.pose, is_camera)
+            elif robot in there:
                 self._missing.append(f"{robot}/{modality}")
             self._watch((robot, modality), sensor)
         self._say_how_it_is(bool(there))
@@ -308,12 +308,11 @@ class GazeboBridgeNode(Node):
         at, pose, twist = robot.last_seen
         if robot.due > at + 2.0 * ODOMETRY_PERIOD:  # it is another time
             robot.due = at
-        if at < robot.due or not robot.odometry.get_subscription_count():
+        if at < robot.due:
             return
         robot.due = max(robot.due + ODOMETRY_PERIOD, at + ODOMETRY_PERIOD / 2.0)
-        message = odometry_message(name, self._frame, pose, twist)
-        message.header.stamp = messages.stamp(round(at * messages.NANOSECONDS))
-        robot.odometry.publish(message)
+        stamp = messages.stamp(round(at * messages.NANOSECONDS))
+        robot.odometry.publish(self._frames.odometry(name, pose, twist, stamp))
 
     def _publish_reading(self, key: tuple[str, str], reading: Reading) -> None:
         sensor = self._sensors[key]
@@ -323,7 +322,7 @@ class GazeboBridgeNode(Node):
         stamp = messages.stamp(round(reading.time * messages.NANOSECONDS))
         for publisher, message in self._messages(sensor, sensor.watched, reading):
             message.header.stamp = stamp
-            message.header.frame_id = "/".join(key)
+            message.header.frame_id = sensor_frame(*key, sensor.info is not None)
             publisher.publish(message)
         self._drops.counts[f"published {'/'.join(key)}"] += 1
 

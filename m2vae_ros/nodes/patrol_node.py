@@ -18,8 +18,10 @@ from std_msgs.msg import String
 from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
+from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.drop_log import DropLog
+from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.world.suite import AMIRO, viewpoint
@@ -104,6 +106,9 @@ class PatrolNode(Node):
             drops.guarded("classification", self._on_classification),
             qos.EVERY_ONE,
         )
+        frames = FrameListener(self, drops)
+        frames.listen()
+        self._placement = Placement(frames.frames)
         self.create_subscription(
             Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )
@@ -119,8 +124,9 @@ class PatrolNode(Node):
 
     def _on_odometry(self, message: Odometry) -> None:
         """One step of the patrol, in the time of the odometry."""
-        now = messages.nanoseconds(message.header.stamp) * 1e-9
-        linear, angular = self._step(now, messages.motion(message).pose)
+        motion = messages.motion(message)
+        pose = pose_of(self._placement.base(motion, motion.stamp))
+        linear, angular = self._step(motion.stamp * 1e-9, pose)
         command = Twist()
         command.linear.x, command.angular.z = linear, angular
         self._velocity.publish(command)

@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
-from m2vae_ros.sensors.sensing_range import Pose
 
 SPAN = 0.2
 """Seconds over which the poses of a robot that reports no speed must agree."""
@@ -73,12 +72,18 @@ class Track:
         return self._stamps[-1] if self._stamps else None
 
     @property
-    def latest(self) -> Pose | None:
-        """Where the robot is by the latest odometry; None if there is none."""
-        return self._motions[-1].pose if self._motions else None
+    def latest(self) -> Motion | None:
+        """The latest odometry; None if there is none."""
+        return self._motions[-1] if self._motions else None
 
     def add(self, motion: Motion) -> None:
-        """Remember where the robot was; of equal stamps the last counts."""
+        """Remember where the robot was; of equal stamps the last counts.
+
+        Odometry in another frame begins anew: what was before cannot be compared with it.
+        """
+        if self._motions and self._motions[-1].frame != motion.frame:
+            self._stamps.clear()
+            self._motions.clear()
         place = bisect_left(self._stamps, motion.stamp)
         same = self._stamps[place : place + 1] == [motion.stamp]
         self._stamps[place : place + same] = [motion.stamp]
@@ -87,13 +92,8 @@ class Track:
             old = bisect_left(self._stamps, self._stamps[-1] - int(self._keep * NANOSECONDS))
             del self._stamps[:old], self._motions[:old]
 
-    def clear(self) -> None:
-        """Forget all of it: the clock was set back, say."""
-        self._stamps.clear()
-        self._motions.clear()
-
-    def pose(self, stamp: int) -> Pose:
-        """Where the robot stood at a time (nanoseconds).
+    def at(self, stamp: int) -> Motion:
+        """The odometry of where the robot stood at a time (nanoseconds).
 
         Raises:
             Unplaced: there is no odometry of that time; `OdometryToCome` if there may still be.
@@ -114,7 +114,7 @@ class Track:
                 )
         if not self._stands(after):
             raise Moving("moving")
-        return self._motions[after - 1].pose
+        return self._motions[after - 1]
 
     def _stands(self, after: int) -> bool:
         """Whether the robot stood between the odometry of this index and the one before."""

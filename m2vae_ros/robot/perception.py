@@ -6,17 +6,17 @@ feeds it from topics, a simulation or a test by itself: there is no clock and no
 
 A reading counts if it is known what it is of, if the robot has not sensed that with that sensor a
 moment ago, and if the model has seen the like in training. What it is of, the suite says: of an
-object that the robot stood before when it was taken (`Track`), of the robot itself, or of what
-somebody names (`point`). Where a robot stood is known only when there is odometry of after the
-reading: until then it waits.
+object that the robot stood before when it was taken (`Track`, `Placement`), of the robot itself, or
+of what somebody names (`point`). Where a robot stood is known only when there is odometry of after
+the reading, and where that is only when transforms tell it: until then it waits.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right, insort_right
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import NamedTuple
@@ -26,6 +26,7 @@ import numpy as np
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import MIN_GAIN, ObjectMemory, Outcome
+from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.odometry import (
     Moving,
     OdometryToCome,
@@ -34,9 +35,10 @@ from m2vae_ros.robot.odometry import (
     Unplaced,
     UnusedReading,
 )
+from m2vae_ros.robot.placement import Placement, point_at, pose_of
 from m2vae_ros.sensors import About, ObservationError
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion
-from m2vae_ros.sensors.sensing_range import Pose, Position, SensingRange
+from m2vae_ros.sensors.sensing_range import Position, SensingRange
 
 MOST_WAITING = 32
 """Readings of one sensor that wait for odometry at the same time."""
@@ -72,7 +74,6 @@ class Settings:
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or
             published by others.
-        frame: of all positions.
         gate: metres between two places that are one object.
         standing: when the robot stands.
         max_surprise: reconstruction error, in units of what 99.9 % of the training data stay below,
@@ -86,7 +87,6 @@ class Settings:
     finders: Collection[str] = ()
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
-    frame: str = "map"
     gate: float = 0.3
     standing: Standing = Standing()
     max_surprise: float = 2.0
@@ -142,6 +142,15 @@ class _Reading:
     observation: np.ndarray
     stamp: int
     ahead: Position | None
+    frame: str | None
+
+
+class _Pointed(NamedTuple):
+    """What readings are of from a time on, in whose frame the places are."""
+
+    stamp: int
+    targets: Sequence[Target]
+    frame: str | None
 
 
 class Perception:
@@ -149,19 +158,33 @@ class Perception:
 
     Attributes:
         memory: what it knows of all objects.
+        placement: where its sensors are.
     """
 
-    def __init__(self, engine: Engine, robot: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        robot: str,
+        settings: Settings,
+        placement: Placement | None = None,
+    ) -> None:
         """Start with nothing known.
+
+        Args:
+            engine: runs the model.
+            robot: its name.
+            settings: its rules.
+            placement: where its sensors are; by default on the robot, which odometry places.
 
         Raises:
             ValueError: an empty name, or a setting out of range.
         """
+        self.placement = placement or Placement()
         self.memory = ObjectMemory(
             engine,
             robot,
             settings.gate,
-            frame=settings.frame,
+            frame=self.placement.global_frame,
             tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
             min_gain=settings.min_gain,
             by_place=settings.about.by_place,
@@ -184,23 +207,26 @@ class Perception:
         self._ahead: Position | None = None
         self._crowded_out: list[Unused] = []
         self._strays = 0
-        self._pointed: list[tuple[int, Sequence[Target]]] = []
+        self._pointed: list[_Pointed] = []
 
-    def point(self, targets: Sequence[Target], stamp: int, now: int) -> None:
+    def point(
+        self, targets: Sequence[Target], stamp: int, now: int, frame: str | None = None
+    ) -> None:
         """Take in what the readings are of from a time on, where somebody says so.
 
         Args:
             targets: each with a name, a place, or both; of several the one in range counts.
             stamp: from when on, nanoseconds.
             now: this robot's time, nanoseconds.
+            frame: of the places; None if there are none, or in the team's frame.
 
         Raises:
             ObservationError: the stamp is negative or lies in the future.
         """
         self._check_stamp(stamp, now)
-        if self._pointed and stamp < self._pointed[-1][0] - NANOSECONDS:
+        if self._pointed and stamp < self._pointed[-1].stamp - NANOSECONDS:
             self._pointed.clear()  # time began anew
-        insort_right(self._pointed, (stamp, targets), key=itemgetter(0))
+        insort_right(self._pointed, _Pointed(stamp, targets, frame), key=itemgetter(0))
         del self._pointed[:-MOST_WAITING]
 
     def move(self, motion: Motion, now: int) -> None:
@@ -230,6 +256,7 @@ class Perception:
         stamp: int,
         now: int,
         ahead: Position | None = None,
+        frame: str | None = None,
     ) -> None:
         """Take in a reading, for the next `update`.
 
@@ -238,7 +265,8 @@ class Perception:
             observation: in the shape of the modality's view.
             stamp: when it was taken, nanoseconds.
             now: this robot's time, nanoseconds.
-            ahead: where the reading itself shows an object, in the robot's frame, if it can.
+            ahead: where the reading itself shows an object, in the sensor's frame, if it can.
+            frame: the sensor's; None for the robot's own.
 
         Raises:
             ObservationError: the stamp is negative or lies in the future.
@@ -250,7 +278,7 @@ class Perception:
         if not waiting or abs(stamp - waiting[-1].stamp) >= self._spacing:
             if len(waiting) == MOST_WAITING:  # the oldest goes
                 self._crowded_out.append(Unused(modality, NO_ODOMETRY))
-            waiting.append(_Reading(observation, stamp, ahead))
+            waiting.append(_Reading(observation, stamp, ahead, frame))
 
     def update(self, now: int) -> Iterator[Event]:
         """Fuse what has come and can be placed by now, all of one object at once.
@@ -260,16 +288,16 @@ class Perception:
         """
         crowded_out, self._crowded_out = self._crowded_out, []
         yield from crowded_out
-        placed: dict[str, tuple[_Reading, Pose]] = {}
+        placed: dict[str, tuple[_Reading, np.ndarray]] = {}
         for modality in self._waiting:
             yield from self._place(modality, now, placed)
-        for modality, (reading, pose) in placed.items():
+        for modality, (reading, place) in placed.items():
             if modality in self._settings.finders:
-                self._ahead = reading.ahead and _moved(pose, reading.ahead)
+                self._ahead = reading.ahead and point_at(place, reading.ahead)
         looks: dict[Target, dict[str, _Reading]] = {}
-        for modality, (reading, pose) in placed.items():
+        for modality, (reading, place) in placed.items():
             try:
-                target = self._target(modality, reading, pose)
+                target = self._target(modality, reading, place)
             except UnusedReading as reason:
                 yield Unused(modality, str(reason))
             else:
@@ -304,18 +332,20 @@ class Perception:
             raise ObservationError(f"header.stamp: {ahead:.3g} s ahead of this robot's clock")
 
     def _place(
-        self, modality: str, now: int, placed: dict[str, tuple[_Reading, Pose]]
+        self, modality: str, now: int, placed: dict[str, tuple[_Reading, np.ndarray]]
     ) -> Iterator[Event]:
-        """The newest reading of which it is known that the robot stood; older ones are left."""
+        """The newest reading of which it is known where the robot stood; older ones are left."""
         waiting = self._waiting[modality]
         too_early: list[_Reading] = []
         while waiting and modality not in placed:
             reading = waiting.pop()
             try:
-                placed[modality] = (reading, self._pose(modality, reading.stamp))
-            except OdometryToCome:
+                placed[modality] = (reading, self._sensor_place(modality, reading))
+            except (OdometryToCome, NoTransform) as reason:
                 if now <= reading.stamp + self._patience * NANOSECONDS:
                     too_early.append(reading)
+                elif isinstance(reason, NoTransform):
+                    yield Dropped((modality,), ObservationError(f"header.frame_id: {reason}"))
                 else:
                     yield Unused(modality, NO_ODOMETRY)
             except Unplaced:
@@ -325,25 +355,33 @@ class Perception:
         waiting.clear()
         waiting.extend(reversed(too_early))
 
-    def _pose(self, modality: str, stamp: int) -> Pose:
-        """Where the robot stood; if that does not matter, where it is, as far as that is known."""
-        if self._settings.ranges[modality] is None:
-            return self._track.latest or (0.0, 0.0, 0.0)
-        return self._track.pose(stamp)
+    def _sensor_place(self, modality: str, reading: _Reading) -> np.ndarray:
+        """Where the sensor stood, (4, 4) in the team's frame.
 
-    def _target(self, modality: str, reading: _Reading, pose: Pose) -> Target:
+        If that does not matter, where the robot is, as far as that is known.
+        """
+        if self._settings.about.kind == "topic":
+            self._named_at(reading.stamp)  # may have to wait for a transform
+        if self._settings.ranges[modality] is None:
+            latest = self._track.latest
+            with suppress(NoTransform):
+                return np.eye(4) if latest is None else self.placement.base(latest, latest.stamp)
+            return np.eye(4)
+        motion = self._track.at(reading.stamp)
+        return self.placement.sensor(motion, reading.frame, reading.stamp)
+
+    def _target(self, modality: str, reading: _Reading, place: np.ndarray) -> Target:
         """What a reading is of.
 
         Raises:
             UnusedReading: nobody knows, or it was sensed a moment ago.
         """
-        x, y, _ = pose
         if self._settings.about.kind == "robot":
-            seen = Target(self.memory.owner, (x, y, 0.0))
+            seen = Target(self.memory.owner, point_at(place, (0.0, 0.0, 0.0)))
         elif self._settings.about.kind == "topic":
-            seen = self._pointed_at(modality, reading, pose)
+            seen = self._pointed_at(modality, reading, place)
         else:
-            seen = self._looked_at(modality, pose)
+            seen = self._looked_at(modality, place)
         name = self._id(seen.object_id)
         last = None if name is None else self._last_looks.get((name, modality))
         period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
@@ -351,7 +389,7 @@ class Perception:
             raise UnusedReading("sensed a moment ago")
         return seen
 
-    def _looked_at(self, modality: str, pose: Pose) -> Target:
+    def _looked_at(self, modality: str, place: np.ndarray) -> Target:
         """One of those on the map, else what a reading shows, else one that others published."""
         places = list(self._settings.places)
         if not places and self._ahead is not None:
@@ -359,23 +397,38 @@ class Perception:
             places = [Target(known.object_id if known else None, self._ahead)]
         limits = self._settings.ranges[modality]
         assert limits is not None  # of objects there always are
-        seen = limits.looked_at(pose, places or self.memory.objects())
+        seen = limits.looked_at(pose_of(place), places or self.memory.objects())
         if seen is None:
             raise UnusedReading("nothing to look at")
         return Target(seen.object_id, seen.position)
 
-    def _pointed_at(self, modality: str, reading: _Reading, pose: Pose) -> Target:
-        """What somebody said that it is of."""
-        newest = bisect_right(self._pointed, reading.stamp, key=itemgetter(0)) - 1
+    def _named_at(self, stamp: int) -> Sequence[Target] | None:
+        """What somebody names at a time, in the team's frame; None if nobody said anything.
+
+        Raises:
+            NoTransform: none leads to it from the frame in which that was said.
+        """
+        newest = bisect_right(self._pointed, stamp, key=itemgetter(0)) - 1
         lasts = self._settings.about.seconds * NANOSECONDS
-        if newest < 0 or reading.stamp > self._pointed[newest][0] + lasts:
+        if newest < 0 or stamp > self._pointed[newest].stamp + lasts:
+            return None
+        since, targets, frame = self._pointed[newest]
+        if frame is not None:
+            place = self.placement.to_global(frame, since)
+            targets = [Target(name, point_at(place, position)) for name, position in targets]
+            self._pointed[newest] = _Pointed(since, targets, None)
+        return targets
+
+    def _pointed_at(self, modality: str, reading: _Reading, place: np.ndarray) -> Target:
+        """What somebody said that it is of."""
+        targets = self._named_at(reading.stamp)
+        if targets is None:
             raise UnusedReading("nobody says what it is of")
-        _, targets = self._pointed[newest]
         if not targets:
             raise UnusedReading("it is said to be of nothing")
         limits = self._settings.ranges[modality]
         if limits is not None:
-            seen = limits.looked_at(pose, targets)
+            seen = limits.looked_at(pose_of(place), targets)
             if seen is None:
                 raise UnusedReading("nothing to look at")
             return seen
@@ -434,10 +487,3 @@ class Perception:
             self._last_looks = {k: t for k, t in self._last_looks.items() if k[0] in held}
         for modality, stamp in looks.items():
             self._last_looks[object_id, modality] = stamp
-
-
-def _moved(pose: Pose, point: Position) -> Position:
-    """A point in the robot's frame, in the frame of the robot's pose."""
-    x, y, yaw = pose
-    sin, cos = math.sin(yaw), math.cos(yaw)
-    return (x + cos * point[0] - sin * point[1], y + sin * point[0] + cos * point[1], point[2])

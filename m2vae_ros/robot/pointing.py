@@ -14,8 +14,8 @@ NOWHERE = (0.0, 0.0, 0.0)
 """The place of what has only a name."""
 
 
-def targets(message: Any, frame: str, now: int) -> tuple[list[Target], int]:
-    """What a message names, and from when on.
+def targets(message: Any, now: int) -> tuple[list[Target], int, str | None]:
+    """What a message names, from when on, and in which frame the places are.
 
     Messages are taken by their fields: a std_msgs/String is a name, an empty one is of nothing; a
     geometry_msgs/PointStamped is a place; of a vision_msgs/Detection3DArray each detection is the
@@ -23,27 +23,30 @@ def targets(message: Any, frame: str, now: int) -> tuple[list[Target], int]:
 
     Args:
         message: of one of the types of `sensors.suite.ABOUT_TYPES`.
-        frame: that all places have to be in.
         now: the time that counts where the message has none, nanoseconds.
 
     Returns:
-        What it names, and the time, nanoseconds.
+        What it names, the time (nanoseconds), and the frame; None if there are no places.
 
     Raises:
-        ObservationError: another frame, or a place that is not finite.
+        ObservationError: no frame, or a place that is not finite.
     """
     if hasattr(message, "data"):
         name = message.data.strip()
-        return ([Target(name, NOWHERE)] if name else []), now
-    if message.header.frame_id != frame:
-        raise ObservationError(f"header.frame_id: is {message.header.frame_id!r}, not {frame!r}")
+        return ([Target(name, NOWHERE)] if name else []), now, None
+    if not message.header.frame_id:
+        raise ObservationError("header.frame_id: is empty")
     stamp = nanoseconds(message.header.stamp)
     if hasattr(message, "point"):
-        return [Target(None, _position(message.point, "point"))], stamp
-    return [
-        Target(each.id or None, _position(each.bbox.center.position, "detections"))
-        for each in message.detections
-    ], stamp
+        return [Target(None, _position(message.point, "point"))], stamp, message.header.frame_id
+    return (
+        [
+            Target(each.id or None, _position(each.bbox.center.position, "detections"))
+            for each in message.detections
+        ],
+        stamp,
+        message.header.frame_id,
+    )
 
 
 def _position(point: Any, field: str) -> tuple[float, float, float]:

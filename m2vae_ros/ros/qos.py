@@ -26,5 +26,15 @@ EMBEDDINGS = QoSProfile(
 EVERY_ONE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """Small results of which none should be missed."""
 
+TRANSFORMS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+"""/tf, as tf2 has it."""
+
+STATIC_TRANSFORMS = QoSProfile(
+    depth=100,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Who reads /tf_static, as tf2 has it: each writer keeps its last for who joins late."""
+
 TRACK = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 """What counts by what came before and after: odometry, and sensors whose readings take time."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, LaserScan
 
 from m2vae_ros.world.sdf import CameraSensor, RaySensor
@@ -50,28 +49,3 @@ def scan_message(
         ranges=[] if ranges is None else ranges,
         intensities=[] if intensities is None else intensities,
     )
-
-
-def odometry_message(
-    robot: str,
-    frame: str,
-    pose: tuple[float, float, float],
-    twist: tuple[float, float, float],
-) -> Odometry:
-    """Where a robot is in `frame` and how it moves, without its stamp.
-
-    Args:
-        robot: its name.
-        frame: of the pose.
-        pose: x, y (metres), yaw (radians).
-        twist: forwards, leftwards (m/s), counter-clockwise (rad/s).
-    """
-    message = Odometry(child_frame_id=f"{robot}/base_link")
-    message.header.frame_id = frame
-    x, y, yaw = pose
-    message.pose.pose.position.x, message.pose.pose.position.y = x, y
-    message.pose.pose.orientation.z = math.sin(yaw / 2.0)
-    message.pose.pose.orientation.w = math.cos(yaw / 2.0)
-    linear, angular = message.twist.twist.linear, message.twist.twist.angular
-    linear.x, linear.y, angular.z = twist
-    return message

@@ -28,6 +28,9 @@ class Source(NamedTuple):
 
 ODOMETRY = Source("odom", "nav_msgs/msg/Odometry")
 
+GLOBAL_FRAME = "map"
+"""The frame that a team shares, unless it is told of another (REP 105)."""
+
 
 def nanoseconds(stamp: Any) -> int:
     """A builtin_interfaces/Time as nanoseconds."""
@@ -42,7 +45,10 @@ def numbers(field: Sequence[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Motion:
-    """Where a robot was at a time, in nanoseconds, and how fast: metres, radians, m/s, rad/s."""
+    """Where a robot was at a time, in nanoseconds, and how fast: metres, radians, m/s, rad/s.
+
+    The place is that of the frame `child` in `frame`.
+    """
 
     x: float
     y: float
@@ -50,18 +56,41 @@ class Motion:
     speed: float
     turn: float
     stamp: int
+    frame: str = GLOBAL_FRAME
+    child: str = ""
 
     @property
     def pose(self) -> tuple[float, float, float]:
         """x, y and yaw."""
         return (self.x, self.y, self.yaw)
 
+    @property
+    def matrix(self) -> np.ndarray:
+        """(4, 4) homogeneous, metres: from `child` to `frame`."""
+        placed = np.eye(4)
+        sin, cos = math.sin(self.yaw), math.cos(self.yaw)
+        placed[:2] = (cos, -sin, 0.0, self.x), (sin, cos, 0.0, self.y)
+        return placed
+
+
+def rotation(x: float, y: float, z: float, w: float) -> np.ndarray:
+    """The turn (3, 3) of a quaternion, whatever its length."""
+    x, y, z, w = np.array([x, y, z, w]) / math.hypot(x, y, z, w)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
 
 def motion(message: Any) -> Motion:
     """Where a nav_msgs/Odometry places the robot, in the odometry's frame.
 
     Raises:
-        ObservationError: a pose or twist that is not finite, or an orientation that is none.
+        ObservationError: a pose or twist that is not finite, an orientation that is none, or no
+            name of the frame.
     """
     position, q = message.pose.pose.position, message.pose.pose.orientation
     linear, angular = message.twist.twist.linear, message.twist.twist.angular
@@ -73,7 +102,11 @@ def motion(message: Any) -> Motion:
         math.hypot(linear.x, linear.y),
         abs(angular.z),
         nanoseconds(message.header.stamp),
+        message.header.frame_id.removeprefix("/"),
+        message.child_frame_id.removeprefix("/"),
     )
+    if not found.frame:
+        raise ObservationError("header.frame_id: is empty")
     if not all(map(math.isfinite, (found.x, found.y, found.yaw, found.speed, found.turn))):
         raise ObservationError("pose, twist: holds NaN or infinite values")
     if not 0.9 < math.hypot(q.x, q.y, q.z, q.w) < 1.1:

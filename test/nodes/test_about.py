@@ -73,15 +73,18 @@ def test_what_a_name_says_is_what_readings_are_of(tmp_path) -> None:
         assert t.embeddings[0].object_id == "box"
 
 
-def test_a_point_of_another_frame_is_dropped_and_named(tmp_path) -> None:
+def test_a_point_of_a_frame_that_nothing_leads_to_is_of_no_reading(tmp_path) -> None:
     about = {"kind": "topic", "topic": "/target", "type": POINT, "seconds": 100.0}
     with team() as t:
-        t.active_robot("rover", weights(tmp_path, about), [])
+        t.active_robot("rover", weights(tmp_path, about), [], odometry_tolerance=0.5)
         message = PointStamped(point=Point(x=1.0, y=2.0))
         message.header.stamp = t.tester.get_clock().now().to_msg()
         message.header.frame_id = "elsewhere"
         t.send("/target", message)
-        t.until(lambda: t.counted("rover", "dropped /target: header.frame_id") == 1)
+        t.until(lambda: t.counted("rover", "received /target") == 1)
+        t.send("/rover/range", reading(t, 2.0))
+        t.until(lambda: t.counted("rover", "dropped range: header.frame_id") == 1)
+        message.header.stamp = t.tester.get_clock().now().to_msg()
         message.header.frame_id = "map"
         t.send("/target", message)
         t.until(lambda: t.counted("rover", "received /target") == 2)

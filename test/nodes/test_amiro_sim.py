@@ -94,7 +94,8 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes() ->
         s.until(lambda: len(s.heard) == 6 and all(s.heard.values()))
         for number, (modality, (_, topic)) in enumerate(topics.items(), start=1):
             message = s.heard[topic][0]
-            assert message.header.frame_id == f"amiro{number}/{modality}"
+            optical = "_optical_frame" if modality == "camera" else ""
+            assert message.header.frame_id == f"amiro{number}/{modality}{optical}"
             assert AMIRO[modality].view.read(message).shape == AMIRO[modality].view.shape
         assert picture(s.heard["/amiro1/front_camera/image_raw"][0]).shape == (480, 640, 3)
         info = s.heard["/amiro1/front_camera/camera_info"][0]

@@ -111,7 +111,7 @@ def test_ranges_of_arrays_are_checked_when_read(value: list[float]) -> None:
     [
         (lambda: robot_with("sonar"), "modalities: the weights know no 'sonar', but camera, lidar"),
         (lambda: robot_with("camera", "sonar"), "modalities: the weights know no 'sonar'"),
-        (lambda: FusionParameters(frame=""), "frame"),
+        (lambda: FusionParameters(global_frame=""), "global_frame"),
         (lambda: KnownObjects(names=("a",)), "1 names, 0 x"),
         (lambda: KnownObjects(names=("a", "a"), x=(0.0, 1.0), y=(0.0, 1.0)), "names"),
         (lambda: PatrolParameters(modalities=("sonar",)), "modalities: 'sonar'"),

@@ -40,7 +40,7 @@ def test_a_pose_is_only_known_between_two_odometries_nearby(
     if not after and stamp in stamps:
         before, after = [s for s in stamps if s < stamp], [stamp]
     try:
-        pose = track.pose(stamp)
+        pose = track.at(stamp).pose
     except Unplaced as error:
         near = before and after and max(stamp - max(before), min(after) - stamp)
         assert not before or not after or near / 1e9 > tolerance
@@ -72,10 +72,10 @@ def test_who_tells_no_speed_stands_if_both_poses_are_the_same(
     if abs(distance - 0.01) < 1e-9 or abs(abs(turn) - math.radians(1)) < 1e-9:
         return
     if distance < 0.01 and abs(turn) < math.radians(1):
-        assert made.pose(20_000_000) == start
+        assert made.at(20_000_000).pose == start
     else:
         with pytest.raises(Moving):
-            made.pose(20_000_000)
+            made.at(20_000_000)
 
 
 @given(
@@ -94,17 +94,17 @@ def test_who_reports_no_speed_stands_if_the_poses_say_so_at_any_rate(
     if abs(speed - 0.05) < 1e-3 or abs(abs(turn) - math.radians(5)) < 1e-2:
         return
     if speed < 0.05 and abs(turn) < math.radians(5):
-        made.pose(10**9 - 1)
+        made.at(10**9 - 1)
     else:
         with pytest.raises(Moving):
-            made.pose(10**9 - 1)
+            made.at(10**9 - 1)
 
 
 def test_who_reports_speeds_stands_as_soon_as_they_are_none() -> None:
     made = track(*(at(i * 10**7, x=i * 0.003, speed=0.3) for i in range(10)))
     made.add(at(10 * 10**7, x=0.03))
     made.add(at(11 * 10**7, x=0.03))
-    assert made.pose(10 * 10**7 + 1)[0] == 0.03
+    assert made.at(10 * 10**7 + 1).pose[0] == 0.03
 
 
 def test_noise_of_a_localisation_that_is_allowed_for_does_not_make_a_robot_move() -> None:
@@ -117,7 +117,7 @@ def test_noise_of_a_localisation_that_is_allowed_for_does_not_make_a_robot_move(
         stood = 0
         for i in range(10, 190):
             with suppress(Moving):
-                made.pose(i * 10**8 + 1)
+                made.at(i * 10**8 + 1)
                 stood += 1
         assert stood == 180 if allowed == 0.03 else stood < 90
 
@@ -129,15 +129,15 @@ def test_a_robot_that_tells_a_speed_moves_however_near_the_poses_are(fast, first
     if first:
         motions = [at(0, **fast), at(50_000_000, x=0.003)]
     with pytest.raises(Moving):
-        track(*motions).pose(20_000_000)
+        track(*motions).at(20_000_000)
 
 
 def test_of_equal_stamps_the_last_counts() -> None:
-    assert track(at(0, x=5.0), at(0, x=1.0), at(9, x=1.0)).pose(3) == (1.0, 0.0, 0.0)
+    assert track(at(0, x=5.0), at(0, x=1.0), at(9, x=1.0)).at(3).pose == (1.0, 0.0, 0.0)
 
 
 def test_only_so_much_is_remembered() -> None:
     made = track(*(at(i * 10**8) for i in range(1000)), keep=2.0)
-    assert made.pose(998 * 10**8)
+    assert made.at(998 * 10**8).pose
     with pytest.raises(Unplaced, match="no odometry before it"):
-        made.pose(970 * 10**8)
+        made.at(970 * 10**8)

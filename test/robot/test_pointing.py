@@ -42,36 +42,35 @@ def detections(*seen: tuple[str, float, float, float], **fields) -> object:
 
 @given(st.text(max_size=30), st.integers(0, 2**60))
 def test_a_name_is_of_now_and_an_empty_one_of_nothing(name, now) -> None:
-    named, stamp = targets(SimpleNamespace(data=name), "map", now)
-    assert stamp == now
+    named, stamp, frame = targets(SimpleNamespace(data=name), now)
+    assert (stamp, frame) == (now, None)
     assert named == ([Target(name.strip(), NOWHERE)] if name.strip() else [])
 
 
 @given(finite, finite, finite, st.integers(0, 2**60))
 def test_a_point_is_a_place_without_a_name_at_its_own_time(x, y, z, stamp) -> None:
-    found = targets(point(x, y, z, stamp=stamp), "map", 7)
-    assert found == ([Target(None, (x, y, z))], stamp)
+    found = targets(point(x, y, z, stamp=stamp, frame="odom"), 7)
+    assert found == ([Target(None, (x, y, z))], stamp, "odom")
 
 
 @given(
     st.lists(st.tuples(st.sampled_from(["", "box", "ball"]), finite, finite, finite), max_size=5)
 )
 def test_each_detection_is_a_place_with_its_name_if_it_has_one(seen) -> None:
-    found, stamp = targets(detections(*seen, stamp=5), "map", 7)
-    assert stamp == 5
+    found, stamp, frame = targets(detections(*seen, stamp=5, frame="camera"), 7)
+    assert (stamp, frame) == (5, "camera")
     assert found == [Target(name or None, (x, y, z)) for name, x, y, z in seen]
 
 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (point(1, 2, frame="odom"), "header.frame_id: is 'odom', not 'map'"),
-        (point(1, 2, frame=""), "header.frame_id: is ''"),
-        (detections(frame="base"), "header.frame_id: is 'base'"),
+        (point(1, 2, frame=""), "header.frame_id: is empty"),
+        (detections(frame=""), "header.frame_id: is empty"),
         (point(math.nan, 2), "point: .* is not finite"),
         (detections(("a", 1, 2, 3), ("b", 1, math.inf, 3)), "detections: .* is not finite"),
     ],
 )
 def test_what_points_nowhere_names_the_field(message, reason) -> None:
     with pytest.raises(ObservationError, match=reason):
-        targets(message, "map", 7)
+        targets(message, 7)

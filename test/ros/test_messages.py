@@ -84,15 +84,24 @@ def test_a_stamp_keeps_every_nanosecond(time: int) -> None:
 
 @given(st.floats(-10, 10), st.floats(-10, 10), st.floats(-3.1, 3.1))
 def test_odometry_gives_place_and_heading(x: float, y: float, yaw: float) -> None:
-    message = Odometry()
+    message = Odometry(child_frame_id="base")
+    message.header.frame_id = "/odom"
     message.pose.pose.position.x, message.pose.pose.position.y = x, y
     message.pose.pose.orientation.z = math.sin(yaw / 2)
     message.pose.pose.orientation.w = math.cos(yaw / 2)
-    assert messages.motion(message).pose == pytest.approx((x, y, yaw))
+    motion = messages.motion(message)
+    assert motion.pose == pytest.approx((x, y, yaw))
+    assert (motion.frame, motion.child) == ("odom", "base")
+
+
+def test_odometry_of_no_frame_is_refused() -> None:
+    with pytest.raises(ObservationError, match="frame_id: is empty"):
+        messages.motion(Odometry())
 
 
 def test_odometry_without_an_orientation_is_refused() -> None:
     message = Odometry()
+    message.header.frame_id = "odom"
     message.pose.pose.orientation.w = 0.0
     with pytest.raises(ObservationError, match="orientation"):
         messages.motion(message)

@@ -171,6 +171,6 @@ def test_odometry_and_what_points_are_read_alike() -> None:
         new("std_msgs/msg/String", data=" box "),
         new("geometry_msgs/msg/PointStamped", header=header(3.0), point=point),
     ):
-        ours, theirs = (targets(make(message), "map", 7) for make in (by_rclpy, by_rosbags))
+        ours, theirs = (targets(make(message), 7) for make in (by_rclpy, by_rosbags))
         assert ours == theirs
         assert ours[1] == (nanoseconds(message.header.stamp) if hasattr(message, "header") else 7)

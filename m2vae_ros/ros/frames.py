@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's ear for /tf and /tf_static: tf2's buffer where it is installed, else our own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import TransformStamped
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from tf2_msgs.msg import TFMessage
+
+from m2vae_ros.robot.frames import (
+    KEEP,
+    TF,
+    TF_STATIC,
+    Frames,
+    NoTransform,
+    TransformBuffer,
+    frame_name,
+)
+from m2vae_ros.ros import qos
+from m2vae_ros.ros.drop_log import DropLog
+from m2vae_ros.sensors.messages import rotation
+
+try:
+    from tf2_py import BufferCore, TransformException
+except ImportError:
+    BufferCore = None
+
+SETTLING = 2.0
+"""Seconds that transforms are waited for where somebody publishes some."""
+
+
+class Tf2Buffer:
+    """`TransformBuffer` by tf2."""
+
+    def __init__(self) -> None:
+        self._core = BufferCore(Duration(seconds=KEEP))
+        self._named: set[str] = set()
+
+    def add(self, transform: TransformStamped, is_static: bool) -> None:
+        """Take in a transform; tf2 logs what does not fit."""
+        add = self._core.set_transform_static if is_static else self._core.set_transform
+        add(transform, "m2vae_ros")
+        self._named |= {
+            frame_name(transform.header.frame_id),
+            frame_name(transform.child_frame_id),
+        }
+
+    def knows(self, frame: str) -> bool:
+        """See `Frames`."""
+        return frame_name(frame) in self._named
+
+    def transform(self, target: str, source: str, stamp: int) -> np.ndarray:
+        """See `Frames`."""
+        target, source = frame_name(target), frame_name(source)
+        placed = np.eye(4)
+        if target == source:
+            return placed
+        try:
+            found = self._core.lookup_transform_core(target, source, Time(nanoseconds=stamp))
+        except TransformException as error:
+            raise NoTransform(f"no transform from {source!r} to {target!r}: {error}") from error
+        turn, move = found.transform.rotation, found.transform.translation
+        placed[:3, :3] = rotation(turn.x, turn.y, turn.z, turn.w)
+        placed[:3, 3] = move.x, move.y, move.z
+        return placed
+
+
+class FrameListener:
+    """Listens to the transforms that are published.
+
+    Attributes:
+        frames: what they tell.
+    """
+
+    def __init__(self, node: Node, drops: DropLog) -> None:
+        self._node = node
+        self._drops = drops
+        self._buffer: Tf2Buffer | TransformBuffer
+        self._buffer = TransformBuffer() if BufferCore is None else Tf2Buffer()
+        self._heard = False
+        self._since: int | None = None
+
+    @property
+    def frames(self) -> Frames:
+        """What they tell."""
+        return self._buffer
+
+    def listen(self) -> list[Subscription[Any]]:
+        """Subscribe; returns the subscriptions, to be destroyed by who asked."""
+        self._since = self._now
+        return [
+            self._node.create_subscription(
+                TFMessage,
+                source.topic,
+                self._drops.guarded(source.topic, partial(self._take, is_static)),
+                profile,
+            )
+            for source, is_static, profile in (
+                (TF, False, qos.TRANSFORMS),
+                (TF_STATIC, True, qos.STATIC_TRANSFORMS),
+            )
+        ]
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether transforms are published of which none has come yet, for a little while.
+
+        Until then a robot is not to be taken for one without.
+        """
+        if self._heard or self._since is None:
+            return False
+        if not 0 <= self._now - self._since < SETTLING * 1e9:
+            return False
+        return any(self._node.count_publishers(source.topic) for source in (TF, TF_STATIC))
+
+    def _take(self, is_static: bool, message: TFMessage) -> None:
+        self._heard = True
+        for transform in message.transforms:
+            topic = (TF_STATIC if is_static else TF).topic
+            with self._drops.guard(topic):  # the others are not to blame
+                self._buffer.add(transform, is_static)
+
+    @property
+    def _now(self) -> int:
+        now: int = self._node.get_clock().now().nanoseconds
+        return now
