@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import random
-import tempfile
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 VARIABLE = "ROS_DOMAIN_ID"
 
@@ -27,14 +26,16 @@ def own_domain() -> Iterator[int]:
     if chosen := os.environ.get(VARIABLE):  # for ROS, too, an empty one is none
         yield _number(chosen)
         return
-    folder = Path(tempfile.gettempdir()) / f"m2vae-ros-domains-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
     # Domains above 100 would use ports that Linux hands out to outgoing connections.
     for domain in random.sample(range(1, 101), 100):
-        with (folder / str(domain)).open("w") as lock:
+        # A name that only the kernel knows, as long as the socket is open. All users who could hear
+        # each other by DDS see it: unlike a file it is bound to the network, not to a folder.
+        with socket.socket(socket.AF_UNIX) as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                lock.bind(f"\0m2vae_ros/domain/{domain}")
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
             os.environ[VARIABLE] = str(domain)
             try:

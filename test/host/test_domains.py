@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -27,6 +29,34 @@ def test_without_one_each_gets_a_domain_of_its_own(monkeypatch: pytest.MonkeyPat
             assert other != mine
         monkeypatch.setenv(VARIABLE, str(mine))
     assert VARIABLE not in os.environ
+
+
+PREFERRING = """
+import os, random, sys
+from m2vae_ros.host.domains import own_domain
+user, wanted = map(int, sys.argv[1:])
+if user:
+    os.setuid(user)
+random.sample = lambda population, count: [wanted, *population]
+with own_domain() as domain:
+    print(domain)
+"""
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("user", [0, NOBODY], ids=["the same user", "another user"])
+def test_neither_another_user_nor_another_tmpdir_gets_a_domain_that_is_taken(
+    user: int, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if user and os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+    tmp_path.chmod(0o777)
+    with own_domain() as mine:
+        command = [sys.executable, "-c", PREFERRING, str(user), str(mine)]
+        environment = {**os.environ, "TMPDIR": str(tmp_path), VARIABLE: ""}
+        assert int(subprocess.check_output(command, env=environment, text=True)) != mine
 
 
 def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from m2vae_ros.bringup.processes import Processes
-from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.scratch import Scratch
 
 OWNER = """
@@ -45,15 +42,3 @@ def test_the_next_one_removes_what_a_killed_owner_left_and_nothing_else(tmp_path
     assert {*tmp_path.iterdir()} == {tmp_path / "of-others", mine.path, next_one.path, last.path}
     for scratch in (mine, next_one, last):
         scratch.remove()
-
-
-def test_nodes_that_are_started_leave_the_domains_of_others_alone(
-    tmp_path: Path, monkeypatch
-) -> None:
-    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with own_domain() as domain:
-        (lock,) = tmp_path.glob(f"*/{domain}")
-        with Processes([]):
-            pass
-        assert lock.exists()
