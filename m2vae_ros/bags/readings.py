@@ -77,6 +77,7 @@ class BagReadings:
         self._report = report
         self._shelf = shelf
         self._decode = Decoder()
+        self._has_topics = False
         self._readable: dict[str, bool] = {}
         self._heard: Counter[str] = Counter()
         self._damaged: list[BagFile] = []
@@ -88,6 +89,7 @@ class BagReadings:
         for file in files:
             with self._problems(file):
                 for topic in topics_of(file):
+                    self._has_topics = True
                     self._check(file, topic)
                 self._take(file, self._context.tells, self._take_what_tells, meter)
             meter.passed(file.size)
@@ -121,11 +123,14 @@ class BagReadings:
             # An ordinary reading of nothing is noted for the bag, not of each file.
             ordinary = isinstance(error, UnusedReading) and not isinstance(error, Unplaced)
             where = self._bag if ordinary else file.path
-            self._report.note(where, message.topic.name, str(error))
+            self._report.note(where, message.topic.name, str(error), 1)
 
     def _report_missing(self) -> None:
         """Tell which topics are not there, and which have nothing in them."""
         if self._damaged:  # it may be in what cannot be read
+            return
+        if not self._has_topics:
+            self._report.note(self._bag, "", "is empty: it has no topics and no messages")
             return
         expected = {modality.topic: "" for modality in self._suite.values()}
         for topic, kind in {**expected, **self._context.expected}.items():

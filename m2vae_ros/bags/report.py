@@ -26,7 +26,8 @@ class BagReport:
 
     Attributes:
         used: (bag, topic) -> readings in the samples.
-        unused: (file or bag, topic, kind of reason) -> how many, and the first of the reasons.
+        unused: (file or bag, topic, kind of reason) -> how many messages, none of what is missing,
+            and the first of the reasons.
         readings: class -> modality -> readings in the samples.
         samples: how many.
         kept: bytes of all readings that are held in memory.
@@ -43,8 +44,8 @@ class BagReport:
         """With nothing counted yet; without classes, all is of the class ""."""
         return cls(readings={name: Counter() for name in tuple(classes) or ("",)})
 
-    def note(self, where: Path, topic: str, reason: str, count: int = 1) -> None:
-        """Something that is not used, and why."""
+    def note(self, where: Path, topic: str, reason: str, count: int = 0) -> None:
+        """Something that is not used, and why; so many messages, or what is missing."""
         # numbers differ from message to message; the reason is the same
         key = (str(where), topic, re.sub(r"[-+.\d]+(e[-+]?\d+)?", "#", reason))
         before, first = self.unused.get(key, (0, reason))

@@ -89,8 +89,8 @@ def read_bags(
     lacking = report.lacking(suite, enough)
     if lacking:
         raise NotEnough(
-            f"{_named(paths)}: at least {enough} readings of each class by each sensor are needed, "
-            f"but there are {'; '.join(lacking)}",
+            f"{_named(paths)}: at least {enough} readings of each class by each sensor are needed "
+            f"(the option enough), but there are {'; '.join(lacking)}",
             report,
         )
     if not report.samples:

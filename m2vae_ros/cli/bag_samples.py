@@ -169,5 +169,6 @@ def _unused(report: BagReport) -> Table:
     for (topic, _), found in sorted(rows.items()):
         (where, _, reason), others = found[0], len(found) - 1
         where += f" and {others} more" if others else ""
-        table.add_row(where, topic, str(sum(count for _, count, _ in found)), reason)
+        count = sum(count for _, count, _ in found)
+        table.add_row(where, topic, str(count or ""), reason)  # what is missing has none
     return table

@@ -306,8 +306,17 @@ def test_folders_and_files_that_are_no_bags(tmp_path: Path) -> None:
 
 def test_a_bag_without_messages_is_not_enough(tmp_path: Path) -> None:
     write(tmp_path / "bag", [])
-    with pytest.raises(NotEnough, match="nothing was sensed by every sensor"):
+    with pytest.raises(NotEnough, match="nothing was sensed by every sensor") as error:
         read_bags([tmp_path / "bag"], enough=0)
+    empty = {": is empty: it has no topics and no messages": 0}
+    assert reasons(error.value.report) == empty
+
+
+def test_a_topic_that_is_missing_is_no_message(tmp_path: Path) -> None:
+    write(tmp_path / "bag", [m for m in tour(readings=2) if "laser" not in m.topic])
+    with pytest.raises(NotEnough, match=r"at least 3 readings .* \(the option enough\)") as error:
+        read_bags([tmp_path / "bag"], enough=3)
+    assert reasons(error.value.report)["laser_scan: no robot has this topic"] == 0
 
 
 def test_one_lost_or_damaged_file_of_a_split_bag_is_named_and_the_rest_used(
