@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ _LOOK = 1.0
 _SPEAK = 10.0
 """Seconds between two lines where there is no terminal."""
 
+_PATIENCE = 3.0
+"""Seconds until it is told which topics nobody publishes on."""
 
 _TOPICS = "names, or patterns with * and ? in quotes; default: "
 
@@ -42,7 +45,8 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Record topics to a rosbag2 folder, as the bytes they are sent in, with the "
         "definitions of their types and the quality of service of their publishers. Topics that "
         "appear later are recorded, too. Ctrl-C ends the recording: only then, and whole, the "
-        "folder gets its name; until then it is FOLDER.recording.",
+        "folder gets its name; until then it is FOLDER.recording. If nothing came, no folder is "
+        "left, and the exit status is 1.",
         epilog="Examples: m2vae record run_1; m2vae record run_1 --compression zstd --split 1GB; "
         "m2vae record --topics '/amiro1/*' /clock --duration 60. Afterwards: m2vae train amiro "
         "--bags run_1 --out models/mine; m2vae play run_1; ros2 bag info run_1.",
@@ -184,11 +188,16 @@ def _record(options: argparse.Namespace) -> int:
     summary, recorder = nodes[0].summary, nodes[0].recorder
     assert summary is not None
     assert recorder is not None
-    console.print(_outcome(summary, recorder.lost))
+    outcome = _outcome(summary, recorder.lost)
+    if outcome.row_count:
+        console.print(outcome)
     for topic, reason in recorder.refused.items():
         console.print(f"not recorded, or not all of it: {topic}: {reason}", soft_wrap=True)
     if not summary.messages:
-        console.print("nothing was published on these topics")
+        shutil.rmtree(summary.folder)
+        why = _unseen(recorder) or f"nothing was sent on {', '.join(recorder.messages)}"
+        console.print(f"nothing was recorded, no bag is left: {why}", soft_wrap=True)
+        return 1
     console.print(
         f"{folder}: {sum(summary.messages.values())} messages, "
         f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",
@@ -254,6 +263,7 @@ class _View:
         )
         self._looked = self._spoke = time.monotonic()
         self._before: Mapping[str, int] = {}
+        self._patient = True
 
     def __enter__(self) -> _View:
         if self._live:
@@ -270,6 +280,11 @@ class _View:
         if now - self._looked < _LOOK:
             return
         messages, lost = recorder.messages, recorder.lost
+        if self._patient and recorder.seconds > _PATIENCE:
+            self._patient = False
+            if unseen := _unseen(recorder):
+                later = "what appears later is recorded, too"
+                self._console.print(f"{unseen}; {later}", soft_wrap=True)
         if self._live:
             seconds = now - self._looked
             rates = {t: (n - self._before.get(t, 0)) / seconds for t, n in messages.items()}
@@ -278,6 +293,15 @@ class _View:
             self._spoke = now
             self._console.print(_headline(recorder, messages, lost))
         self._looked, self._before = now, messages
+
+
+def _unseen(recorder: Recorder) -> str:
+    """Which topics were asked for in vain so far; nothing if none was."""
+    if recorder.timeless:
+        return f"in ROS domain {recorder.domain} nobody tells the time on /clock"
+    if not recorder.unseen:
+        return ""
+    return f"in ROS domain {recorder.domain} nobody publishes on {', '.join(recorder.unseen)}"
 
 
 def _headline(recorder: Recorder, messages: Mapping[str, int], lost: Mapping[str, int]) -> str:

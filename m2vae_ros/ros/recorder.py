@@ -60,6 +60,7 @@ class Recorder:
     """Records what some topics carry, for as long as the node is spun by whoever has it.
 
     Attributes:
+        domain: the ROS domain it listens to.
         refused: topic -> why it is not recorded, in part or at all.
         missed: topic -> messages that were published but never arrived, going by their numbers.
     """
@@ -85,6 +86,7 @@ class Recorder:
         Raises:
             DataError, OSError: see `BagWriter`.
         """
+        self.domain: int = node.context.get_domain_id()
         self.refused: dict[str, str] = {}
         self.missed: Counter[str] = Counter()
         self._node = node
@@ -110,6 +112,12 @@ class Recorder:
         return {topic: self._writer.messages[topic] for topic in list(self._subscriptions)}
 
     @property
+    def unseen(self) -> list[str]:
+        """The names and patterns of topics on which nobody has published so far."""
+        seen = [*self._subscriptions, *self.refused]
+        return [p for p in self._patterns if not any(fnmatchcase(topic, p) for topic in seen)]
+
+    @property
     def lost(self) -> Mapping[str, int]:
         """Topic -> how many messages did not get into the bag, for whatever reason."""
         return dict(self.missed + self._writer.lost)
@@ -123,6 +131,11 @@ class Recorder:
     def waiting(self) -> int:
         """Bytes of the messages that wait to be written."""
         return self._writer.waiting
+
+    @property
+    def timeless(self) -> bool:
+        """Whether simulated time stands at 0 until somebody tells it: no stamp would be of use."""
+        return self._node.get_clock().now().nanoseconds == 0
 
     @property
     def seconds(self) -> float:
@@ -159,8 +172,7 @@ class Recorder:
                 callback(*taken)
 
     def _look_around(self) -> None:
-        # Simulated time stands at 0 until somebody tells it; stamps of 0 would be of no use.
-        if self._node.get_clock().now().nanoseconds == 0:
+        if self.timeless:
             return
         for topic, types in self._node.get_topic_names_and_types():
             if not any(fnmatchcase(topic, pattern) for pattern in self._patterns):

@@ -276,6 +276,27 @@ def test_the_command_leaves_a_whole_bag_however_it_is_ended(
     assert [p.name for p in tmp_path.iterdir()] == ["bag"]
 
 
+@pytest.mark.parametrize("clock", [[], ["--use-sim-time"]], ids=["topics", "time"])
+def test_who_records_where_nobody_publishes_hears_of_it_and_gets_no_bag(
+    clock: list[str], tmp_path: Path, ros_domain_id: int
+) -> None:
+    topics = ["/text", "/robot*/scan"]
+    world = tmp_path / "my.world"
+    world.touch()
+    options = ["--world", world, *clock, "--topics", *topics]
+    with m2vae("record", tmp_path / "bag", *options) as recorder:
+        said = recorder.stdout.readline()
+        assert recorder.poll() is None  # it goes on
+        recorder.send_signal(signal.SIGINT)
+        rest = recorder.communicate(timeout=PATIENCE)[0]
+    missing = f"publishes on {', '.join(topics)}" if not clock else "tells the time on /clock"
+    missing = f"in ROS domain {ros_domain_id} nobody {missing}"
+    assert said == f"{missing}; what appears later is recorded, too\n"
+    assert f"nothing was recorded, no bag is left: {missing}" in rest
+    assert recorder.returncode == 1
+    assert list(tmp_path.iterdir()) == [world]
+
+
 def test_an_existing_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     command = [sys.executable, "-m", "m2vae_ros.cli", "record", str(tmp_path)]
