@@ -13,7 +13,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, check_robot
 from m2vae_ros.bringup.launching import CONFIG, RESPAWN, TOPICS, USE_SIM_TIME, WEIGHTS, actions
-from m2vae_ros.bringup.specs import fusion, inputs, reading_from
+from m2vae_ros.bringup.specs import FUSION_CONFIG, fusion, inputs, reading_from
 
 ARGUMENTS = (
     DeclareLaunchArgument(
@@ -31,6 +31,12 @@ ARGUMENTS = (
         "odom",
         default_value="",
         description="Topic of its odometry (nav_msgs/Odometry); empty: odom.",
+    ),
+    DeclareLaunchArgument(
+        "global_frame",
+        default_value="",
+        description="Frame of the odometry and of all positions, one for the team; empty: that of "
+        "the parameter file, map.",
     ),
     WEIGHTS,
     CONFIG,
@@ -52,7 +58,8 @@ def _robot(context):
         check_robot(given.text("robot")),
         None if "all" in sensors else sensors,
         weights=given.text("weights"),
-        config=given.packaged("config"),
+        config=given.packaged("config", FUSION_CONFIG),
+        global_frame=given.text("global_frame"),
         use_sim_time=given.flag("use_sim_time"),
         remappings=reading_from({name: given.text(name) for name in inputs(suite)}, suite),
     )

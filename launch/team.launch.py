@@ -11,7 +11,7 @@ from launch.actions import OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
 from m2vae_ros.bringup.launching import CONFIG, RESPAWN, ROBOTS, USE_SIM_TIME, WEIGHTS, actions
-from m2vae_ros.bringup.specs import team
+from m2vae_ros.bringup.specs import FUSION_CONFIG, team
 
 ARGUMENTS = (ROBOTS, WEIGHTS, CONFIG, USE_SIM_TIME, RESPAWN)
 
@@ -26,7 +26,7 @@ def _team(context):
     nodes = team(
         team_of(given.words("robots"), given.suite("weights")),
         weights=given.text("weights"),
-        config=given.packaged("config"),
+        config=given.packaged("config", FUSION_CONFIG),
         use_sim_time=given.flag("use_sim_time"),
     )
     return actions(nodes, respawn=given.flag("respawn"))

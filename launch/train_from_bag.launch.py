@@ -38,12 +38,18 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "from",
         default_value="",
-        description="Folder of the weights to start from; empty: from nothing.",
+        description="Folder of the weights to start from, or a name in the package's models; "
+        "empty: from nothing.",
     ),
     DeclareLaunchArgument(
         "minutes",
         default_value="",
         description="How long to train the networks at most; empty: the whole recipe.",
+    ),
+    DeclareLaunchArgument(
+        "enough",
+        default_value="",
+        description="Readings of each class by each sensor that there must be; empty: 10.",
     ),
 )
 
@@ -61,7 +67,8 @@ def _training(context):
         suite=given.text("suite"),
         world=given.path("world"),
         label_topic=given.text("label_topic"),
-        start=given.path("from"),
+        start=given.weights("from"),
         minutes=given.positive("minutes") if given.text("minutes") else None,
+        enough=given.whole("enough", 0) if given.text("enough") else None,
     )
     return command(arguments)

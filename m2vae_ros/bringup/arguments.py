@@ -63,16 +63,41 @@ class LaunchArguments:
         """Files or folders between commas, as `path`."""
         return [LaunchArguments({name: word}).path(name) for word in self.words(name)]
 
-    def packaged(self, name: str) -> str:
-        """A file; a relative path is one within the package.
+    def packaged(self, name: str, default: str) -> str:
+        """A file: a path from the current folder, or else one within the package.
+
+        Args:
+            name: of the argument.
+            default: within the package, if none was given.
+
+        Raises:
+            ValueError: it is in neither.
+        """
+        path = os.path.expanduser(self.text(name))
+        if os.path.isfile(path):
+            return os.path.abspath(path)
+        try:
+            return str(resource(path or default))
+        except FileNotFoundError:
+            where = "is neither in the current folder nor in the package"
+            raise ValueError(f"{name}: {path!r} {where}") from None
+
+    def weights(self, name: str) -> str:
+        """A folder of weights, or one of the package's models by its name, or nothing.
 
         Raises:
             ValueError: it is not there.
         """
+        text = self.text(name)
         try:
-            return str(resource(self.text(name)))
-        except FileNotFoundError as error:
-            raise ValueError(f"{name}: {error}") from None
+            folder = weights_folder(text) if text else ""
+        except FileNotFoundError:
+            folder = text
+        if text and not os.path.isdir(folder):
+            raise ValueError(
+                f"{name}: {text!r} is neither a folder nor one of the package's models"
+            )
+        return str(folder)
 
     def suite(self, name: str) -> SensorSuite:
         """The suite of a folder of weights, or of a name in the package's models.

@@ -77,9 +77,10 @@ WEIGHTS = DeclareLaunchArgument(
 )
 CONFIG = DeclareLaunchArgument(
     "config",
-    default_value="config/fusion.yaml",
+    default_value="",
     description="Parameter file of the fusion nodes, for instance with the places of known "
-    "objects; a relative path is one within the package.",
+    "objects: a path from the current folder, or one within the package; empty: the package's "
+    "config/fusion.yaml.",
 )
 USE_SIM_TIME = DeclareLaunchArgument(
     "use_sim_time",

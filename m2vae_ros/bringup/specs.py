@@ -26,6 +26,10 @@ TEAM: Robots = {f"amiro{number}": (name,) for number, name in enumerate(AMIRO, s
 """The paper's idea in its purest form: no robot alone can know an object."""
 
 
+FUSION_CONFIG = "config/fusion.yaml"
+"""The parameter file of a fusion node, within the package."""
+
+
 @dataclass(frozen=True)
 class NodeSpec:
     """One node, which is one process.
@@ -105,13 +109,14 @@ def fusion(
     weights: str = "amiro",
     objects: Iterable[WorldObject] = (),
     use_sim_time: bool = False,
-    config: str = "config/fusion.yaml",
+    config: str = FUSION_CONFIG,
+    global_frame: str = "",
     remappings: tuple[tuple[str, str], ...] = (),
 ) -> NodeSpec:
     """The fusion node of one robot; with `objects` it knows where they stand.
 
     By default it has all modalities that the weights know; one without any takes part in what the
-    others tell.
+    others tell. `global_frame` is that of all positions; "" leaves it to `config`.
     """
     return NodeSpec(
         executable="fusion_node",
@@ -123,6 +128,7 @@ def fusion(
             "weights": weights,
             # an empty list has no type in ROS
             **({} if modalities is None else {"modalities": list(modalities) or [""]}),
+            **({"frame": global_frame} if global_frame else {}),
             **known(objects),
         },
         remappings=remappings,
@@ -134,7 +140,7 @@ def team(
     robots: Robots,
     *,
     weights: str = "amiro",
-    config: str = "config/fusion.yaml",
+    config: str = FUSION_CONFIG,
     use_sim_time: bool = False,
 ) -> tuple[NodeSpec, ...]:
     """The fusion nodes of robots that exist already, in Gazebo or on the floor."""
@@ -235,6 +241,7 @@ def training(
     label_topic: str = "",
     start: str = "",
     minutes: float | None = None,
+    enough: int | None = None,
 ) -> tuple[str, ...]:
     """What `m2vae` is given to train from bags; what is empty is left to its defaults.
 
@@ -246,6 +253,7 @@ def training(
         label_topic: of messages that say which object was sensed, instead of a world.
         start: folder of the weights to start from.
         minutes: for which the networks are trained at most.
+        enough: readings of each class by each sensor that there must be.
 
     Raises:
         ValueError: there is no bag.
@@ -254,6 +262,7 @@ def training(
         raise ValueError("bags: there has to be at least one")
     options = {"--world": world, "--label-topic": label_topic, "--from": start}
     options["--minutes"] = f"{minutes:g}" if minutes else ""
+    options["--enough"] = "" if enough is None else f"{enough}"
     given = [word for option in options.items() if option[1] for word in option]
     return ("train", suite, "--out", out, *given, "--bags", *bags)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import SUITE_HELP, non_negative, positive, positive_number
+from m2vae_ros.host.resources import weights_folder
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
@@ -56,8 +57,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         dest="start",
         type=Path,
         metavar="WEIGHTS",
-        help="start β-VAEs and M2VAE from this folder of weights, at a lower learning "
-        "rate; the classifiers are fitted anew",
+        help="start β-VAEs and M2VAE from this folder of weights, or a name in the package's "
+        "models, at a lower learning rate; the classifiers are fitted anew",
     )
     train.add_argument(
         "--classifiers-only",
@@ -94,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.start:
         from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning, fit_classifiers
 
-        start = Pretrained.load(options.start, suite, options.twin)
+        start = Pretrained.load(weights_folder(options.start), suite, options.twin)
     data, provenance = _samples(options, out, suite)
     if options.classifiers_only:
         assert start is not None
@@ -122,6 +123,7 @@ def _out(options: argparse.Namespace, suite: SensorSuite) -> Path:
 
     Raises:
         ValueError: it is not said, or is where one starts from; or there are two kinds of samples.
+        FileNotFoundError: there are no weights to start from by that name.
     """
     if options.data and options.bags:
         raise ValueError("--data and --bags: train from the one or the other")
@@ -131,7 +133,8 @@ def _out(options: argparse.Namespace, suite: SensorSuite) -> Path:
         if given:
             raise ValueError(f"{given[0]}: say with --out where the new weights go")
         return Path("models") / suite.name
-    if options.start and not _written(options.out).isdisjoint(_written(options.start)):
+    start = weights_folder(options.start) if options.start else None
+    if start and not _written(options.out).isdisjoint(_written(start)):
         raise ValueError("--from: say with --out another folder; the old weights and twin stay")
     out: Path = options.out
     return out

@@ -31,7 +31,14 @@ def weights_folder(name: str | Path) -> Path:
     """The folder of weights that a user means: a path, or a bare name in the package's models.
 
     Raises:
-        FileNotFoundError: the package has no weights of that name.
+        FileNotFoundError: a bare name is neither there nor a folder here.
     """
     path = Path(name).expanduser()
-    return path if str(path) != path.name else resource(f"models/{path.name}")
+    if str(path) != path.name:
+        return path
+    try:
+        return resource(f"models/{path}")
+    except FileNotFoundError:
+        if path.is_dir():
+            return path
+        raise

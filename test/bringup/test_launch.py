@@ -124,11 +124,35 @@ def test_arguments_are_read() -> None:
     assert given.whole("c", -3) == -3
     assert given.positive("d") == 0.5
     assert given.text("e") == ""
-    assert LaunchArguments({"f": "config/fusion.yaml"}).packaged("f") == str(
-        resource("config/fusion.yaml")
-    )
-    with pytest.raises(ValueError, match=r"^f: no.yaml: "):
-        LaunchArguments({"f": "no.yaml"}).packaged("f")
+
+
+def test_files_of_the_user_and_of_the_package_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/fusion.yaml").touch()
+    (tmp_path / "mine").mkdir()
+
+    def config(text: str) -> str:
+        return LaunchArguments({"f": text}).packaged("f", "config/fusion.yaml")
+
+    assert config("my.yaml") == str(tmp_path / "my.yaml")
+    assert config("config/patrol.yaml") == str(resource("config/patrol.yaml"))
+    assert config("") == str(resource("config/fusion.yaml"))  # not the one that lies here
+    with pytest.raises(ValueError, match=r"^f: 'no.yaml' is neither in the current folder nor in"):
+        config("no.yaml")
+
+    def weights(text: str) -> str:
+        return LaunchArguments({"from": text}).weights("from")
+
+    assert weights("amiro") == str(resource("models/amiro"))
+    assert weights("./mine") == weights("mine") == "mine"
+    assert weights("") == ""
+    for nowhere in ("nowhere", "/no/where"):
+        with pytest.raises(ValueError, match=f"^from: '{nowhere}' is neither a folder nor one of"):
+            weights(nowhere)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,11 @@ def test_a_team_is_one_fusion_node_for_each_robot() -> None:
         fusion("amiro1", ["camera", "reflectance"], weights="mine", use_sim_time=True),
         fusion("amiro2", ["lidar"], weights="mine", use_sim_time=True),
     )
+
+
+def test_the_frame_of_all_positions_is_that_of_the_config_unless_it_is_said() -> None:
+    assert "frame" not in fusion("amiro1").parameters
+    assert fusion("amiro1", global_frame="world").parameters["frame"] == "world"
 
 
 def test_topics_of_own_sensors_become_remappings() -> None:
@@ -242,12 +271,14 @@ def test_what_the_launch_files_describe_runs_without_launch_too(tmp_path) -> Non
 def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
     from m2vae_ros.cli import _parser
 
-    options = {"world": "w.sdf", "label_topic": "label", "start": "models/amiro", "minutes": 2.5}
+    options = {"world": "w.sdf", "label_topic": "label", "start": "models/amiro"}
+    options |= {"minutes": 2.5, "enough": 3}
     given = _parser().parse_args(training(["a", "b"], "mine", **options))
     assert (given.bags, given.out) == ([Path("a"), Path("b")], Path("mine"))
     assert (given.world, given.label_topic) == (Path("w.sdf"), "label")
-    assert (given.start, given.minutes) == (Path("models/amiro"), 2.5)
+    assert (given.start, given.minutes, given.enough) == (Path("models/amiro"), 2.5, 3)
     plain = _parser().parse_args(training(["a"], "mine"))
+    assert plain.enough == 10
     assert (plain.world, plain.label_topic, plain.start, plain.minutes) == (None,) * 4
     with pytest.raises(ValueError, match="^bags: "):
         training([], "mine")
@@ -557,7 +588,7 @@ def test_weights_that_are_missing_are_named_and_may_come_later(tmp_path) -> None
         ("amiro_sim", {"seed": "-1"}, "seed: '-1' is not a whole number from 0 up"),
         ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
-        ("team", {"config": "/no/such.yaml"}, "config: /no/such.yaml"),
+        ("team", {"config": "/no/such.yaml"}, "config: '/no/such.yaml' is neither in"),
         ("fusion", {}, "'robot'"),
         ("train_from_bag", {"bags": "x"}, "'out'"),
         ("train_from_bag", {"bags": "/no/such", "out": "x"}, "bags: '/no/such' is not there"),

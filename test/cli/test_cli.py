@@ -70,9 +70,14 @@ def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monk
         (["evaluate", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
         (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
         (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
+        (["train", "amiro", "--from", "amiroo"], "models/amiroo: neither"),
+        (["train", "amiro", "--from", "amiro", "--data", "{tmp}/no.npz"], "no.npz: no such file"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_in_one_line(arguments, words, tmp_path, capsys):
+def test_a_file_that_cannot_be_used_is_named_in_one_line(
+    arguments, words, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # what comes with the package is found from anywhere
     (tmp_path / "text.npz").write_text("no samples")
     out = [*arguments, *(["--out", str(tmp_path / "out")] if arguments[0] == "train" else [])]
     assert main([argument.format(tmp=tmp_path) for argument in out]) == 1
