@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
+from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
@@ -32,10 +33,12 @@ from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros.activity_log import ActivityLog
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
+from m2vae_ros.ros.listening import Listening
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.parameters import ParameterError, declare, read, undeclare
 from m2vae_ros.ros.process import run
@@ -57,6 +60,8 @@ class FusionNode(LifecycleNode):
         super().__init__("fusion", **options)
         declare(self, FusionParameters)
         self._drops = DropLog(self.get_logger())
+        self._heard = Listening(self, self._drops.counts)
+        self._activity = ActivityLog(self.get_logger(), self._drops.counts)
         self._dropped_before = 0
         self._perception_if_configured: Perception | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
@@ -74,7 +79,7 @@ class FusionNode(LifecycleNode):
         if not self._managed("configured", self._configure):
             self._forget()
             return TransitionCallbackReturn.FAILURE
-        self._phase = "inactive"
+        self._enter("inactive")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -82,13 +87,13 @@ class FusionNode(LifecycleNode):
         if not self._managed("activated", self._activate):
             self._activated.close()
             return TransitionCallbackReturn.FAILURE
-        self._phase = "active"
+        self._enter("active")
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Leave every topic; what is known stays."""
         self._activated.close()
-        self._phase = "inactive"
+        self._enter("inactive")
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -106,6 +111,11 @@ class FusionNode(LifecycleNode):
         self.get_logger().error("a transition failed, the node is unconfigured again")
         self._forget()
         return TransitionCallbackReturn.SUCCESS
+
+    def _enter(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self.get_logger().info(phase)
 
     def _managed(self, what: str, attempt: Callable[[], None]) -> bool:
         """Whether it worked; if not, the reason is logged, which rclpy would not do."""
@@ -154,9 +164,13 @@ class FusionNode(LifecycleNode):
         for embedding in memory.objects():
             if embedding.sender == memory.owner:
                 self._writers.publish(embedding)
+        self._activated.callback(self._heard.end)
+        self._activity.begin()
         self._listening = False
         if self._now > 0:
             self._listen()
+        else:
+            self.get_logger().info("waits for the time on /clock")
         timer = self.create_timer(self._settings.common.period, self._tick)
         self._activated.callback(self.destroy_timer, timer)
 
@@ -167,10 +181,11 @@ class FusionNode(LifecycleNode):
         dropped.
         """
         self._listening = True
-        for subscription in self._frames.listen():
-            self._activated.callback(self.destroy_subscription, subscription)
-        self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS)
-        self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK)
+        for topic, profile, take in self._frames.topics():
+            self._subscribe(TFMessage, topic, take, profile, False)
+        self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS, False)
+        placed = any(sensor.range for sensor in self._settings.sensors.values())
+        self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK, placed)
         about = self._suite.about
         if about.kind == "topic":
             said = message_class(about.type)
@@ -183,20 +198,27 @@ class FusionNode(LifecycleNode):
             views = [self._suite[name].view for name in streams]
             profile = qos.TRACK if any(view.span for view in views) else qos.NEWEST_READING
             self._subscribe(message_class(kind), topic, partial(self._on_sensor, streams), profile)
+        self.get_logger().info(f"listens to {', '.join(self._heard.names)}")
 
     def _subscribe(
-        self, message: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+        self,
+        message: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        needed: bool = True,
     ) -> None:
         subscription = self.create_subscription(
             message, topic, self._drops.guarded(topic, callback), profile
         )
         self._activated.callback(self.destroy_subscription, subscription)
+        self._heard.expect(topic, subscription, needed)
 
     def _forget(self) -> None:
         self._activated.close()
         self._configured.close()
         self._perception_if_configured = None
-        self._phase = "unconfigured"
+        self._enter("unconfigured")
 
     @property
     def _now(self) -> int:
@@ -288,6 +310,7 @@ class FusionNode(LifecycleNode):
             self._drops.refuse("classification", event.error)
         if event.embedding is None:
             return
+        self._activity.learnt(event.embedding, self._suite.classes, event.probabilities)
         if event.to_publish:
             self._writers.publish(event.embedding)
         if event.probabilities is not None and self._suite.classes:
@@ -340,13 +363,17 @@ class FusionNode(LifecycleNode):
             for frame in sorted(self._perception.placement.assumed):
                 facts[f"no transform of {frame}"] = "taken to look ahead from the robot's base"
             self._writers.keep(held)
+            if self._phase == "active":
+                self._activity.look(held)
+        waits = self._phase == "active" and not self._listening
+        silent = ["/clock"] if waits else self._heard.look()
         news = drops.dropped > self._dropped_before or (memory is None and drops.last_error)
         self._dropped_before = drops.dropped
-        level = diagnostics.WARN if news else diagnostics.OK
-        summary = drops.last_error if news else facts["state"]
-        self._diagnostics.publish(
-            diagnostics.report(self, level, summary, {**facts, **drops.counts})
-        )
+        level = diagnostics.WARN if news or silent else diagnostics.OK
+        silence = f"nothing has come on {', '.join(silent)}" if silent else facts["state"]
+        summary = drops.last_error if news else silence
+        counts = {**self._heard.counts, **drops.counts}
+        self._diagnostics.publish(diagnostics.report(self, level, summary, {**facts, **counts}))
 
 
 def main(args: list[str] | None = None) -> int:

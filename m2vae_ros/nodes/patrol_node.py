@@ -14,6 +14,7 @@ from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
@@ -107,7 +108,8 @@ class PatrolNode(Node):
             qos.EVERY_ONE,
         )
         frames = FrameListener(self, drops)
-        frames.listen()
+        for topic, profile, take in frames.topics():
+            self.create_subscription(TFMessage, topic, drops.guarded(topic, take), profile)
         self._placement = Placement(frames.frames)
         self.create_subscription(
             Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import TransformStamped
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.subscription import Subscription
+from rclpy.qos import QoSProfile
 from rclpy.time import Time
 from tf2_msgs.msg import TFMessage
 
@@ -92,20 +92,12 @@ class FrameListener:
         """What they tell."""
         return self._buffer
 
-    def listen(self) -> list[Subscription[Any]]:
-        """Subscribe; returns the subscriptions, to be destroyed by who asked."""
+    def topics(self) -> list[tuple[str, QoSProfile, Callable[[TFMessage], None]]]:
+        """To what the node has to subscribe, and how, from now on."""
         self._since = self._now
         return [
-            self._node.create_subscription(
-                TFMessage,
-                source.topic,
-                self._drops.guarded(source.topic, partial(self._take, is_static)),
-                profile,
-            )
-            for source, is_static, profile in (
-                (TF, False, qos.TRANSFORMS),
-                (TF_STATIC, True, qos.STATIC_TRANSFORMS),
-            )
+            (TF.topic, qos.TRANSFORMS, partial(self._take, False)),
+            (TF_STATIC.topic, qos.STATIC_TRANSFORMS, partial(self._take, True)),
         ]
 
     @property

@@ -29,6 +29,11 @@ def message_class(name: str) -> type[Any]:
     return found
 
 
+def type_name(message: type[Any]) -> str:
+    """The name of a message class's type, such as "std_msgs/msg/String"."""
+    return f"{message.__module__.partition('.')[0]}/msg/{message.__name__}"
+
+
 def message_definition(name: str) -> str:
     """The text of the .msg file that defines a type.
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from m2vae_ros.msg import LatentEmbedding
 from m2vae_ros.srv import Decode, ResetObject
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -12,7 +15,7 @@ from ros_team import OBJECT, Team, image, reflectance, scan, team
 from rosgraph_msgs.msg import Clock
 from untrained import untrained_weights
 
-from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros import diagnostics, listening, messages, qos
 
 pytestmark = pytest.mark.ros
 
@@ -266,6 +269,47 @@ def test_diagnostics_count_what_came_and_what_became_of_it(weights) -> None:
         assert told["fingerprint"] == node._engine.fingerprint
         assert told["state"] == "active"
         assert told["last error"] == ""
+
+
+def test_the_log_tells_what_a_node_does(weights, capfd) -> None:
+    with team() as t:
+        node = t.active_robot("amiro1", weights, ["camera"])
+        t.sense("amiro1", image(), "camera")
+        t.until(lambda: t.counted("amiro1", "fused camera") == 1)
+        t.until(lambda: t.diagnostics["amiro1/fusion"].get("objects held") == "1")
+        assert node.trigger_deactivate() == SUCCESS
+        assert node.trigger_cleanup() == SUCCESS
+    said = capfd.readouterr().err
+    topics = ["/embeddings", "/amiro1/odom", "/amiro1/front_camera/image_raw"]
+    for line in (
+        *("inactive", "active", "unconfigured"),
+        f"listens to {', '.join(topics)}",
+        *(f"first message of {topic}" for topic in topics),
+    ):
+        assert len(re.findall(rf"\[amiro1.fusion\]: {line}$", said, re.MULTILINE)) >= 1, line
+    assert re.search(rf"\[amiro1.fusion\]: {OBJECT}: \w+ \w+ \w+, \d+ %, by camera\n", said)
+
+
+def test_a_topic_that_is_not_heard_stands_in_the_diagnostics(weights, monkeypatch) -> None:
+    monkeypatch.setattr(listening, "PATIENCE", 0.5)
+    reports: list[DiagnosticArray] = []
+    with team() as t:
+        t.listen(DiagnosticArray, "/diagnostics", reports.append, 10)
+        t.active_robot("amiro1", weights, ["lidar"])
+
+        def told(level: bytes, message: str) -> bool:
+            return any(
+                (r.status[0].level, r.status[0].message) == (level, message) for r in reports
+            )
+
+        t.until(lambda: told(diagnostics.WARN, "nothing has come on /amiro1/laser_scan"))
+        assert t.diagnostics["amiro1/fusion"]["received laser_scan"] == "0"
+        reports.clear()
+        t.sense("amiro1", scan(), "lidar")
+        t.until(lambda: told(diagnostics.OK, "active"))
+        late = t.robot("amiro2", weights, ["lidar"], use_sim_time=True)
+        assert late.trigger_configure() == late.trigger_activate() == SUCCESS
+        t.until(lambda: told(diagnostics.WARN, "nothing has come on /clock"))
 
 
 def call(t: Team, kind: type, name: str, request):
