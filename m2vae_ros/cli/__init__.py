@@ -20,6 +20,7 @@ from m2vae_ros.cli import (
     demo,
     evaluation,
     gazebo,
+    gz_world,
     reproduction,
     samples,
     suites,
@@ -28,7 +29,19 @@ from m2vae_ros.cli import (
     tuning,
 )
 
-GROUPS = (demo, gazebo, suites, bags, survey, samples, tuning, training, evaluation, reproduction)
+GROUPS = (
+    demo,
+    gazebo,
+    gz_world,
+    suites,
+    bags,
+    survey,
+    samples,
+    tuning,
+    training,
+    evaluation,
+    reproduction,
+)
 """In the order of the help."""
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ from m2vae_ros.bringup.specs import inputs as inputs_of
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.host.resources import resource
+from m2vae_ros.world.gz import bridge_config
 from m2vae_ros.world.suite import AMIRO
 
 FOLDER = resource("launch")
@@ -44,6 +46,7 @@ HELPERS = Path(__file__).parents[1] / "helpers"
 FILES = sorted(FOLDER.glob("*.launch.py"))
 OWN_MODULES = {
     "m2vae_ros.bringup.arguments",
+    "m2vae_ros.bringup.gz_sim",
     "m2vae_ros.bringup.specs",
     "m2vae_ros.bringup.launching",
     "m2vae_ros.host.children",
@@ -549,6 +552,65 @@ def test_where_gazebo_ros_is_installed_it_runs_the_world(end: str, tmp_path) -> 
         assert not any(map(alive, pids))
 
 
+def ros_gz_stand_in(prefix: Path) -> dict[str, str]:
+    """What of ros_gz a launch finds, with nothing of Gazebo behind it; the setting to find it."""
+    programs = {
+        "bin/gz": "",
+        "lib/ros_gz_bridge/parameter_bridge": 'for last; do true; done; cat "$last"',
+        "lib/tf2_ros/static_transform_publisher": "",
+    }
+    for name, words in programs.items():
+        program = prefix / name
+        program.parent.mkdir(parents=True)
+        program.write_text(f'#!/bin/sh\necho "$(basename $0):" "$@"\n{words}\nexec sleep 600\n')
+        program.chmod(0o755)
+    index = prefix / "share/ament_index/resource_index/packages"
+    index.mkdir(parents=True)
+    for package in ("ros_gz_bridge", "tf2_ros"):
+        (index / package).touch()
+    return {
+        "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
+        "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}",
+    }
+
+
+@needs_launch
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["SIGTERM", "its simulator"])
+def test_gz_sim_runs_the_world_with_its_bridge_and_frames(end: str, tmp_path) -> None:
+    """With the same names, but nothing of Gazebo behind them."""
+    setting = ros_gz_stand_in(tmp_path / "prefix")
+    own = tmp_path / "my world.world"
+    shutil.copy(resource("worlds/amiro.world"), own)
+    weights = untrained_weights(tmp_path / "weights")
+    arguments = {"robots": "amiro1/lidar", "weights": str(weights), "gui": "false"}
+    arguments |= {"world": str(own)} if end == "SIGTERM" else {}
+    with launched(tmp_path, "amiro_gz.launch.py", setting, **arguments) as running:
+        with asking() as (node, executor):
+            until_active("/amiro1/fusion", node, executor)
+        world, bridge = resource("worlds/amiro_gz.sdf"), resource("config/ros_gz_bridge.yaml")
+        if end == "SIGTERM":
+            (made,) = tmp_path.glob("m2vae-gz-*")
+            assert (made / "ros_gz_bridge.yaml").read_text() == bridge_config(own)
+            world, bridge = made / "my world.sdf", made / "ros_gz_bridge.yaml"
+        assert f"gz: sim -r -s --headless-rendering {world}\n" in running.said
+        assert f"config_file: {bridge}\n" in running.said
+        frame = "--z 0.11 --roll 0.0 --pitch 0.0 --yaw 0.0 --frame-id amiro1/base_link"
+        assert f"{frame} --child-frame-id amiro1/lidar --ros-args" in running.said
+        names = ("gz_sim", "parameter_bridge", "static_transform_publisher", "fusion_node")
+        pids = sum(map(running.pids, (*names, "patrol")), [])
+        assert len(pids) == 5
+        if end == "SIGTERM":
+            assert running.end(signal.SIGTERM) == 0
+        else:
+            os.kill(pids[0], signal.SIGKILL)
+            assert running.process.wait(60) == 1
+            assert "gz sim ended with status -9" in running.said
+        assert not any(map(alive, pids))
+    assert not list(tmp_path.glob("m2vae-gz-*"))
+
+
 @needs_launch
 @pytest.mark.ros
 @pytest.mark.slow
@@ -586,6 +648,8 @@ def test_weights_that_are_missing_are_named_and_may_come_later(tmp_path) -> None
         ("amiro_gazebo", {"gui": "2"}, "gui: '2' is not true or false"),
         ("amiro_gazebo", {"seed": "x"}, "seed: 'x' is not a whole number"),
         ("amiro_sim", {"seed": "-1"}, "seed: '-1' is not a whole number from 0 up"),
+        ("amiro_gz", {}, "not installed: gz, ros_gz_bridge, tf2_ros; apt-get"),
+        ("amiro_gz", {"gui": "2"}, "gui: '2' is not true or false"),
         ("team", {"robots": "amiro1/sonar"}, "robots: 'sonar' of amiro1 is not one of"),
         ("team", {"respawn": "maybe"}, "respawn: 'maybe' is not true or false"),
         ("team", {"config": "/no/such.yaml"}, "config: '/no/such.yaml' is neither in"),
