@@ -59,12 +59,13 @@ def test_package_xml_is_valid_and_says_the_version_of_the_code():
     assert package.version == m2vae_ros.__version__
 
 
-@pytest.mark.parametrize(("distribution", "gazebo"), [("humble", True), ("jazzy", False)])
-def test_gazebo_classic_is_a_dependency_only_where_it_still_exists(distribution, gazebo):
+@pytest.mark.parametrize(("distribution", "classic"), [("humble", True), ("jazzy", False)])
+def test_each_gazebo_is_a_dependency_where_it_exists(distribution, classic):
     package = parse_package(ROOT / "package.xml")
     package.evaluate_conditions({"ROS_DISTRO": distribution})
     needed = {each.name for each in package.exec_depends if each.evaluated_condition}
-    assert ("gazebo_ros" in needed) == gazebo
+    assert ("gazebo_ros" in needed) == classic
+    assert ({"ros_gz_bridge", "ros_gz_sim", "tf2_ros"} <= needed) != classic
     assert {"rclpy", "sensor_msgs", "launch_ros"} <= needed
 
 
