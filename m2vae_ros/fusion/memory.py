@@ -135,23 +135,31 @@ class ObjectMemory:
         """
         if not 0 < len(owner) <= LONGEST_NAME or not frame:
             raise ValueError(f"owner {owner!r} and frame {frame!r} must be names")
-        if not (
-            0.0 < gate_m < math.inf and tolerance_ns >= 0 and max_objects > 0 and min_gain >= 0
-        ):
-            raise ValueError(
-                f"gate_m {gate_m} and max_objects {max_objects} must be positive, "
-                f"tolerance_ns {tolerance_ns} and min_gain {min_gain} not negative"
-            )
+        if max_objects <= 0:
+            raise ValueError(f"max_objects {max_objects} must be positive")
         self.engine = engine
         self.owner = owner
-        self.gate_m = gate_m
         self.frame = frame
-        self.tolerance_ns = tolerance_ns
         self.max_objects = max_objects
-        self.min_gain = min_gain
         self.by_place = by_place
+        self.adjust(gate_m, tolerance_ns, min_gain)
         self._objects: dict[str, _Object] = {}
         self._ids: dict[str, str] = {}  # any name -> id
+
+    def adjust(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
+        """Go by other numbers from now on, see `__init__`; what is held stays as it is.
+
+        Raises:
+            ValueError: a number out of range.
+        """
+        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
+            raise ValueError(
+                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns} and "
+                f"min_gain {min_gain} not negative"
+            )
+        self.gate_m = gate_m
+        self.tolerance_ns = tolerance_ns
+        self.min_gain = min_gain
 
     def objects(self) -> list[Embedding]:
         """What is held of every object, sorted by id; telling it all again is always harmless."""

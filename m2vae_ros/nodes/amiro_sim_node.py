@@ -22,11 +22,11 @@ from m2vae_ros.bringup.arguments import robots_of
 from m2vae_ros.host.resources import resource
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.broadcasting import OWN_ODOMETRY, RobotFrames, sensor_frame
-from m2vae_ros.ros.clocks import steady_clock
+from m2vae_ros.ros.clocks import set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.images import image_message
 from m2vae_ros.ros.message_types import message_class
-from m2vae_ros.ros.parameters import declare, parameter, read
+from m2vae_ros.ros.parameters import declare, follow, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.ros.sensor_messages import (
     ODOMETRY_PERIOD,
@@ -46,11 +46,14 @@ CYCLE = 0.025
 class SimulatorParameters:
     """See the descriptions; `ros2 param describe` shows them too."""
 
-    world: str = parameter("", "World file (SDF); empty: the package's worlds/amiro.world.")
+    world: str = parameter(
+        "", "World file (SDF); empty: the package's worlds/amiro.world.", fixed=True
+    )
     robots: tuple[str, ...] = parameter(
         (),
         "Which robots there are and what each senses, as robot/sensor, one for each sensor; empty: "
         "all robots of the world with all their sensors.",
+        fixed=True,
     )
     real_time_factor: float = parameter(
         1.0,
@@ -58,9 +61,9 @@ class SimulatorParameters:
         minimum=0.01,
         maximum=100.0,
     )
-    seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
-    frame: str = parameter("map", "Frame of the world.")
-    own_odometry: bool = parameter(False, OWN_ODOMETRY)
+    seed: int = parameter(0, "Of the sensors' noise.", minimum=0, fixed=True)
+    frame: str = parameter("map", "Frame of the world.", fixed=True)
+    own_odometry: bool = parameter(False, OWN_ODOMETRY, fixed=True)
 
 
 @dataclass
@@ -95,12 +98,17 @@ class AmiroSimNode(Node):
                 if sensor in AMIRO:
                     self._add_sensor(robot, sensor)
         # Simulated time cannot drive itself.
-        self.create_timer(CYCLE / settings.real_time_factor, self._cycle, clock=steady_clock())
+        self._timer = self.create_timer(CYCLE, self._cycle, clock=steady_clock())
+        self._adjust(settings)
+        follow(self, partial(read, self, SimulatorParameters), self._adjust)
 
     def destroy_node(self) -> None:
         """Give back the drawing context, too."""
         self._resources.close()
         super().destroy_node()
+
+    def _adjust(self, settings: SimulatorParameters) -> None:
+        set_period(self._timer, CYCLE / settings.real_time_factor)
 
     def _add_robot(self, robot: str) -> None:
         topic = f"/{robot}/cmd_vel"
@@ -137,6 +145,7 @@ class AmiroSimNode(Node):
     def _cycle(self) -> None:
         self._simulation.step(CYCLE)
         now = self._simulation.time
+        # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic.publish(ClockMessage(clock=self._stamp))
         for output in self._outputs:
             if now < output.due - CYCLE / 2:

@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
+from rclpy.timer import Timer
 from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.fusion.engine import Engine
@@ -34,13 +35,23 @@ from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos
 from m2vae_ros.ros.activity_log import ActivityLog
-from m2vae_ros.ros.clocks import steady_clock
+from m2vae_ros.ros.clocks import set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.listening import Listening
 from m2vae_ros.ros.message_types import message_class
-from m2vae_ros.ros.parameters import ParameterError, declare, read, undeclare
+from m2vae_ros.ros.parameters import (
+    NO_CHANGES,
+    Changes,
+    ParameterError,
+    check_fixed,
+    check_ranges,
+    declare,
+    follow,
+    read,
+    undeclare,
+)
 from m2vae_ros.ros.process import run
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.view import Stream
@@ -64,12 +75,14 @@ class FusionNode(LifecycleNode):
         self._activity = ActivityLog(self.get_logger(), self._drops.counts)
         self._dropped_before = 0
         self._perception_if_configured: Perception | None = None
+        self._timer: Timer | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
         self._phase = "unconfigured"
         self._groups_of: SensorSuite | None = None
         # What has to be undone on the way back through the lifecycle.
         self._configured = ExitStack()
         self._activated = ExitStack()
+        follow(self, self._become, self._adjust)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Diagnosis must go on when the simulated time stands still.
         self.create_timer(1.0, self._diagnose, clock=steady_clock())
@@ -134,13 +147,11 @@ class FusionNode(LifecycleNode):
         if not robot:
             raise ParameterError("parameter robot: is empty, and so is the node's namespace")
         engine = OnnxEngine.load(weights_folder(common.weights), common.device)
-        groups = sensor_groups(engine.suite)
         if self._groups_of is not None and self._groups_of != engine.suite:
             undeclare(self, sensor_groups(self._groups_of))  # their defaults are of other weights
         self._groups_of = engine.suite
-        declare(self, groups)
-        settings = SuiteParameters.of(common, engine.suite, read(self, groups))
-        self._settings = settings
+        declare(self, sensor_groups(engine.suite))
+        self._settings = settings = self._read(engine.suite)
         self._frames = FrameListener(self, self._drops)
         placement = Placement(self._frames.frames, common.global_frame, common.base_frame)
         self._perception_if_configured = Perception(engine, robot, settings.perception, placement)
@@ -157,6 +168,30 @@ class FusionNode(LifecycleNode):
             self._configured.callback(self.destroy_service, service)
         self.get_logger().info(f"{robot} speaks the latent space {engine.fingerprint}")
 
+    def _read(self, suite: SensorSuite, changes: Changes = NO_CHANGES) -> SuiteParameters:
+        common = read(self, FusionParameters, changes)
+        return SuiteParameters.of(common, suite, read(self, sensor_groups(suite), changes))
+
+    def _become(self, changes: Changes) -> SuiteParameters | None:
+        """What a configured node is to go by with these changes."""
+        if self._perception_if_configured is None:
+            # Whether they go together is seen when all are set, and the node is configured.
+            check_ranges(FusionParameters, changes)
+            if self._groups_of is not None:
+                check_ranges(sensor_groups(self._groups_of), changes)
+            return None
+        check_fixed(self, FusionParameters, changes)
+        return self._read(self._suite, changes)
+
+    def _adjust(self, settings: SuiteParameters | None) -> None:
+        if settings is None:
+            return
+        before, self._settings = self._settings, settings
+        self._perception.adjust(settings.perception)
+        self._scan_attention = ScanAttention(settings.max_distance or 1.0)
+        if self._timer is not None and settings.common.period != before.common.period:
+            set_period(self._timer, settings.common.period)
+
     def _activate(self) -> None:
         self._perception.begin()
         self._activated.callback(self._writers.close)
@@ -171,8 +206,12 @@ class FusionNode(LifecycleNode):
             self._listen()
         else:
             self.get_logger().info("waits for the time on /clock")
-        timer = self.create_timer(self._settings.common.period, self._tick)
-        self._activated.callback(self.destroy_timer, timer)
+        self._timer = self.create_timer(self._settings.common.period, self._tick)
+        self._activated.callback(self._end_timer, self._timer)
+
+    def _end_timer(self, timer: Timer) -> None:
+        self.destroy_timer(timer)
+        self._timer = None
 
     def _listen(self) -> None:
         """Subscribe; not before the time is known.
@@ -208,11 +247,11 @@ class FusionNode(LifecycleNode):
         profile: QoSProfile,
         needed: bool = True,
     ) -> None:
-        subscription = self.create_subscription(
+        made = self.create_subscription(
             message, topic, self._drops.guarded(topic, callback), profile
         )
-        self._activated.callback(self.destroy_subscription, subscription)
-        self._heard.expect(topic, subscription, needed)
+        self._activated.callback(self.destroy_subscription, made)
+        self._heard.expect(topic, made, needed)
 
     def _forget(self) -> None:
         self._activated.close()

@@ -41,6 +41,9 @@ class RangedSensorParameters(SensorParameters):
         0.1, "Radians between straight ahead and the object.", minimum=0.0, maximum=math.pi
     )
 
+    def __post_init__(self) -> None:
+        _ = self.range  # which says what cannot be
+
     @property
     def range(self) -> SensingRange:
         """From where the sensor looks at an object."""
@@ -70,22 +73,30 @@ class FusionParameters:
     """Those of every suite; see the descriptions; `ros2 param describe` shows them too."""
 
     robot: str = parameter(
-        "", "Name of the robot, which signs its embeddings; empty: the node's namespace."
+        "",
+        "Name of the robot, which signs its embeddings; empty: the node's namespace.",
+        fixed=True,
     )
     weights: str = parameter(
-        "amiro", "Folder of the weights; a bare name is looked up in the package's models."
+        "amiro",
+        "Folder of the weights; a bare name is looked up in the package's models.",
+        fixed=True,
     )
     device: str = parameter(
-        "cpu", f"Where the model runs: {', '.join(PROVIDERS)}, as ONNX Runtime here can."
+        "cpu",
+        f"Where the model runs: {', '.join(PROVIDERS)}, as ONNX Runtime here can.",
+        fixed=True,
     )
     modalities: tuple[str, ...] = parameter(
-        (), "Sensors of this robot; [] for all that the weights know, [''] for none."
+        (), "Sensors of this robot; [] for all that the weights know, [''] for none.", fixed=True
     )
     global_frame: str = parameter(
-        GLOBAL_FRAME, "Frame of all positions, one for the team; transforms lead to it."
+        GLOBAL_FRAME,
+        "Frame of all positions, one for the team; transforms lead to it.",
+        fixed=True,
     )
     base_frame: str = parameter(
-        "", "The robot's own frame; empty: the child frame of its odometry."
+        "", "The robot's own frame; empty: the child frame of its odometry.", fixed=True
     )
     gate: float = parameter(
         0.3, "Metres between two places that are one object.", minimum=0.01, maximum=100.0

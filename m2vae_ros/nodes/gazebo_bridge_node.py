@@ -66,16 +66,19 @@ class BridgeParameters:
     """See the descriptions; `ros2 param describe` shows them too."""
 
     master: str = parameter(
-        "", "Gazebo's master, http://HOST:PORT; empty: GAZEBO_MASTER_URI, or Gazebo's usual one."
+        "",
+        "Gazebo's master, http://HOST:PORT; empty: GAZEBO_MASTER_URI, or Gazebo's usual one.",
+        fixed=True,
     )
     robots: tuple[str, ...] = parameter(
         (),
         "Which robots are bridged and which of their sensors, as robot/sensor, one for each "
         "sensor; empty: whatever Gazebo has.",
+        fixed=True,
     )
-    seed: int = parameter(0, "Of the sensors' noise.", minimum=0)
-    frame: str = parameter("map", "Frame of the world.")
-    own_odometry: bool = parameter(False, OWN_ODOMETRY)
+    seed: int = parameter(0, "Of the sensors' noise.", minimum=0, fixed=True)
+    frame: str = parameter("map", "Frame of the world.", fixed=True)
+    own_odometry: bool = parameter(False, OWN_ODOMETRY, fixed=True)
 
 
 @dataclass
@@ -300,6 +303,7 @@ class GazeboBridgeNode(Node):
         if now == self._published_time or 0 < self._published_time - now < messages.NANOSECONDS:
             return
         self._published_time = now
+        # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic.publish(ClockMessage(clock=messages.stamp(now)))
 
     def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from geometry_msgs.msg import Twist
@@ -23,7 +24,7 @@ from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.frames import FrameListener
-from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.world.suite import AMIRO, viewpoint
 
@@ -32,7 +33,7 @@ from m2vae_ros.world.suite import AMIRO, viewpoint
 class PatrolParameters:
     """See the descriptions; `ros2 param describe` shows them too."""
 
-    robot: str = parameter("", "Name of the robot; empty: the node's namespace.")
+    robot: str = parameter("", "Name of the robot; empty: the node's namespace.", fixed=True)
     modalities: tuple[str, ...] = parameter(
         tuple(AMIRO)[:1], f"With which it looks, of {', '.join(AMIRO)}."
     )
@@ -82,22 +83,8 @@ class PatrolNode(Node):
         self._robot = settings.robot or self.get_namespace().strip("/")
         if not self._robot:
             raise ParameterError("parameter robot: is empty, and so is the node's namespace")
-        self._places = {
-            name: (x, y)
-            for name, x, y in zip(
-                settings.objects.names, settings.objects.x, settings.objects.y, strict=True
-            )
-        }
-        self._waiting = [
-            Stop(name, modality)
-            for name in settings.order or self._places
-            for modality in settings.modalities
-        ]
-        self._count = len(self._waiting)
         self._begun = False
-        self._driver: Driver | None = None
-        self._there_since: float | None = None
-        self._looks: list[float] = []  # at the stop where the robot is, since it is there
+        self._begin_round()
         drops = DropLog(self.get_logger())
         self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
         self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
@@ -114,6 +101,28 @@ class PatrolNode(Node):
         self.create_subscription(
             Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )
+        follow(self, partial(read, self, PatrolParameters), self._adjust)
+
+    def _begin_round(self) -> None:
+        """Set out for all stops."""
+        settings, objects = self._settings, self._settings.objects
+        self._places = dict(zip(objects.names, zip(objects.x, objects.y, strict=True), strict=True))
+        self._waiting = [
+            Stop(name, modality)
+            for name in settings.order or self._places
+            for modality in settings.modalities
+        ]
+        self._count = len(self._waiting)
+        self._driver: Driver | None = None
+        self._there_since: float | None = None
+        self._looks: list[float] = []  # at the stop where the robot is, since it is there
+
+    def _adjust(self, settings: PatrolParameters) -> None:
+        before, self._settings = self._settings, settings
+        if _stops(settings) != _stops(before):
+            self._begin_round()
+        elif self._driver is not None:
+            self._driver.limit(settings.speed, settings.turn)
 
     def _on_classification(self, message: ObjectClassification) -> None:
         """Note when this robot looked at the object before which it stands."""
@@ -175,6 +184,11 @@ class PatrolNode(Node):
     def _say(self, what: str) -> None:
         done = self._count - len(self._waiting)
         self._progress.publish(String(data=f"{self._robot} {done}/{self._count}: {what}"))
+
+
+def _stops(settings: PatrolParameters) -> object:
+    """What a round is made of."""
+    return settings.objects, settings.order, settings.modalities
 
 
 def main(args: list[str] | None = None) -> int:

@@ -56,12 +56,16 @@ class Driver:
             time: now, seconds.
         """
         self._goal = goal
-        self._speed = speed
-        self._turn = turn
+        self.limit(speed, turn)
         self._arrived = False
         self._nearest = math.inf
         self._nearest_at = time
         self._side = 1.0
+
+    def limit(self, speed: float, turn: float) -> None:
+        """Go on with these (m/s and rad/s) at most; where it was blocked, it tries anew."""
+        self._speed = speed
+        self._turn = turn
         self._manoeuvre: list[tuple[float, Velocity]] = []
 
     def command(self, time: float, pose: Pose) -> Velocity | None:

@@ -55,14 +55,14 @@ class Standing:
 class Track:
     """The odometry of one robot, in order.
 
-    Args:
+    Attributes:
         standing: when the robot counts as standing.
         keep: seconds before the newest odometry that are remembered.
     """
 
     def __init__(self, standing: Standing, keep: float = math.inf) -> None:
         self.standing = standing
-        self._keep = keep
+        self.keep = keep
         self._stamps: list[int] = []
         self._motions: list[Motion] = []
 
@@ -88,8 +88,8 @@ class Track:
         same = self._stamps[place : place + 1] == [motion.stamp]
         self._stamps[place : place + same] = [motion.stamp]
         self._motions[place : place + same] = [motion]
-        if self._keep < math.inf:
-            old = bisect_left(self._stamps, self._stamps[-1] - int(self._keep * NANOSECONDS))
+        if self.keep < math.inf:
+            old = bisect_left(self._stamps, self._stamps[-1] - int(self.keep * NANOSECONDS))
             del self._stamps[:old], self._motions[:old]
 
     def at(self, stamp: int) -> Motion:

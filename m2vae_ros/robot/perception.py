@@ -192,11 +192,42 @@ class Perception:
         self._engine = engine
         self._settings = settings
         self._last_looks: dict[tuple[str, str], int] = {}
-        tolerance = settings.standing.tolerance
-        self._patience = max(LEAST_PATIENCE, 2 * tolerance)
-        # So close together that one of them lies between two odometries, whatever the rates are.
-        self._spacing = min(LEAST_PATIENCE / MOST_WAITING, tolerance / 2) * NANOSECONDS
         self.begin()
+
+    def adjust(self, settings: Settings) -> None:
+        """Go by other rules from now on; nothing that is held or waits is lost.
+
+        Args:
+            settings: of the same sensors, in the same frame, about the same.
+
+        Raises:
+            ValueError: a setting is out of range, or one of those changes.
+        """
+
+        def fixed(of: Settings) -> object:
+            return of.about, of.frame, set(of.ranges)
+
+        if fixed(settings) != fixed(self._settings):
+            raise ValueError("about, frame and the sensors of ranges cannot change")
+        self.memory.adjust(
+            settings.gate, int(settings.stamp_tolerance * NANOSECONDS), settings.min_gain
+        )
+        self._settings = settings
+        self._track.standing, self._track.keep = settings.standing, self._patience
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a reading waits for odometry, and odometry for readings."""
+        return max(LEAST_PATIENCE, 2 * self._settings.standing.tolerance)
+
+    @property
+    def _spacing(self) -> float:
+        """Nanoseconds between readings that wait.
+
+        So close together that one of them lies between two odometries, whatever the rates are.
+        """
+        tolerance = self._settings.standing.tolerance
+        return min(LEAST_PATIENCE / MOST_WAITING, tolerance / 2) * NANOSECONDS
 
     def begin(self) -> None:
         """Begin to sense: what waited, and where the robot was, is forgotten; objects are not."""

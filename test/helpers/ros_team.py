@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 from sensor_msgs.msg import Image, LaserScan
 
 from m2vae_ros.nodes.fusion_node import FusionNode
@@ -63,7 +65,7 @@ class Team:
         self.classifications: list[ObjectClassification] = []
         self.diagnostics: dict[str, dict[str, str]] = defaultdict(dict)
         self._publishers: dict[str, Any] = {}
-        self._stood: dict[str, tuple[float, float]] = {}
+        self._stood: dict[str, dict[str, float]] = {}
         self.listen(LatentEmbedding, "/embeddings", self.embeddings.append, qos.EMBEDDINGS)
         self.listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
@@ -86,18 +88,36 @@ class Team:
         return self._node(name, settings | parameters)
 
     def _node(self, name: str, settings: dict[str, Any]) -> FusionNode:
-        node = FusionNode(
-            namespace=f"/{name}",
-            context=self.context,
-            parameter_overrides=[
-                Parameter(key, value=value) for key, value in settings.items() if value != []
-            ],
-        )
-        self.nodes.append(node)
-        self.executor.add_node(node)
+        node = self.add(FusionNode, namespace=f"/{name}", **settings)
         topic = f"/{name}/classification"
         self.listen(ObjectClassification, topic, self.classifications.append, qos.EVERY_ONE)
         return node
+
+    def add(
+        self,
+        kind: type,
+        *,
+        namespace: str = "/",
+        cli_args: list[str] | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """A node of this class."""
+        given = [Parameter(name, value=value) for name, value in parameters.items() if value != []]
+        node = kind(
+            namespace=namespace,
+            context=self.context,
+            cli_args=cli_args,
+            parameter_overrides=given,
+        )
+        self.nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    def drop(self, node: Node) -> None:
+        """End one of the nodes."""
+        self.executor.remove_node(node)
+        self.nodes.remove(node)
+        node.destroy_node()
 
     def active_robot(self, name: str, weights: Path, modalities: list[str], **parameters: Any):
         """An active one, standing still at the origin, whose subscriptions are heard by all."""
@@ -107,29 +127,30 @@ class Team:
         self.stand(name)
         return node
 
-    def stand(
-        self, robot: str, x: float = 0.0, speed: float = 0.0, stamp: int | None = None
-    ) -> None:
-        """Odometry, of now or of `stamp` (ns), until the robot has it."""
-        self.place(robot, x, speed)
+    def stand(self, robot: str, x: float = 0.0, *, stamp: int | None = None, **how: float) -> None:
+        """Odometry, of now or of `stamp` (ns), until the robot has it; see `send_odometry`."""
+        self.place(robot, x, **how)
         before = self.counted(robot, "received odom")
         self.send_odometry(robot, stamp)
         self.until(lambda: self.counted(robot, "received odom") > before)
 
-    def place(self, robot: str, x: float, speed: float = 0.0) -> None:
-        """Where the robot is from the next odometry on."""
-        self._stood[robot] = (x, speed)
+    def place(self, robot: str, x: float, **how: float) -> None:
+        """Where the robot is from the next odometry on, see `send_odometry`."""
+        self._stood[robot] = {"x": x, **how}
 
     def send_odometry(self, robot: str, stamp: int | None = None) -> None:
-        x, speed = self._stood[robot]
+        """Of the robot's `x` (m), `yaw` (rad), `speed` (m/s) and `turn` (rad/s), 0 if not given."""
+        how = self._stood[robot]
         message = Odometry()
         message.header.frame_id = "map"
         if stamp is None:
             stamp = self.tester.get_clock().now().nanoseconds
         message.header.stamp = stamp_of(stamp)
-        message.pose.pose.position.x = x
-        message.pose.pose.orientation.w = 1.0
-        message.twist.twist.linear.x = speed
+        message.pose.pose.position.x = how.get("x", 0.0)
+        message.pose.pose.orientation.w = math.cos(how.get("yaw", 0.0) / 2)
+        message.pose.pose.orientation.z = math.sin(how.get("yaw", 0.0) / 2)
+        message.twist.twist.linear.x = how.get("speed", 0.0)
+        message.twist.twist.angular.z = how.get("turn", 0.0)
         self.send(f"/{robot}/odom", message)
 
     def send(self, topic: str, message: Any) -> None:
@@ -143,11 +164,31 @@ class Team:
         self.until(lambda: publisher.get_subscription_count() > 0)
         publisher.publish(message)
 
-    def sense(self, robot: str, message: Any, modality: str) -> None:
-        """Publish a reading with the stamp of now, and the odometry after it."""
+    def sense(self, robot: str, message: Any, modality: str, **moved: float) -> None:
+        """Publish a reading with the stamp of now, and the odometry after it: it stands still."""
+        self._stood[robot] = self._stood.get(robot, {}) | moved
         message.header.stamp = self.tester.get_clock().now().to_msg()
         self.send(f"/{robot}/{AMIRO[modality].topic}", message)
         self.send_odometry(robot)
+
+    def set(self, node: Node, values: dict[str, Any]) -> str:
+        """Set parameters of a node through its services, several atomically.
+
+        Returns:
+            Why it refuses them; empty if it does not.
+        """
+        client = AsyncParameterClient(self.tester, node.get_fully_qualified_name())
+        self.until(client.services_are_ready)
+        given = [Parameter(name, value=value) for name, value in values.items()]
+        if len(given) == 1:  # as `ros2 param set` does
+            future = client.set_parameters(given)
+        else:
+            future = client.set_parameters_atomically(given)
+        self.until(future.done)
+        answer = future.result()
+        (result,) = answer.results if len(given) == 1 else [answer.result]
+        assert bool(result.reason) != result.successful
+        return result.reason
 
     def counted(self, robot: str, name: str) -> int:
         """A count of the robot's node, without waiting for its next diagnosis."""
