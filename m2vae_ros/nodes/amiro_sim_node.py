@@ -14,13 +14,12 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 
 from m2vae_ros.bringup.arguments import robots_of
 from m2vae_ros.host.resources import resource
-from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros import messages, qos, topics
 from m2vae_ros.ros.broadcasting import OWN_ODOMETRY, RobotFrames, sensor_frame
 from m2vae_ros.ros.clocks import set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
@@ -88,8 +87,7 @@ class AmiroSimNode(Node):
         world = settings.world or resource("worlds/amiro.world")
         self._simulation = Simulation(world, robots_of(settings.robots), settings.seed)
         self._resources.callback(self._simulation.close)
-        # A slow reader must not miss the time: reliable, but only the latest counts.
-        self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
+        self._clock_topic = topics.publisher(self, ClockMessage, "/clock", qos.CLOCK)
         self._frames = RobotFrames(self, settings.frame, settings.own_odometry)
         self._outputs: list[Output] = []
         for robot, sensors in self._simulation.robots.items():
@@ -113,8 +111,8 @@ class AmiroSimNode(Node):
     def _add_robot(self, robot: str) -> None:
         topic = f"/{robot}/cmd_vel"
         drive = self._drops.guarded(topic, partial(self._on_velocity, robot))
-        self.create_subscription(Twist, topic, drive, qos.NEWEST_READING)
-        odometry = self.create_publisher(Odometry, f"/{robot}/odom", qos.STATE)
+        topics.subscription(self, Twist, topic, drive, qos.NEWEST_READING)
+        odometry = topics.publisher(self, Odometry, f"/{robot}/odom", qos.STATE)
         self._outputs.append(
             Output(ODOMETRY_PERIOD, lambda: True, lambda: odometry.publish(self._odometry(robot)))
         )
@@ -123,10 +121,10 @@ class AmiroSimNode(Node):
         sensor, kind = self._simulation.sensor(robot, modality), AMIRO[modality]
         topic = f"/{robot}/{kind.topic}"
         self._frames.mount(robot, modality, sensor.pose, isinstance(sensor, CameraSensor))
-        publisher = self.create_publisher(message_class(kind.type), topic, qos.NEWEST_READING)
+        publisher = topics.publisher(self, message_class(kind.type), topic, qos.NEWEST_READING)
         wanted = lambda: publisher.get_subscription_count() > 0  # noqa: E731
         if isinstance(sensor, CameraSensor):
-            info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
+            info = topics.publisher(self, CameraInfo, info_topic(topic), qos.NEWEST_READING)
 
             def publish() -> None:
                 image = image_message(self._simulation.image(robot, modality))
@@ -145,7 +143,6 @@ class AmiroSimNode(Node):
     def _cycle(self) -> None:
         self._simulation.step(CYCLE)
         now = self._simulation.time
-        # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic.publish(ClockMessage(clock=self._stamp))
         for output in self._outputs:
             if now < output.due - CYCLE / 2:

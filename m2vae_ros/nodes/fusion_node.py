@@ -33,7 +33,7 @@ from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
-from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros import diagnostics, messages, qos, topics
 from m2vae_ros.ros.activity_log import ActivityLog
 from m2vae_ros.ros.clocks import set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
@@ -83,7 +83,7 @@ class FusionNode(LifecycleNode):
         self._configured = ExitStack()
         self._activated = ExitStack()
         follow(self, self._become, self._adjust)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = topics.publisher(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         # Diagnosis must go on when the simulated time stands still.
         self.create_timer(1.0, self._diagnose, clock=steady_clock())
 
@@ -156,8 +156,8 @@ class FusionNode(LifecycleNode):
         placement = Placement(self._frames.frames, common.global_frame, common.base_frame)
         self._perception_if_configured = Perception(engine, robot, settings.perception, placement)
         self._scan_attention = ScanAttention(settings.max_distance or 1.0)
-        self._classification = self.create_lifecycle_publisher(
-            ObjectClassification, "classification", qos.EVERY_ONE
+        self._classification = topics.lifecycle_publisher(
+            self, ObjectClassification, "classification", qos.EVERY_ONE
         )
         self._configured.callback(self.destroy_lifecycle_publisher, self._classification)
         for kind, name, callback in (
@@ -195,6 +195,7 @@ class FusionNode(LifecycleNode):
     def _activate(self) -> None:
         self._perception.begin()
         self._activated.callback(self._writers.close)
+        self._writers.open()
         memory = self._perception.memory
         for embedding in memory.objects():
             if embedding.sender == memory.owner:
@@ -220,7 +221,7 @@ class FusionNode(LifecycleNode):
         dropped.
         """
         self._listening = True
-        for topic, profile, take in self._frames.topics():
+        for topic, profile, take in self._frames.sources():
             self._subscribe(TFMessage, topic, take, profile, False)
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS, False)
         placed = any(sensor.range for sensor in self._settings.sensors.values())
@@ -247,8 +248,8 @@ class FusionNode(LifecycleNode):
         profile: QoSProfile,
         needed: bool = True,
     ) -> None:
-        made = self.create_subscription(
-            message, topic, self._drops.guarded(topic, callback), profile
+        made = topics.subscription(
+            self, message, topic, self._drops.guarded(topic, callback), profile
         )
         self._activated.callback(self.destroy_subscription, made)
         self._heard.expect(topic, made, needed)
@@ -322,8 +323,9 @@ class FusionNode(LifecycleNode):
 
     def _tick(self) -> None:
         """Fuse what has come since the last tick."""
-        if not self._listening:
-            self._listen()
+        if not self._listening and not self._managed("subscribed", self._listen):
+            self.trigger_deactivate()
+            return
         with self._drops.guard("update"):
             for event in self._perception.update(self._now):
                 with self._drops.guard("update"):  # the other objects are not to blame

@@ -23,7 +23,6 @@ from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 
@@ -32,7 +31,7 @@ from m2vae_ros.gazebo.drive import Drive
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.gazebo.readings import TYPES, GazeboSensor, Reading, camera, rays
 from m2vae_ros.gazebo.world import GazeboWorld, Pose
-from m2vae_ros.ros import diagnostics, messages, qos
+from m2vae_ros.ros import diagnostics, messages, qos, topics
 from m2vae_ros.ros.broadcasting import OWN_ODOMETRY, RobotFrames, sensor_frame
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
@@ -132,9 +131,8 @@ class GazeboBridgeNode(Node):
         self._published_time = 0
         self._problems: deque[str] = deque(maxlen=100)
         self._waiting: dict[tuple[str, str], Reading] = {}
-        # A slow reader must not miss the time: reliable, but only the latest counts.
-        self._clock_topic = self.create_publisher(ClockMessage, "/clock", QoSProfile(depth=1))
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._clock_topic = topics.publisher(self, ClockMessage, "/clock", qos.CLOCK)
+        self._diagnostics = topics.publisher(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._news = self.create_guard_condition(self._publish)
         self._master = settings.master or os.environ.get("GAZEBO_MASTER_URI") or USUAL_MASTER
         try:
@@ -201,8 +199,8 @@ class GazeboBridgeNode(Node):
             drive = Drive(self._gazebo, name)
             topic = f"/{name}/cmd_vel"
             steer = self._drops.guarded(topic, lambda m: drive.command(*messages.velocity(m)))
-            self.create_subscription(Twist, topic, steer, qos.NEWEST_READING)
-            odometry = self.create_publisher(Odometry, f"/{name}/odom", qos.STATE)
+            topics.subscription(self, Twist, topic, steer, qos.NEWEST_READING)
+            odometry = topics.publisher(self, Odometry, f"/{name}/odom", qos.STATE)
             self._robots[name] = BridgedRobot(drive, odometry)
         for modality in sensors:
             if (name, modality) not in self._sensors:
@@ -211,10 +209,10 @@ class GazeboBridgeNode(Node):
     def _make_sensor(self, robot: str, modality: str) -> BridgedSensor:
         kind = AMIRO[modality]
         topic = f"/{robot}/{kind.topic}"
-        publisher = self.create_publisher(message_class(kind.type), topic, qos.NEWEST_READING)
+        publisher = topics.publisher(self, message_class(kind.type), topic, qos.NEWEST_READING)
         info = None
         if kind.view.measures == "image":
-            info = self.create_publisher(CameraInfo, info_topic(topic), qos.NEWEST_READING)
+            info = topics.publisher(self, CameraInfo, info_topic(topic), qos.NEWEST_READING)
         return BridgedSensor(modality, publisher, info, generator(self._seed, robot, modality))
 
     def _look(self) -> None:
@@ -303,7 +301,6 @@ class GazeboBridgeNode(Node):
         if now == self._published_time or 0 < self._published_time - now < messages.NANOSECONDS:
             return
         self._published_time = now
-        # A slow reader must not miss the time: reliable, but only the latest counts.
         self._clock_topic.publish(ClockMessage(clock=messages.stamp(now)))
 
     def _publish_odometry(self, name: str, robot: BridgedRobot) -> None:

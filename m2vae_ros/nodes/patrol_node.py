@@ -21,7 +21,7 @@ from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.robot.placement import Placement, pose_of
-from m2vae_ros.ros import messages, qos
+from m2vae_ros.ros import messages, qos, topics
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
@@ -86,20 +86,21 @@ class PatrolNode(Node):
         self._begun = False
         self._begin_round()
         drops = DropLog(self.get_logger())
-        self._velocity = self.create_publisher(Twist, "cmd_vel", qos.STATE)
-        self._progress = self.create_publisher(String, "~/progress", qos.EVERY_ONE)
-        self.create_subscription(
+        self._velocity = topics.publisher(self, Twist, "cmd_vel", qos.STATE)
+        self._progress = topics.publisher(self, String, "~/progress", qos.EVERY_ONE)
+        topics.subscription(
+            self,
             ObjectClassification,
             "classification",
             drops.guarded("classification", self._on_classification),
             qos.EVERY_ONE,
         )
         frames = FrameListener(self, drops)
-        for topic, profile, take in frames.topics():
-            self.create_subscription(TFMessage, topic, drops.guarded(topic, take), profile)
+        for topic, profile, take in frames.sources():
+            topics.subscription(self, TFMessage, topic, drops.guarded(topic, take), profile)
         self._placement = Placement(frames.frames)
-        self.create_subscription(
-            Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
+        topics.subscription(
+            self, Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )
         follow(self, partial(read, self, PatrolParameters), self._adjust)
 

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.robot.frames import TF, TF_STATIC
-from m2vae_ros.ros import qos
+from m2vae_ros.ros import qos, topics
 from m2vae_ros.sensors.sensing_range import Pose
 from m2vae_ros.world.sdf import Pose as Mount
 
@@ -38,10 +38,9 @@ class RobotFrames:
     def __init__(self, node: Node, frame: str, own_odometry: bool = False) -> None:
         self._frame = frame
         self._own = own_odometry
-        self._tf = node.create_publisher(TFMessage, TF.topic, qos.TRANSFORMS)
-        self._tf_static = node.create_publisher(
-            TFMessage, TF_STATIC.topic, qos.LATEST_OF_ONE_OBJECT
-        )
+        self._tf = topics.publisher(node, TFMessage, TF.topic, qos.TRANSFORMS)
+        latest = qos.LATEST_OF_ONE_OBJECT
+        self._tf_static = topics.publisher(node, TFMessage, TF_STATIC.topic, latest)
         self._static: dict[str, TransformStamped] = {}
         self._starts: dict[str, Pose] = {}
 

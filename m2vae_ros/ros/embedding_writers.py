@@ -11,6 +11,7 @@ from rclpy.publisher import Publisher
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.ros import topics
 from m2vae_ros.ros.messages import embedding_message
 from m2vae_ros.ros.qos import LATEST_OF_ONE_OBJECT
 
@@ -28,14 +29,20 @@ class EmbeddingWriters:
         self._topic = topic
         self._writers: dict[str, Publisher[Any]] = {}
 
+    def open(self) -> None:
+        """Before there is an embedding to publish.
+
+        Raises:
+            ParameterError: what parameters ask of the topic does not do.
+        """
+        self._node.destroy_publisher(self._new_writer())
+
     def publish(self, embedding: Embedding) -> None:
         """Publish it as the latest of its object."""
         for alias in embedding.aliases:
             self.withdraw(alias)
         if embedding.object_id not in self._writers:
-            self._writers[embedding.object_id] = self._node.create_publisher(
-                LatentEmbedding, self._topic, LATEST_OF_ONE_OBJECT
-            )
+            self._writers[embedding.object_id] = self._new_writer()
         self._writers[embedding.object_id].publish(embedding_message(embedding))
 
     def withdraw(self, object_id: str) -> None:
@@ -52,3 +59,6 @@ class EmbeddingWriters:
     def close(self) -> None:
         """Withdraw all."""
         self.keep(())
+
+    def _new_writer(self) -> Publisher[Any]:
+        return topics.publisher(self._node, LatentEmbedding, self._topic, LATEST_OF_ONE_OBJECT)

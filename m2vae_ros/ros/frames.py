@@ -92,7 +92,7 @@ class FrameListener:
         """What they tell."""
         return self._buffer
 
-    def topics(self) -> list[tuple[str, QoSProfile, Callable[[TFMessage], None]]]:
+    def sources(self) -> list[tuple[str, QoSProfile, Callable[[TFMessage], None]]]:
         """To what the node has to subscribe, and how, from now on."""
         self._since = self._now
         return [

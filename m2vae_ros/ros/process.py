@@ -18,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from m2vae_ros.host.resources import PACKAGE, resource
+from m2vae_ros.ros.parameters import ParameterError
 
 _LOOK_FOR_SIGNALS = 0.1
 """Seconds."""
@@ -36,7 +37,8 @@ def run(
         going_on: asked between callbacks, several times a second; False ends the node, too.
 
     Returns:
-        The exit status: 0, or 2 if the node could not be made, which stderr explains.
+        The exit status: 0, or 2 if the node could not be made, or finds that its parameters cannot
+        be, which stderr explains.
 
     Raises:
         SystemExit: --help was asked for, or something that is no argument.
@@ -62,6 +64,9 @@ def run(
             executor.spin_once(timeout_sec=_LOOK_FOR_SIGNALS)
     except ExternalShutdownException:
         pass  # whoever shut the context down meant to end the node
+    except ParameterError as error:  # of a topic that the node joined only now, say
+        print(f"cannot go on: {error}", file=sys.stderr)
+        return 2
     finally:
         executor.shutdown()
         try:

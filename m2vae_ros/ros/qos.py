@@ -38,3 +38,9 @@ STATIC_TRANSFORMS = QoSProfile(
 
 TRACK = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 """What counts by what came before and after: odometry, and sensors whose readings take time."""
+
+DIAGNOSTICS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+"""What nodes say of themselves, as everybody publishes it."""
+
+CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+"""A slow reader must not miss the time, but only the latest counts."""
