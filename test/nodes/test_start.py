@@ -20,6 +20,11 @@ pytestmark = pytest.mark.ros
         ("gazebo_bridge", "seed:=-1", "parameter seed: "),
         ("gazebo_bridge", "master:=gazebo", "cannot talk to Gazebo: 'gazebo' is not of the form"),
         ("gazebo_bridge", "robots:=['a/sonar']", "robots: 'sonar' of a is not one of"),
+        (
+            "gazebo_bridge",
+            "qos_overrides./clock.publisher.reliability:=perhaps",
+            "parameter qos_overrides./clock: ",
+        ),
         ("gazebo_bridge", "robots:=['1st/camera']", "robots: '1st' cannot be a robot's name"),
     ],
 )
@@ -29,3 +34,27 @@ def test_a_parameter_that_makes_no_sense_is_named(node: str, parameter: str, rea
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith(f"cannot start: {reason}")
     assert len(ended.stderr.splitlines()) == 1
+
+
+LATE = """
+from m2vae_ros.ros.parameters import ParameterError
+from m2vae_ros.ros.process import run
+from rclpy.node import Node
+
+class Late(Node):
+    def __init__(self):
+        super().__init__("late")
+        self.create_timer(0.01, self.join)
+
+    def join(self):
+        raise ParameterError("parameter qos_overrides./topic: why")
+
+raise SystemExit(run(Late, []))
+"""
+
+
+def test_a_parameter_that_turns_out_to_make_no_sense_ends_the_node_and_is_named() -> None:
+    command = [sys.executable, "-c", LATE]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr == "cannot go on: parameter qos_overrides./topic: why\n"
