@@ -13,6 +13,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, bridges, team_of
 from m2vae_ros.bringup.launching import (
+    OWN_ODOMETRY,
     RESPAWN,
     ROBOTS,
     WEIGHTS,
@@ -52,6 +53,7 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
+    OWN_ODOMETRY,
     RESPAWN,
 )
 
@@ -80,5 +82,6 @@ def _gazebo_and_team(context):
         master=master,
         seed=given.whole("seed", 0),
         bridge=bridge,
+        own_odometry=given.flag("own_odometry"),
     )
     return [*one_machine(), *gazebo, *actions(nodes, respawn=given.flag("respawn"))]

@@ -9,7 +9,14 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
-from m2vae_ros.bringup.launching import RESPAWN, ROBOTS, WEIGHTS, actions, one_machine
+from m2vae_ros.bringup.launching import (
+    OWN_ODOMETRY,
+    RESPAWN,
+    ROBOTS,
+    WEIGHTS,
+    actions,
+    one_machine,
+)
 from m2vae_ros.bringup.specs import simulated_team
 
 ARGUMENTS = (
@@ -26,6 +33,7 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
+    OWN_ODOMETRY,
     RESPAWN,
 )
 
@@ -43,5 +51,6 @@ def _world_and_team(context):
         weights=given.text("weights"),
         real_time_factor=given.positive("real_time_factor"),
         seed=given.whole("seed", 0),
+        own_odometry=given.flag("own_odometry"),
     )
     return [*one_machine(), *actions(nodes, respawn=given.flag("respawn"))]

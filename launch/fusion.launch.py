@@ -35,8 +35,14 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         "global_frame",
         default_value="",
-        description="Frame of the odometry and of all positions, one for the team; empty: that of "
-        "the parameter file, map.",
+        description="Frame of all positions, one for the team, to which transforms lead; empty: "
+        "that of the parameter file, map.",
+    ),
+    DeclareLaunchArgument(
+        "base_frame",
+        default_value="",
+        description="The robot's own frame; empty: that of the parameter file, or else the child "
+        "frame of its odometry.",
     ),
     WEIGHTS,
     CONFIG,
@@ -60,6 +66,7 @@ def _robot(context):
         weights=given.text("weights"),
         config=given.packaged("config", FUSION_CONFIG),
         global_frame=given.text("global_frame"),
+        base_frame=given.text("base_frame"),
         use_sim_time=given.flag("use_sim_time"),
         remappings=reading_from({name: given.text(name) for name in inputs(suite)}, suite),
     )

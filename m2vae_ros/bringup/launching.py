@@ -87,6 +87,12 @@ USE_SIM_TIME = DeclareLaunchArgument(
     default_value="false",
     description="Whether the time is that of /clock: true with a simulator.",
 )
+OWN_ODOMETRY = DeclareLaunchArgument(
+    "own_odometry",
+    default_value="false",
+    description="Whether the odometry of each robot is in a frame of its own, ROBOT/odom, as real "
+    "robots have it; /tf places it.",
+)
 RESPAWN = DeclareLaunchArgument(
     "respawn",
     default_value="true",

@@ -62,9 +62,16 @@ class NodeSpec:
 
 
 def simulator(
-    robots: Robots, world: str = "", real_time_factor: float = 1.0, seed: int = 0
+    robots: Robots,
+    world: str = "",
+    real_time_factor: float = 1.0,
+    seed: int = 0,
+    own_odometry: bool = False,
 ) -> NodeSpec:
-    """The simulated world with these robots; `world` "" is the package's own."""
+    """The simulated world with these robots; `world` "" is the package's own.
+
+    With `own_odometry` the odometry of each is in a frame of its own, which /tf places.
+    """
     return NodeSpec(
         executable="amiro_sim",
         name="amiro_sim",
@@ -75,18 +82,22 @@ def simulator(
             "robots": [f"{robot}/{sensor}" for robot in robots for sensor in robots[robot]],
             "real_time_factor": real_time_factor,
             "seed": seed,
+            "own_odometry": own_odometry,
         },
         required=True,
     )
 
 
-def gazebo_bridge(robots: Robots | None = None, master: str = "", seed: int = 0) -> NodeSpec:
+def gazebo_bridge(
+    robots: Robots | None = None, master: str = "", seed: int = 0, own_odometry: bool = False
+) -> NodeSpec:
     """The bridge to a Gazebo that runs without gazebo_ros.
 
     Args:
         robots: those that are bridged, with their sensors; None: whatever Gazebo has.
         master: its URI; "" is GAZEBO_MASTER_URI, or the usual one.
         seed: of the sensors' noise.
+        own_odometry: see `simulator`.
     """
     entries = [f"{robot}/{sensor}" for robot, of in (robots or {}).items() for sensor in of]
     return NodeSpec(
@@ -97,6 +108,7 @@ def gazebo_bridge(robots: Robots | None = None, master: str = "", seed: int = 0)
         parameters={
             "master": master,
             "seed": seed,
+            "own_odometry": own_odometry,
             **({"robots": entries} if entries else {}),
         },
     )
@@ -111,13 +123,16 @@ def fusion(
     use_sim_time: bool = False,
     config: str = FUSION_CONFIG,
     global_frame: str = "",
+    base_frame: str = "",
     remappings: tuple[tuple[str, str], ...] = (),
 ) -> NodeSpec:
     """The fusion node of one robot; with `objects` it knows where they stand.
 
     By default it has all modalities that the weights know; one without any takes part in what the
-    others tell. `global_frame` is that of all positions; "" leaves it to `config`.
+    others tell. `global_frame` is that of all positions, `base_frame` the robot's; "" leaves them
+    to `config`.
     """
+    frames = {"global_frame": global_frame, "base_frame": base_frame}
     return NodeSpec(
         executable="fusion_node",
         name="fusion",
@@ -128,7 +143,7 @@ def fusion(
             "weights": weights,
             # an empty list has no type in ROS
             **({} if modalities is None else {"modalities": list(modalities) or [""]}),
-            **({"frame": global_frame} if global_frame else {}),
+            **{parameter: frame for parameter, frame in frames.items() if frame},
             **known(objects),
         },
         remappings=remappings,
@@ -201,10 +216,11 @@ def simulated_team(
     weights: str = "amiro",
     real_time_factor: float = 1.0,
     seed: int = 0,
+    own_odometry: bool = False,
     stay: float = 0.0,
 ) -> tuple[NodeSpec, ...]:
     """The simulator, and for each robot a fusion node and a patrol that stays at each object."""
-    simulation = simulator(robots, world, real_time_factor, seed)
+    simulation = simulator(robots, world, real_time_factor, seed, own_odometry)
     return (simulation, *_patrolling(robots, world, weights, stay))
 
 
@@ -216,10 +232,11 @@ def gazebo_team(
     master: str = "",
     seed: int = 0,
     bridge: bool = True,
+    own_odometry: bool = False,
     stay: float = 0.0,
 ) -> tuple[NodeSpec, ...]:
     """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros."""
-    bridges = [gazebo_bridge(robots, master, seed)] if bridge else []
+    bridges = [gazebo_bridge(robots, master, seed, own_odometry)] if bridge else []
     return (*bridges, *_patrolling(robots, world, weights, stay))
 
 

@@ -43,6 +43,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "is the class still right, and how much has to be sent? (default: %(default)g)",
     )
     parser.add_argument(
+        "--own-odometry",
+        action="store_true",
+        help="the odometry of each robot is in a frame of its own, as real robots have it; /tf "
+        "leads from there to the frame of the team",
+    )
+    parser.add_argument(
         "--time-out",
         type=positive_number,
         metavar="SECONDS",

@@ -26,6 +26,7 @@ from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.ros.process import run
+from m2vae_ros.sensors.messages import GLOBAL_FRAME
 from m2vae_ros.world.suite import AMIRO, viewpoint
 
 
@@ -45,6 +46,9 @@ class PatrolParameters:
     )
     stay: float = parameter(
         0.0, "Seconds to stay at each object and go on looking at it.", minimum=0.0
+    )
+    global_frame: str = parameter(
+        GLOBAL_FRAME, "Frame of the objects' places; transforms lead to it.", fixed=True
     )
     objects: KnownObjects = KnownObjects()
 
@@ -98,7 +102,7 @@ class PatrolNode(Node):
         frames = FrameListener(self, drops)
         for topic, profile, take in frames.sources():
             topics.subscription(self, TFMessage, topic, drops.guarded(topic, take), profile)
-        self._placement = Placement(frames.frames)
+        self._placement = Placement(frames.frames, settings.global_frame)
         topics.subscription(
             self, Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )

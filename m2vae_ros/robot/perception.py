@@ -198,17 +198,17 @@ class Perception:
         """Go by other rules from now on; nothing that is held or waits is lost.
 
         Args:
-            settings: of the same sensors, in the same frame, about the same.
+            settings: of the same sensors, about the same.
 
         Raises:
             ValueError: a setting is out of range, or one of those changes.
         """
 
         def fixed(of: Settings) -> object:
-            return of.about, of.frame, set(of.ranges)
+            return of.about, set(of.ranges)
 
         if fixed(settings) != fixed(self._settings):
-            raise ValueError("about, frame and the sensors of ranges cannot change")
+            raise ValueError("about and the sensors of ranges cannot change")
         self.memory.adjust(
             settings.gate, int(settings.stamp_tolerance * NANOSECONDS), settings.min_gain
         )

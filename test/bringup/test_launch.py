@@ -198,7 +198,7 @@ def test_a_team_is_one_fusion_node_for_each_robot() -> None:
 
 def test_the_frame_of_all_positions_is_that_of_the_config_unless_it_is_said() -> None:
     assert "frame" not in fusion("amiro1").parameters
-    assert fusion("amiro1", global_frame="world").parameters["frame"] == "world"
+    assert fusion("amiro1", global_frame="world").parameters["global_frame"] == "world"
 
 
 def test_topics_of_own_sensors_become_remappings() -> None:

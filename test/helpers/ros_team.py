@@ -65,7 +65,7 @@ class Team:
         self.classifications: list[ObjectClassification] = []
         self.diagnostics: dict[str, dict[str, str]] = defaultdict(dict)
         self._publishers: dict[str, Any] = {}
-        self._stood: dict[str, dict[str, float]] = {}
+        self._stood: dict[str, dict[str, Any]] = {}
         self.listen(LatentEmbedding, "/embeddings", self.embeddings.append, qos.EMBEDDINGS)
         self.listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
@@ -127,22 +127,25 @@ class Team:
         self.stand(name)
         return node
 
-    def stand(self, robot: str, x: float = 0.0, *, stamp: int | None = None, **how: float) -> None:
+    def stand(self, robot: str, x: float = 0.0, *, stamp: int | None = None, **how: Any) -> None:
         """Odometry, of now or of `stamp` (ns), until the robot has it; see `send_odometry`."""
         self.place(robot, x, **how)
         before = self.counted(robot, "received odom")
         self.send_odometry(robot, stamp)
         self.until(lambda: self.counted(robot, "received odom") > before)
 
-    def place(self, robot: str, x: float, **how: float) -> None:
+    def place(self, robot: str, x: float, **how: Any) -> None:
         """Where the robot is from the next odometry on, see `send_odometry`."""
         self._stood[robot] = {"x": x, **how}
 
     def send_odometry(self, robot: str, stamp: int | None = None) -> None:
-        """Of the robot's `x` (m), `yaw` (rad), `speed` (m/s) and `turn` (rad/s), 0 if not given."""
+        """Of the robot's `x` (m), `yaw` (rad), `speed` (m/s) and `turn` (rad/s), 0 if not given.
+
+        In `frame`, the map's by default, of `child`.
+        """
         how = self._stood[robot]
-        message = Odometry()
-        message.header.frame_id = "map"
+        message = Odometry(child_frame_id=how.get("child", ""))
+        message.header.frame_id = how.get("frame", "map")
         if stamp is None:
             stamp = self.tester.get_clock().now().nanoseconds
         message.header.stamp = stamp_of(stamp)
@@ -157,14 +160,14 @@ class Team:
         """Publish once there is a subscriber."""
         if topic not in self._publishers:
             profile = qos.EVERY_ONE
-            if topic == "/embeddings":
+            if topic in ("/embeddings", "/tf_static"):
                 profile = qos.LATEST_OF_ONE_OBJECT
             self._publishers[topic] = self.tester.create_publisher(type(message), topic, profile)
         publisher = self._publishers[topic]
         self.until(lambda: publisher.get_subscription_count() > 0)
         publisher.publish(message)
 
-    def sense(self, robot: str, message: Any, modality: str, **moved: float) -> None:
+    def sense(self, robot: str, message: Any, modality: str, **moved: Any) -> None:
         """Publish a reading with the stamp of now, and the odometry after it: it stands still."""
         self._stood[robot] = self._stood.get(robot, {}) | moved
         message.header.stamp = self.tester.get_clock().now().to_msg()

@@ -265,6 +265,7 @@ class Patrol:
     def command(self, seconds: float, x: float = 0.0, yaw: float = 0.0) -> Twist:
         """What it answers to odometry of this time and pose."""
         message, before = Odometry(), len(self.commands)
+        message.header.frame_id = "map"
         message.header.stamp = messages.stamp(round(seconds * 1e9))
         message.pose.pose.position.x = x
         message.pose.pose.orientation.w = math.cos(yaw / 2)
