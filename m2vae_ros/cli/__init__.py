@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from m2vae_ros.cli import (
     bags,
     demo,
+    doctor,
     evaluation,
     gazebo,
     gz_world,
@@ -31,6 +32,7 @@ from m2vae_ros.cli import (
 
 GROUPS = (
     demo,
+    doctor,
     gazebo,
     gz_world,
     suites,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples
 from m2vae_ros.cli.arguments import SUITE_HELP, non_negative, positive
-from m2vae_ros.sensors import SensorSuite, read_suite
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.sensors import SensorSuite
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,6 +35,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _collect(options: argparse.Namespace) -> int:
+    from m2vae_ros.sensors import read_suite
+
     if options.file.is_dir():  # said now, not when all samples are there
         raise ValueError(f"{options.file}: is a folder, not a file to write")
     suite = read_suite(options.suite)

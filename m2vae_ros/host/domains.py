@@ -23,8 +23,8 @@ def own_domain() -> Iterator[int]:
     Raises:
         RuntimeError: all of them are taken, or the user's is none.
     """
-    if chosen := os.environ.get(VARIABLE):  # for ROS, too, an empty one is none
-        yield _number(chosen)
+    if (chosen := chosen_domain()) is not None:
+        yield chosen
         return
     # Domains above 100 would use ports that Linux hands out to outgoing connections.
     for domain in random.sample(range(1, 101), 100):
@@ -46,7 +46,15 @@ def own_domain() -> Iterator[int]:
     raise RuntimeError("all ROS domains from 1 to 100 are in use; set ROS_DOMAIN_ID")
 
 
-def _number(chosen: str) -> int:
+def chosen_domain() -> int | None:
+    """The user's ROS domain; None if it is left to ROS.
+
+    Raises:
+        RuntimeError: it is none.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if not chosen:  # for ROS, too, an empty one is none
+        return None
     with suppress(ValueError):
         if 0 <= int(chosen) <= HIGHEST:
             return int(chosen)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,21 +18,32 @@ _PORT = re.compile(r"fast(dds|rtps)_port\d+")
 def remove_abandoned_memory() -> None:
     """Remove the shared memory of Fast DDS whose owner was killed and could not do so itself.
 
+    The tool `fastdds shm clean` does the same, but is not everywhere where Fast DDS is.
+    """
+    for name in _abandoned():
+        with suppress(OSError):  # somebody else's
+            _remove_memory(name)
+
+
+def abandoned_memory() -> list[str]:
+    """The names of what `remove_abandoned_memory` would remove."""
+    return list(_abandoned())
+
+
+def _abandoned() -> Iterator[str]:
+    """Segments and ports without an owner; nobody can take one while it is dealt with.
+
     The owner of a segment or port holds a lock on a file beside it as long as it lives. A port of
-    which there is none is left by somebody who wrote to it: it is removed if nobody else has it
-    open. The tool `fastdds shm clean` does the same, but is not everywhere where Fast DDS is.
+    which there is none is left by somebody who wrote to it: it counts if nobody else has it open.
     """
     for lock in SHARED_MEMORY.glob("fast*_el"):
         with suppress(OSError), lock.open("rb") as file:  # in use, or somebody else's
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove_memory(lock.name.removesuffix("_el"))
+            yield lock.name.removesuffix("_el")
     ports = [path for path in SHARED_MEMORY.iterdir() if _PORT.fullmatch(path.name)]
     if ports := [path for path in ports if not any(path.parent.glob(f"{path.name}_?l"))]:
         in_use = _mapped_by_others()
-        for port in ports:
-            if str(port) not in in_use:
-                with suppress(OSError):
-                    _remove_memory(port.name)
+        yield from (port.name for port in ports if str(port) not in in_use)
 
 
 def _remove_memory(name: str) -> None:
