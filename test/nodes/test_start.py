@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -30,7 +31,9 @@ pytestmark = pytest.mark.ros
 )
 def test_a_parameter_that_makes_no_sense_is_named(node: str, parameter: str, reason: str) -> None:
     command = [sys.executable, "-m", f"m2vae_ros.nodes.{node}_node", "--ros-args", "-p", parameter]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    # Fast DDS 3 warns of the older name of a variable, which launch files set for Humble.
+    environment = {key: value for key, value in os.environ.items() if "FASTRTPS" not in key}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith(f"cannot start: {reason}")
     assert len(ended.stderr.splitlines()) == 1

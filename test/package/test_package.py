@@ -59,13 +59,23 @@ def test_package_xml_is_valid_and_says_the_version_of_the_code():
     assert package.version == m2vae_ros.__version__
 
 
-@pytest.mark.parametrize(("distribution", "classic"), [("humble", True), ("jazzy", False)])
-def test_each_gazebo_is_a_dependency_where_it_exists(distribution, classic):
+GAZEBO_CLASSIC = {"gazebo_ros", "gazebo_plugins"}
+GZ_SIM = {"ros_gz_sim", "ros_gz_bridge", "tf2_ros"}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "there", "gone"),
+    [
+        ("humble", GAZEBO_CLASSIC, GZ_SIM),
+        *((later, GZ_SIM, GAZEBO_CLASSIC) for later in ("jazzy", "kilted", "lyrical")),
+    ],
+)
+def test_each_distribution_is_asked_for_the_gazebo_it_has(distribution, there, gone):
     package = parse_package(ROOT / "package.xml")
     package.evaluate_conditions({"ROS_DISTRO": distribution})
     needed = {each.name for each in package.exec_depends if each.evaluated_condition}
-    assert ("gazebo_ros" in needed) == classic
-    assert ({"ros_gz_bridge", "ros_gz_sim", "tf2_ros"} <= needed) != classic
+    assert there <= needed
+    assert not gone & needed
     assert {"rclpy", "sensor_msgs", "launch_ros"} <= needed
 
 
@@ -187,18 +197,46 @@ def test_pip_installs_library_and_command_where_there_is_no_ros(tmp_path):
     assert "evaluate" in result.stdout
 
 
+SMALL_TESTS = """if True:
+    import pytest
+    from m2vae_ros.msg import LatentEmbedding
+    def test_which_is_fast(): pass
+    @pytest.mark.slow
+    def test_which_is_slow(): pass
+    def test_which_fails(): assert LatentEmbedding is None
+"""
+
+
+def _check_colcon_test(workspace: Path, environment: dict[str, str]) -> None:
+    """`colcon test` runs the tests that are not slow, with the messages of the workspace."""
+    run = {"cwd": workspace, "env": environment, "capture_output": True, "text": True}
+    subprocess.run([sys.executable, "-m", "colcon", "test"], **run)
+    result = subprocess.run([sys.executable, "-m", "colcon", "test-result", "--verbose"], **run)
+    assert result.returncode == 1, result.stderr
+    assert "assert LatentEmbedding is None" in result.stdout
+    (report,) = workspace.glob("build/m2vae_ros/test_results/**/*.xunit.xml")
+    assert 'tests="2"' in report.read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--symlink-install"]], ids=["copied", "symlinked"])
 def test_an_ordinary_workspace_builds_and_runs_it(tmp_path, options):
-    _checkout_copy(tmp_path / "src/m2vae_ros")
-    colcon = [sys.executable, "-m", "colcon", "build", *options]
-    colcon += ["--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
+    source = _checkout_copy(tmp_path / "src/m2vae_ros")
+    # Once is enough, and needs a package that not every set-up has.
+    testing = not options and (Path(sys.prefix) / "share/ament_cmake_pytest").is_dir()
+    if testing:
+        (source / "test").mkdir()
+        (source / "test/test_it.py").write_text(SMALL_TESTS)
+    colcon = [sys.executable, "-m", "colcon", "build", *options, "--cmake-args"]
+    colcon += [f"-DBUILD_TESTING={testing:d}", f"-DPython3_EXECUTABLE={sys.executable}"]
     build_environment = {**os.environ, "PYTHONPATH": "", "AMENT_PREFIX_PATH": sys.prefix}
     build_environment["CMAKE_PREFIX_PATH"] = sys.prefix
     result = subprocess.run(
         colcon, cwd=tmp_path, env=build_environment, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+    if testing:
+        _check_colcon_test(tmp_path, build_environment)
 
     script = """if True:
         import pathlib, m2vae_ros.sensors
