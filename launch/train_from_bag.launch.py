@@ -36,6 +36,12 @@ ARGUMENTS = (
         "world.",
     ),
     DeclareLaunchArgument(
+        "global_frame",
+        default_value="",
+        description="Frame in which the world has its objects, to which the bag's transforms lead; "
+        "empty: map.",
+    ),
+    DeclareLaunchArgument(
         "from",
         default_value="",
         description="Folder of the weights to start from, or a name in the package's models; "
@@ -68,6 +74,7 @@ def _training(context):
         world=given.path("world"),
         label_topic=given.text("label_topic"),
         start=given.weights("from"),
+        global_frame=given.text("global_frame"),
         minutes=given.positive("minutes") if given.text("minutes") else None,
         enough=given.whole("enough", 0) if given.text("enough") else None,
     )

@@ -24,6 +24,7 @@ from m2vae_ros.bags.report import BagReport, NotEnough
 from m2vae_ros.datasets.samples import UNLABELLED, Samples
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.messages import GLOBAL_FRAME
 
 ENOUGH = 10
 """Readings of each class by each sensor, below which nothing can be trained."""
@@ -39,6 +40,7 @@ def read_bags(
     most: int | None = None,
     seed: int = 0,
     standing: Standing | None = None,
+    global_frame: str = GLOBAL_FRAME,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Samples, BagReport]:
     """Read the samples of bags.
@@ -59,6 +61,7 @@ def read_bags(
             that a robot which was left standing does not outweigh all others.
         seed: of the pairing.
         standing: when a robot stands before an object.
+        global_frame: in which the objects' places are; odometry is in it, or /tf leads there.
         progress: called with the bytes read and the bytes in all; each file counts twice.
 
     Returns:
@@ -78,7 +81,7 @@ def read_bags(
     shelf: Shelf = {}
     meter = Meter(LOOKS * sum(file.size for file in files), progress)
     for bag, parts in bags.items():
-        context = Context(suite, bag, label_topic, standing or Standing())
+        context = Context(suite, bag, label_topic, standing or Standing(), global_frame)
         if context.by_place:
             try:
                 context.objects = objects(bag)

@@ -259,6 +259,7 @@ def training(
     start: str = "",
     minutes: float | None = None,
     enough: int | None = None,
+    global_frame: str = "",
 ) -> tuple[str, ...]:
     """What `m2vae` is given to train from bags; what is empty is left to its defaults.
 
@@ -271,6 +272,7 @@ def training(
         start: folder of the weights to start from.
         minutes: for which the networks are trained at most.
         enough: readings of each class by each sensor that there must be.
+        global_frame: in which the world has its objects.
 
     Raises:
         ValueError: there is no bag.
@@ -278,6 +280,7 @@ def training(
     if not bags:
         raise ValueError("bags: there has to be at least one")
     options = {"--world": world, "--label-topic": label_topic, "--from": start}
+    options["--global-frame"] = global_frame
     options["--minutes"] = f"{minutes:g}" if minutes else ""
     options["--enough"] = "" if enough is None else f"{enough}"
     given = [word for option in options.items() if option[1] for word in option]

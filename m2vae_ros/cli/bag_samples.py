@@ -47,6 +47,13 @@ def add_options(parser: argparse.ArgumentParser, enough: int = _ENOUGH) -> None:
         "it begins with /",
     )
     group.add_argument(
+        "--global-frame",
+        default="map",
+        metavar="FRAME",
+        help="in which the world has its objects; the odometry is in it, or the bag's /tf leads "
+        "there from the odometry's (default: %(default)s)",
+    )
+    group.add_argument(
         "--enough",
         type=int,
         default=enough,
@@ -88,6 +95,7 @@ def read(options: argparse.Namespace, suite: SensorSuite) -> Samples:
                 enough=options.enough,
                 most=options.most,
                 seed=options.seed,
+                global_frame=options.global_frame,
                 progress=progress,
             )
         except NotEnough as error:
@@ -108,6 +116,7 @@ def key(options: argparse.Namespace) -> str:
     from m2vae_ros.bags.worlds import world_of_bag
 
     how = [options.world, options.label_topic, options.enough, options.most, options.seed]
+    how.append(options.global_frame)
     found = find_bags(options.bags)
     paths = {path for bag in options.bags for path in (bag, *bag.rglob("*"))}
     paths |= {file.path for file in found}  # also where links lead

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -62,6 +62,34 @@ def frame_name(name: str) -> str:
     return name.removeprefix("/")
 
 
+class Said(NamedTuple):
+    """Where a frame lies in its parent at a time: x, y, z and the quaternion x, y, z, w."""
+
+    parent: str
+    child: str
+    stamp: int
+    place: np.ndarray
+
+
+def said_by(transform: Any) -> Said:
+    """What a geometry_msgs/TransformStamped says.
+
+    Raises:
+        ObservationError: names the field that does not fit.
+    """
+    parent = frame_name(transform.header.frame_id)
+    child = frame_name(transform.child_frame_id)
+    if not parent or not child or parent == child:
+        raise ObservationError(f"child_frame_id: {child!r} cannot lie in {parent!r}")
+    move, turn = transform.transform.translation, transform.transform.rotation
+    place = np.array([move.x, move.y, move.z, turn.x, turn.y, turn.z, turn.w])
+    if not np.all(np.isfinite(place)):
+        raise ObservationError("transform: holds NaN or infinite values")
+    if not 0.9 < np.linalg.norm(place[3:]) < 1.1:
+        raise ObservationError("transform.rotation: not a unit quaternion")
+    return Said(parent, child, nanoseconds(transform.header.stamp), place)
+
+
 class _Link:
     """Where one frame lies in its parent, over time."""
 
@@ -76,9 +104,10 @@ class _Link:
             self._stamps, self._places = [stamp], [place]
             return
         index = bisect_left(self._stamps, stamp)
-        same = self._stamps[index : index + 1] == [stamp]
-        self._stamps[index : index + same] = [stamp]
-        self._places[index : index + same] = [place]
+        if self._stamps[index : index + 1] == [stamp]:
+            return  # as in tf2, what was said first counts
+        self._stamps.insert(index, stamp)
+        self._places.insert(index, place)
         if keep < math.inf:
             old = bisect_left(self._stamps, self._stamps[-1] - int(keep * NANOSECONDS))
             del self._stamps[:old], self._places[:old]
@@ -102,10 +131,14 @@ class _Link:
         earlier = self._places[after - 1]
         span = self._stamps[after] - self._stamps[after - 1]
         share = (stamp - self._stamps[after - 1]) / span
-        if earlier[3:] @ later[3:] < 0.0:  # the same turn, the other way round
-            later = np.concatenate((later[:3], -later[3:]))
-        # between quaternions that are near each other the chord is as good as the arc
-        return _matrix((1.0 - share) * earlier + share * later)
+        return _matrix(
+            np.concatenate(
+                (
+                    (1.0 - share) * earlier[:3] + share * later[:3],
+                    _between(earlier[3:], later[3:], share),
+                )
+            )
+        )
 
 
 class TransformBuffer:
@@ -128,19 +161,9 @@ class TransformBuffer:
         Raises:
             ObservationError: names the field that does not fit.
         """
-        parent = frame_name(transform.header.frame_id)
-        child = frame_name(transform.child_frame_id)
-        if not parent or not child or parent == child:
-            raise ObservationError(f"child_frame_id: {child!r} cannot lie in {parent!r}")
+        parent, child, stamp, place = said_by(transform)
         if child not in self._links and len(self._links) >= MOST_FRAMES:
             raise ObservationError(f"child_frame_id: {MOST_FRAMES} frames are known already")
-        stamp = nanoseconds(transform.header.stamp)
-        move, turn = transform.transform.translation, transform.transform.rotation
-        place = np.array([move.x, move.y, move.z, turn.x, turn.y, turn.z, turn.w])
-        if not np.all(np.isfinite(place)):
-            raise ObservationError("transform: holds NaN or infinite values")
-        if not 0.9 < np.linalg.norm(place[3:]) < 1.1:
-            raise ObservationError("transform.rotation: not a unit quaternion")
         if child in self._ancestors(parent):
             raise ObservationError(f"child_frame_id: {parent!r} lies in {child!r} already")
         link = self._links.get(child)
@@ -205,6 +228,18 @@ class TransformBuffer:
             self._parents[link.parent] -= 1
             if not self._parents[link.parent]:
                 del self._parents[link.parent]
+
+
+def _between(earlier: np.ndarray, later: np.ndarray, share: float) -> np.ndarray:
+    """A quaternion (4,) on the shorter arc between two (spherical linear interpolation)."""
+    cosine = float(earlier @ later) / float(np.linalg.norm(earlier) * np.linalg.norm(later))
+    if cosine < 0.0:  # the same turn, the other way round
+        later, cosine = -later, -cosine
+    angle = math.acos(min(cosine, 1.0))
+    if angle < 1e-6:
+        return later
+    found: np.ndarray = math.sin((1.0 - share) * angle) * earlier + math.sin(share * angle) * later
+    return found
 
 
 def _matrix(place: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from m2vae_ros.robot.frames import (
     NoTransform,
     TransformBuffer,
     frame_name,
+    said_by,
 )
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.drop_log import DropLog
@@ -44,13 +45,11 @@ class Tf2Buffer:
         self._named: set[str] = set()
 
     def add(self, transform: TransformStamped, is_static: bool) -> None:
-        """Take in a transform; tf2 logs what does not fit."""
+        """See `TransformBuffer`."""
+        said = said_by(transform)
         add = self._core.set_transform_static if is_static else self._core.set_transform
         add(transform, "m2vae_ros")
-        self._named |= {
-            frame_name(transform.header.frame_id),
-            frame_name(transform.child_frame_id),
-        }
+        self._named |= {said.parent, said.child}
 
     def knows(self, frame: str) -> bool:
         """See `Frames`."""

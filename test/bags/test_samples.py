@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import shutil
 import time
 from itertools import product
@@ -39,6 +41,7 @@ from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.bags.writer import COMPRESSIONS, BagWriter, Split
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.world.sdf import WorldError
 from m2vae_ros.world.suite import AMIRO
 
@@ -190,6 +193,51 @@ def test_odometry_of_two_runs_in_one_bag_is_not_mixed_up(tmp_path: Path) -> None
     with pytest.raises(NotEnough) as error:
         read_bags([tmp_path / "bag"])
     assert any("go back in time" in reason for reason in reasons(error.value.report))
+
+
+def in_own_frames(made: list[Made]) -> list[Made]:
+    """The odometry of each robot in a frame of its own, a quarter turn off and elsewhere."""
+    moved = copy.deepcopy(made)
+    for each in moved:
+        each.message.header.frame_id = "sensor"
+        if each.type == ODOMETRY.type:
+            each.message.header.frame_id = each.topic
+            pose, q = each.message.pose.pose.position, each.message.pose.pose.orientation
+            pose.x, pose.y = pose.y - 2.0, 1.0 - pose.x
+            z, w = (q.z - q.w) / math.sqrt(2.0), (q.w + q.z) / math.sqrt(2.0)
+            q.z, q.w = z, w
+    return moved
+
+
+def way_to(frame: str, seconds: float) -> Made:
+    turn = new("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=math.sqrt(0.5), w=math.sqrt(0.5))
+    place = new(
+        "geometry_msgs/msg/Transform",
+        translation=new("geometry_msgs/msg/Vector3", x=1.0, y=2.0, z=0.0),
+        rotation=turn,
+    )
+    kind = "geometry_msgs/msg/TransformStamped"
+    transform = new(kind, header=header(0.0), child_frame_id=frame, transform=place)
+    message = new("tf2_msgs/msg/TFMessage", transforms=[transform])
+    return at("/tf_static", "tf2_msgs/msg/TFMessage", seconds, message)
+
+
+def test_transforms_in_a_bag_lead_from_the_odometry_to_the_world(bag: Path, tmp_path: Path) -> None:
+    moved = in_own_frames(TOUR)
+    ways = [way_to(f"amiro{i}/odom", 1.0) for i in (1, 2, 3)]
+    samples, _ = read_bags([write(tmp_path / "moved", [*ways, *moved])])
+    expected, _ = read_bags([bag])
+    for modality in AMIRO:
+        np.testing.assert_array_equal(samples.packed[modality], expected.packed[modality])
+    np.testing.assert_array_equal(samples.labels, expected.labels)
+
+
+def test_odometry_of_another_frame_that_nothing_leads_from_is_not_used(tmp_path: Path) -> None:
+    write(tmp_path / "bag", in_own_frames(TOUR))
+    with pytest.raises(NotEnough) as error:
+        read_bags([tmp_path / "bag"])
+    lost = "/amiro1/front_camera/image_raw: no transform from 'amiro1/odom' to 'map'"
+    assert any(reason.startswith(lost) for reason in reasons(error.value.report))
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_between_two_transforms_the_place_is_between_them(place, share, turned, 
     share = (stamp - SECOND) / SECOND
     np.testing.assert_allclose(found[:3, 3], [x + share, y, z], atol=1e-9)
     arc = Slerp([0, 1], Rotation.from_quat([turn, last]))(share).as_matrix()
-    np.testing.assert_allclose(found[:3, :3], arc, atol=2e-4)
+    np.testing.assert_allclose(found[:3, :3], arc, atol=1e-6)
 
 
 def test_before_the_first_and_after_the_last_nothing_is_known() -> None:

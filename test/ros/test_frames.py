@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our buffer of transforms says what tf2's does, where that is installed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import TransformStamped
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2vae_ros.robot.frames import NoTransform, TransformBuffer
+from m2vae_ros.ros.frames import BufferCore, Tf2Buffer
+from m2vae_ros.ros.messages import stamp
+
+pytestmark = pytest.mark.skipif(BufferCore is None, reason="tf2_py is not installed")
+
+SECOND = 1_000_000_000
+metres, radians = st.floats(-50, 50), st.floats(-0.5, 0.5)
+moves = st.tuples(metres, metres, radians)
+
+
+def transform(parent: str, child: str, move, seconds: float) -> TransformStamped:
+    made = TransformStamped(child_frame_id=child)
+    made.header.frame_id, made.header.stamp = parent, stamp(round(seconds * SECOND))
+    made.transform.translation.x, made.transform.translation.y, yaw = move
+    made.transform.rotation.z, made.transform.rotation.w = math.sin(yaw / 2), math.cos(yaw / 2)
+    return made
+
+
+def answers(buffer, target: str, source: str, at: int) -> np.ndarray | None:
+    try:
+        return buffer.transform(target, source, at)
+    except NoTransform:
+        return None
+
+
+@given(
+    st.lists(st.tuples(moves, st.floats(10, 18)), min_size=1, max_size=6),
+    moves,
+    st.floats(9, 19),
+)
+def test_both_place_a_sensor_alike(drives, mount, at) -> None:
+    ours, theirs = TransformBuffer(), Tf2Buffer()
+    for buffer in (ours, theirs):
+        for move, seconds in drives:
+            buffer.add(transform("map", "base", move, seconds), False)
+        buffer.add(transform("base", "laser", mount, 0.0), True)
+    for target, source in (("map", "laser"), ("laser", "map"), ("base", "laser"), ("map", "x")):
+        mine, tf2s = (answers(b, target, source, round(at * SECOND)) for b in (ours, theirs))
+        assert (mine is None) == (tf2s is None)
+        if mine is not None:
+            np.testing.assert_allclose(mine, tf2s, atol=1e-4)
+    assert theirs.knows("/laser")
+    assert not theirs.knows("x")
