@@ -41,6 +41,7 @@ from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.listening import Listening
 from m2vae_ros.ros.message_types import message_class
+from m2vae_ros.ros.outputs import Outputs
 from m2vae_ros.ros.parameters import (
     NO_CHANGES,
     Changes,
@@ -160,6 +161,14 @@ class FusionNode(LifecycleNode):
             self, ObjectClassification, "classification", qos.EVERY_ONE
         )
         self._configured.callback(self.destroy_lifecycle_publisher, self._classification)
+        self._outputs = Outputs(
+            self,
+            common.outputs,
+            self._perception.memory,
+            lambda: self._settings.perception.ranges,
+            self._drops,
+        )
+        self._configured.callback(self._outputs.close)
         for kind, name, callback in (
             (Decode, "~/decode", self._decode),
             (ResetObject, "~/reset_object", self._reset_object),
@@ -209,6 +218,8 @@ class FusionNode(LifecycleNode):
             self.get_logger().info("waits for the time on /clock")
         self._timer = self.create_timer(self._settings.common.period, self._tick)
         self._activated.callback(self._end_timer, self._timer)
+        self._outputs.begin()
+        self._activated.callback(self._outputs.end)
 
     def _end_timer(self, timer: Timer) -> None:
         self.destroy_timer(timer)
@@ -285,6 +296,7 @@ class FusionNode(LifecycleNode):
 
     def _on_odometry(self, message: Odometry) -> None:
         self._perception.move(messages.motion(message), self._now)
+        self._outputs.base_frame = self._settings.common.base_frame or message.child_frame_id
 
     def _on_sensor(self, streams: Mapping[str, Stream], message: Any) -> None:
         """Take readings in; a laser scan shows where something stands, too."""
@@ -296,6 +308,8 @@ class FusionNode(LifecycleNode):
             self._drops.counts["unused: no transform has come yet"] += 1
             return
         for modality, stream in streams.items():
+            if frame and self._frames.frames.knows(frame):
+                self._outputs.sensor_frames[modality] = frame
             with self._drops.guard(self._suite[modality].topic):  # others are not to blame
                 self._sense(modality, stream, message, stamp, frame)
 

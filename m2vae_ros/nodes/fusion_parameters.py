@@ -11,6 +11,7 @@ from typing import Any
 from m2vae_ros.fusion.onnx_engine import PROVIDERS
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
+from m2vae_ros.ros.outputs import OutputParameters
 from m2vae_ros.ros.parameters import ParameterError, parameter
 from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.messages import GLOBAL_FRAME
@@ -142,6 +143,7 @@ class FusionParameters:
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
     objects: KnownObjects = KnownObjects()
+    outputs: OutputParameters = OutputParameters()
 
     def __post_init__(self) -> None:
         if not self.global_frame:

@@ -86,7 +86,7 @@ class Placement:
             return base
         self.assumed.discard(frame)
         placed = base @ self.frames.transform(base_frame, frame, stamp)
-        looking: np.ndarray = placed @ OPTICAL if "optical" in frame else placed
+        looking: np.ndarray = placed @ OPTICAL if is_optical(frame) else placed
         return looking
 
     def to_global(self, frame: str, stamp: int) -> np.ndarray:
@@ -99,6 +99,11 @@ class Placement:
 
     def _base_of(self, motion: Motion) -> str:
         return self._base_frame or motion.child
+
+
+def is_optical(frame: str) -> bool:
+    """Whether a sensor looks along the z axis of its frame, going by the name (REP 103)."""
+    return "optical" in frame
 
 
 def pose_of(placed: np.ndarray) -> Pose:

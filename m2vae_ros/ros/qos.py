@@ -23,6 +23,9 @@ EMBEDDINGS = QoSProfile(
 )
 """Who reads them; deep enough for all objects of all robots at once when joining."""
 
+WHOLE_STATE = LATEST_OF_ONE_OBJECT
+"""What says all there is to say with each message: who joins late gets the latest."""
+
 EVERY_ONE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """Small results of which none should be missed."""
 

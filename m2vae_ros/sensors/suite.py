@@ -55,6 +55,7 @@ PARAMETERS = (
     "period",
     "stamp_tolerance",
     "objects",
+    "outputs",
 )
 """Parameters of the fusion node, beside which it has a group for each modality, by its name."""
 
@@ -149,6 +150,11 @@ class About:
     def by_place(self) -> bool:
         """Whether a place tells which object it is; else only its name does."""
         return self.kind == "objects" or self.type not in ("", STRING)
+
+    @property
+    def placed(self) -> bool:
+        """Whether what it is about stands somewhere; else its position says nothing."""
+        return self.by_place or self.kind == "robot"
 
 
 STRING = "std_msgs/msg/String"

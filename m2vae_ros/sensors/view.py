@@ -75,7 +75,10 @@ class View(ABC):
 
 
 class PictureView(View):
-    """A view whose values are shares of 255, and stored so."""
+    """A view whose values are those of a picture, (channels, rows, columns) in [0, 1].
+
+    One channel is grey, three are red, green and blue. They are stored as shares of 255.
+    """
 
     packed: ClassVar[type] = np.uint8
 
@@ -87,6 +90,19 @@ class PictureView(View):
         """See `View.unpack`."""
         shares: np.ndarray = stored.astype(np.float32) / np.float32(255.0)
         return shares
+
+    def picture(self, values: np.ndarray) -> np.ndarray:
+        """What values look like, those of a decoder, too, which may lie outside [0, 1].
+
+        Args:
+            values: in the shape of the view.
+
+        Returns:
+            uint8 (rows, columns) of one channel, (rows, columns, 3) of three.
+        """
+        planes = self.pack(np.clip(values, 0.0, 1.0))
+        shown: np.ndarray = planes[0] if len(planes) == 1 else planes.transpose(1, 2, 0)
+        return shown
 
 
 def check_finite(view: Any, *names: str) -> None:

@@ -144,7 +144,7 @@ class Team:
         In `frame`, the map's by default, of `child`.
         """
         how = self._stood[robot]
-        message = Odometry(child_frame_id=how.get("child", ""))
+        message = Odometry(child_frame_id=how.get("child", f"{robot}/base_link"))
         message.header.frame_id = how.get("frame", "map")
         if stamp is None:
             stamp = self.tester.get_clock().now().nanoseconds

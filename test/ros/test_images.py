@@ -53,6 +53,8 @@ def test_any_encoding_row_length_and_byte_order_gives_the_same_picture(
 def test_a_picture_survives_the_way_into_a_message_and_back() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     np.testing.assert_array_equal(images.picture(image_message(picture)), picture)
+    grey = np.ascontiguousarray(picture[..., 0])
+    np.testing.assert_array_equal(images.picture(image_message(grey), "mono8"), grey)
 
 
 def test_an_unknown_encoding_is_named() -> None:

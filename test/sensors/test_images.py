@@ -18,6 +18,7 @@ from rosbags.image.image import ENCODINGMAP
 
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.images import CONVERTERS, GREY_ENCODINGS, as_message, check, picture
+from m2vae_ros.sensors.views import view_of
 from m2vae_ros.sensors.views.image import ImageView
 from m2vae_ros.sensors.views.image_band import ImageBandView
 from m2vae_ros.world.suite import AMIRO
@@ -313,3 +314,23 @@ def test_the_views_of_the_robots_read_what_the_simulator_gives() -> None:
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     view = AMIRO["camera"].view
     np.testing.assert_array_equal(view.read(as_message(image)), view(image))
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape"),
+    [
+        ({"kind": "image", "colour": True}, (48, 64, 3)),
+        ({"kind": "image", "colour": False}, (48, 64)),
+        ({"kind": "image_band"}, (16, 64, 3)),
+        ({"kind": "depth"}, (48, 64)),
+        ({"kind": "point_cloud"}, (16, 64)),
+    ],
+)
+def test_what_a_view_gives_can_be_looked_at(fields, shape) -> None:
+    view = view_of(fields)
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    planes = np.atleast_3d(picture).transpose(2, 0, 1) / np.float32(255.0)
+    assert planes.shape == view.shape
+    np.testing.assert_array_equal(view.picture(planes), picture)
+    beyond = view.picture(planes * 3.0 - 1.0)  # as a decoder may give it
+    assert (beyond.min(), beyond.max()) == (0, 255)
