@@ -7,13 +7,13 @@ Arguments: the robot's namespace, and the topics to listen to below it.
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from contextlib import suppress
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -77,7 +77,10 @@ def image(message: Image) -> dict[str, Any]:
 
 
 def main() -> None:
-    rclpy.init()
+    # rclpy's own handlers may miss a signal that comes just before it waits
+    stop: list[int] = []
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     node = rclpy.create_node("standard_listener")
     namespace, *topics = sys.argv[1:]
     for topic in topics:
@@ -95,8 +98,10 @@ def main() -> None:
         node.create_subscription(kind, f"{namespace}/{topic}", listen, QoSProfile(depth=10))
     known = sorted({name.partition(".")[0] for name in sys.modules} & {"m2vae_ros"})
     print(json.dumps({"topic": "", "knows": known}), flush=True)
-    with suppress(ExternalShutdownException):  # SIGTERM
-        rclpy.spin(node)
+    while not stop:
+        rclpy.spin_once(node, timeout_sec=0.1)
+    node.destroy_node()
+    rclpy.shutdown()
 
 
 if __name__ == "__main__":

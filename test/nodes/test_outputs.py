@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ import pytest
 import standard_listener
 from m2vae_ros.srv import ResetObject
 from rclpy.lifecycle import TransitionCallbackReturn
-from ros_team import OBJECT, Team, image, team
+from ros_team import OBJECT, PATIENCE, Team, image, team
 from sensor_msgs.msg import Image
 from suites import modality, plain
 from untrained import random_weights
@@ -92,6 +95,10 @@ def listener(t: Team, *topics: str) -> Iterator[Listener]:
             yield heard
         finally:
             process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
 
 
 def believed(node: Any) -> tuple[Any, np.ndarray]:
@@ -210,6 +217,30 @@ def test_nothing_is_computed_or_published_again_without_reason() -> None:
         t.settle(0.5)  # ten periods
         assert (len(pictures), len(arrays), len(asked)) == before
         assert asked.count("class") == 1
+
+
+def test_what_takes_long_is_published_rarely(monkeypatch) -> None:
+    began: list[float] = []
+    with team() as t:
+        node = t.active_robot(ROBOT, WEIGHTS, ["camera"], **FAST)
+        t.sense(ROBOT, image(), "camera")
+        t.until(lambda: len(t.embeddings) == 1)
+        engine, held = node._engine, node._memory.get(OBJECT)
+        reconstruct, sent = engine.reconstruct, itertools.count(1)
+
+        def slow(modality: str, mean: np.ndarray) -> np.ndarray:
+            began.append(time.monotonic())
+            time.sleep(0.05)
+            return reconstruct(modality, mean)
+
+        def changed() -> list[Any]:  # each time it is asked
+            return [replace(held, held={"camera": held.newest + next(sent)})]
+
+        monkeypatch.setattr(engine, "reconstruct", slow)
+        monkeypatch.setattr(node._memory, "objects", changed)
+        t.listen(Image, f"/{ROBOT}/decoded/camera", lambda message: None, qos.EVERY_ONE)
+        t.until(lambda: len(began) == 3)
+        assert min(np.diff(began)) >= 0.5  # ten times as long as it takes
 
 
 def test_what_is_switched_off_is_no_topic() -> None:
