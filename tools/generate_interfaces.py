@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes ROS packages of messages that come with every ROS 2, but as no wheel.
+"""Writes ROS packages of messages that come with ROS 2, but as no wheel.
 
-Usage: generate_interfaces.py FOLDER. Each package gets a subfolder, which colcon can build.
+Usage: generate_interfaces.py FOLDER. Each package gets a subfolder, which colcon can build:
+tf2_msgs, whose definition rosbags has, and those of test/data/interfaces.
 """
 
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from rosbags.typesys import Stores, get_typestore
 
-PACKAGES = {"tf2_msgs": (["TFMessage"], ["geometry_msgs"])}
-"""Package -> the messages that are needed here, and the packages that they are made of."""
+INTERFACES = Path(__file__).resolve().parents[1] / "test/data/interfaces"
+DEPENDS = ["geometry_msgs", "std_msgs"]
 
 MANIFEST = """\
 <?xml version="1.0"?>
@@ -19,7 +20,7 @@ MANIFEST = """\
   <version>0.0.0</version>
   <description>The messages of {package} that are used here</description>
   <maintainer email="nobody@example.org">generated</maintainer>
-  <license>BSD-3-Clause</license>
+  <license>of {package}</license>
   <buildtool_depend>ament_cmake</buildtool_depend>
   <buildtool_depend>rosidl_default_generators</buildtool_depend>
 {depends}
@@ -39,32 +40,36 @@ ament_package()
 """
 
 
-def write_package(folder: Path, package: str, messages: list[str], depends: list[str]) -> None:
-    """Write a package of messages, whose definitions rosbags knows, into ``folder``."""
-    known = get_typestore(Stores.ROS2_JAZZY)
+def write_package(folder: Path, definitions: dict[str, str]) -> None:
+    """Write a package of messages, by their names, into ``folder``, whose name is its own."""
+    package = folder.name
     (folder / "msg").mkdir(parents=True)
-    for message in messages:
-        definition, _ = known.generate_msgdef(f"{package}/msg/{message}", ros_version=2)
-        own, *_ = definition.partition("=" * 80)  # those it is made of follow
-        (folder / "msg" / f"{message}.msg").write_text(own)
-    elements = [f"  <depend>{depend}</depend>" for depend in depends]
+    for message, definition in definitions.items():
+        (folder / "msg" / f"{message}.msg").write_text(definition)
+    elements = [f"  <depend>{depend}</depend>" for depend in DEPENDS]
     (folder / "package.xml").write_text(
         MANIFEST.format(package=package, depends="\n".join(elements))
     )
     (folder / "CMakeLists.txt").write_text(
         CMAKE.format(
             package=package,
-            finds="\n".join(f"find_package({depend} REQUIRED)" for depend in depends),
-            files=" ".join(f"msg/{message}.msg" for message in messages),
-            depends=" ".join(depends),
+            finds="\n".join(f"find_package({depend} REQUIRED)" for depend in DEPENDS),
+            files=" ".join(f"msg/{message}.msg" for message in definitions),
+            depends=" ".join(DEPENDS),
         )
     )
 
 
 def main() -> None:
     """Write all of them."""
-    for package, (messages, depends) in PACKAGES.items():
-        write_package(Path(sys.argv[1], package), package, messages, depends)
+    folder = Path(sys.argv[1])
+    known = get_typestore(Stores.ROS2_JAZZY)
+    definition, _ = known.generate_msgdef("tf2_msgs/msg/TFMessage", ros_version=2)
+    own, *_ = definition.partition("=" * 80)  # those it is made of follow
+    write_package(folder / "tf2_msgs", {"TFMessage": own})
+    for package in INTERFACES.glob("*/msg"):
+        definitions = {path.stem: path.read_text() for path in sorted(package.glob("*.msg"))}
+        write_package(folder / package.parent.name, definitions)
 
 
 if __name__ == "__main__":
