@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from catkin_pkg.changelog import Changelog, populate_changelog_from_rst
 from catkin_pkg.package import parse_package
+from catkin_pkg.package_version import get_forthcoming_label, rename_section
 from packaging.requirements import Requirement
 
 import m2vae_ros
@@ -57,6 +59,22 @@ def test_package_xml_is_valid_and_says_the_version_of_the_code():
     package = parse_package(ROOT / "package.xml", warnings=warnings)
     assert warnings == []
     assert package.version == m2vae_ros.__version__
+
+
+def test_the_changelog_is_one_that_catkin_can_release_and_read():
+    text = (ROOT / "CHANGELOG.rst").read_text()
+    if forthcoming := get_forthcoming_label(text):  # as catkin_prepare_release does
+        text = rename_section(text, forthcoming, f"{m2vae_ros.__version__} (2027-01-31)")
+    changelog = populate_changelog_from_rst(Changelog("m2vae_ros"), text)
+    newest, date, content = next(iter(changelog.foreach_version(reverse=True)))
+    assert newest == m2vae_ros.__version__
+    assert date is not None
+    entries = [bullet.to_txt() for block in content for bullet in block]
+    assert len(entries) > 20
+    assert all(entry.strip() for entry in entries)
+    # Markdown says something else here, or nothing.
+    marked = re.findall(r"``[^`]+``|`[^`]+`_?|\]\(", text)
+    assert [each for each in marked if not each.startswith("``") and not each.endswith("_")] == []
 
 
 GAZEBO_CLASSIC = {"gazebo_ros", "gazebo_plugins"}
