@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
+
+from m2vae_ros.robot.frames import TransformBuffer
 
 SECOND = 1_000_000_000
 Place = tuple[float, float, float, tuple[float, ...]]
@@ -23,3 +27,13 @@ def transform(parent: str, child: str, place: Place = HERE, stamp: int = 0) -> S
             rotation=SimpleNamespace(**dict(zip("xyzw", turn, strict=True))),
         ),
     )
+
+
+def heard(moving: Iterable[Any], fixed: Iterable[Any]) -> TransformBuffer:
+    """What the messages of /tf and /tf_static tell."""
+    buffer = TransformBuffer()
+    for is_static, messages in ((False, moving), (True, fixed)):
+        for message in messages:
+            for each in message.transforms:
+                buffer.add(each, is_static)
+    return buffer

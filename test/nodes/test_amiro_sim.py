@@ -20,10 +20,13 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
+from transforms import heard
 
 from m2vae_ros.bringup.specs import known, world_objects
 from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
+from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.sensors.images import picture
 from m2vae_ros.sim.simulation import SimulationError
@@ -108,6 +111,34 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes() ->
         assert len(ring.ranges) == 0
         assert s.heard["/amiro1/odom"][0].header.frame_id == "map"
         assert not s.tester.count_publishers("/amiro1/laser_scan")
+
+
+@pytest.mark.parametrize("own_odometry", [False, True])
+def test_transforms_lead_from_odometry_and_sensors_to_the_world(own_odometry: bool) -> None:
+    with stage() as s:
+        sim = s.add(
+            AmiroSimNode, robots=["amiro2/camera", "amiro2/lidar"], own_odometry=own_odometry
+        )
+        s.listen(Odometry, "/amiro2/odom")
+        s.listen(TFMessage, "/tf")
+        s.tester.create_subscription(
+            TFMessage, "/tf_static", s.heard["/tf_static"].append, qos.STATIC_TRANSFORMS
+        )
+        s.until(lambda: s.heard["/tf"] and s.heard["/amiro2/odom"])
+        s.until(lambda: heard(s.heard["/tf"], s.heard["/tf_static"]).knows("map"))
+        frames = heard(s.heard["/tf"], s.heard["/tf_static"])
+        motion = messages.motion(s.heard["/amiro2/odom"][-1])
+        assert (motion.frame, motion.child) == (
+            "amiro2/odom" if own_odometry else "map",
+            "amiro2/base_link",
+        )
+        true = sim._simulation.pose("amiro2")
+        placement = Placement(frames)
+        for frame in ("amiro2/base_link", "amiro2/camera_optical_frame", "amiro2/lidar"):
+            stamp = messages.nanoseconds(s.heard["/tf"][-1].transforms[0].header.stamp)
+            found = pose_of(placement.sensor(motion, frame, stamp))
+            assert found == pytest.approx(true, abs=1e-3)
+        assert placement.sensor(motion, "amiro2/lidar", stamp)[2, 3] == pytest.approx(0.11)
 
 
 def test_readings_come_at_their_rates_in_simulated_time() -> None:

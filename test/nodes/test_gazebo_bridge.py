@@ -25,12 +25,15 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from tf2_msgs.msg import TFMessage
+from transforms import heard
 
 from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.gazebo.world import GazeboWorld
 from m2vae_ros.host.resources import resource
 from m2vae_ros.nodes import gazebo_bridge_node
 from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
+from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos
 from m2vae_ros.ros.parameters import ParameterError
 from m2vae_ros.sensors.images import picture
@@ -154,7 +157,7 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes(serv
             s.listen(topic)
         s.until(lambda: all(s.heard[topic] for topic in TOPICS))
         for topic, frame, modality in (
-            ("/amiro1/front_camera/image_raw", "amiro1/camera", "camera"),
+            ("/amiro1/front_camera/image_raw", "amiro1/camera_optical_frame", "camera"),
             ("/amiro2/laser_scan", "amiro2/lidar", "lidar"),
             ("/amiro3/reflectance", "amiro3/reflectance", "reflectance"),
         ):
@@ -171,6 +174,24 @@ def test_every_sensor_has_its_topic_its_frame_and_a_reading_the_model_takes(serv
         assert (len(ring.ranges), len(ring.intensities)) == (0, 8)
         odometry = s.heard["/amiro1/odom"][0]
         assert (odometry.header.frame_id, odometry.child_frame_id) == ("map", "amiro1/base_link")
+
+
+def test_transforms_lead_from_own_odometry_and_sensors_to_the_world(server) -> None:
+    with stage(master=server.master_uri, own_odometry=True) as s:
+        s.listen("/amiro2/odom", Odometry)
+        s.listen("/tf", TFMessage)
+        fixed = s.heard["/tf_static"]
+        s.tester.create_subscription(TFMessage, "/tf_static", fixed.append, qos.STATIC_TRANSFORMS)
+        reached = "amiro2/camera_optical_frame"
+        s.until(lambda: heard(s.heard["/tf"], fixed).knows(reached) and s.heard["/amiro2/odom"])
+        s.until(lambda: heard(s.heard["/tf"], fixed).knows("amiro2/odom"))
+        motion = s.motion("amiro2")
+        assert motion.frame == "amiro2/odom"
+        placement = Placement(heard(s.heard["/tf"], fixed))
+        true = s.bridge._gazebo.poses["amiro2"]
+        found = placement.sensor(motion, reached, motion.stamp)
+        assert pose_of(found) == pytest.approx(true, abs=0.01)
+        assert found[2, 3] == pytest.approx(0.12)
 
 
 def test_stamps_are_gazebos_and_never_from_the_future_of_the_clock(server) -> None:
