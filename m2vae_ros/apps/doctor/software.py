@@ -34,6 +34,8 @@ NODE_MESSAGES = (
     "sensor_msgs",
     "std_msgs",
     "std_srvs",
+    "tf2_msgs",
+    "visualization_msgs",
 )
 """Packages of messages without which no node starts."""
 
@@ -75,7 +77,11 @@ OTHER_USES: Mapping[str, Mapping[str, str]] = {
     },
     "tables and the demo": {"rich": "rich"},
     "simulator": {"mujoco": "mujoco"},
-    "Gazebo classic's transport": {"google.protobuf": "protobuf", "grpc_tools": "grpcio-tools"},
+    "Gazebo classic's transport": {
+        "google.protobuf": "protobuf",
+        "grpc_tools": "grpcio-tools",
+        "scipy": "scipy",
+    },
 }
 """Use -> module -> what pip calls it; looked for, not imported: torch alone takes seconds."""
 
