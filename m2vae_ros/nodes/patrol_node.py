@@ -20,12 +20,14 @@ from tf2_msgs.msg import TFMessage
 from m2vae_ros.msg import ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
+from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos, topics
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.ros.process import run
+from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.messages import GLOBAL_FRAME
 from m2vae_ros.world.suite import AMIRO, viewpoint
 
@@ -141,7 +143,10 @@ class PatrolNode(Node):
     def _on_odometry(self, message: Odometry) -> None:
         """One step of the patrol, in the time of the odometry."""
         motion = messages.motion(message)
-        pose = pose_of(self._placement.base(motion, motion.stamp))
+        try:
+            pose = pose_of(self._placement.base(motion, motion.stamp))
+        except NoTransform as error:
+            raise ObservationError(f"header.frame_id: {error}") from error
         linear, angular = self._step(motion.stamp * 1e-9, pose)
         command = Twist()
         command.linear.x, command.angular.z = linear, angular

@@ -21,6 +21,9 @@ OPTICAL = np.array(
 )
 """A camera's body, which looks along x, in its optical frame, which looks along z (REP 103)."""
 
+MOST_ASSUMED = 32
+"""Frames that are noted; a robot has fewer sensors."""
+
 
 class Placement:
     """Places the sensors of one robot.
@@ -82,7 +85,8 @@ class Placement:
         if frame is None or frame_name(frame) == base_frame:
             return base
         if not (self.frames.knows(base_frame) or self.frames.knows(frame)):
-            self.assumed.add(frame)
+            if len(self.assumed) < MOST_ASSUMED:
+                self.assumed.add(frame)
             return base
         self.assumed.discard(frame)
         placed = base @ self.frames.transform(base_frame, frame, stamp)

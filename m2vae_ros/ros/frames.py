@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.robot.frames import (
     KEEP,
+    MOST_FRAMES,
     TF,
     TF_STATIC,
     Frames,
@@ -26,7 +27,8 @@ from m2vae_ros.robot.frames import (
 )
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.drop_log import DropLog
-from m2vae_ros.sensors.messages import rotation
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.messages import NANOSECONDS, rotation
 
 try:
     from tf2_py import BufferCore, TransformException
@@ -43,10 +45,17 @@ class Tf2Buffer:
     def __init__(self) -> None:
         self._core = BufferCore(Duration(seconds=KEEP))
         self._named: set[str] = set()
+        self._newest: dict[str, int] = {}
 
     def add(self, transform: TransformStamped, is_static: bool) -> None:
         """See `TransformBuffer`."""
         said = said_by(transform)
+        if said.child not in self._newest and len(self._newest) >= MOST_FRAMES:
+            raise ObservationError(f"child_frame_id: {MOST_FRAMES} frames are known already")
+        newest = self._newest.get(said.child, said.stamp)
+        if not is_static and said.stamp < newest - KEEP * NANOSECONDS:
+            self._core.clear()  # time began anew; tf2 keeps what is static
+        self._newest[said.child] = said.stamp
         add = self._core.set_transform_static if is_static else self._core.set_transform
         add(transform, "m2vae_ros")
         self._named |= {said.parent, said.child}
@@ -107,7 +116,7 @@ class FrameListener:
         """
         if self._heard or self._since is None:
             return False
-        if not 0 <= self._now - self._since < SETTLING * 1e9:
+        if not 0 <= self._now - self._since < SETTLING * NANOSECONDS:
             return False
         return any(self._node.count_publishers(source.topic) for source in (TF, TF_STATIC))
 

@@ -283,7 +283,7 @@ def test_the_log_tells_what_a_node_does(weights, capfd) -> None:
     topics = ["/embeddings", "/amiro1/odom", "/amiro1/front_camera/image_raw"]
     for line in (
         *("inactive", "active", "unconfigured"),
-        f"listens to {', '.join(topics)}",
+        f"listens to /tf, /tf_static, {', '.join(topics)}",
         *(f"first message of {topic}" for topic in topics),
     ):
         assert len(re.findall(rf"\[amiro1.fusion\]: {line}$", said, re.MULTILINE)) >= 1, line

@@ -22,8 +22,8 @@ def test_what_one_robot_detects_another_can_look_at() -> None:
     ]
     array = detection_array("map", beliefs, [], 0.2, now=100)
     named = [Target("a", (1.0, 2.0, 0.5)), Target("b", (3.0, 4.0, 0.0))]
-    assert targets(array, "map", 100) == (named, 9)
-    assert targets(detection_array("map", [], [], 0.2, now=100), "map", 200) == ([], 100)
+    assert targets(array, 100) == (named, 9, "map")
+    assert targets(detection_array("map", [], [], 0.2, now=100), 200) == ([], 100, "map")
 
 
 def test_of_very_many_classes_only_the_likeliest_are_told() -> None:
