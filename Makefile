@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gazebo gazebo-demo test bench reproduce lint clean distclean
+.PHONY: help setup demo gazebo gazebo-demo test other-ros bench reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
@@ -29,11 +29,14 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 	@tools/gazebo.sh
 	@./run m2vae demo --gazebo
 
-test: lint ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
+test: setup ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
+	@$(MAKE) --no-print-directory -j2 lint other-ros
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
-	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
 	@./run python -m pytest -m "" $(or $(TESTS),--cov --cov-report=term)
 	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow")
+
+other-ros:
+	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py

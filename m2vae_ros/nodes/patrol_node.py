@@ -176,7 +176,8 @@ class PatrolNode(Node):
             self._waiting.append(stop)
             self._next(f"could not sense {stop}, comes back later")
         elif self._looks and now - self._looks[-1] > LOST * self._settings.patience:
-            self._next(f"has lost sight of {stop}")
+            self._waiting.append(stop)
+            self._next(f"has lost sight of {stop}, comes back later")
         return STILL
 
     def _goal(self, stop: Stop) -> Goal:

@@ -338,6 +338,7 @@ def padded(message: bytes) -> bytes:
     return message + bytes(-len(message) % 4)
 
 
+@pytest.mark.slow
 def test_unknown_types_are_named_and_the_others_played(tmp_path: Path) -> None:
     other = "never_heard_of_msgs/msg/Thing"
     made = [text(0.1 * i, "/text", f"{i}") for i in range(5)]
@@ -357,6 +358,7 @@ def test_unknown_types_are_named_and_the_others_played(tmp_path: Path) -> None:
         assert "nothing to play: /thing" in errors
 
 
+@pytest.mark.slow
 def test_rate_offset_and_clock(tmp_path: Path) -> None:
     made = [text(0.1 * i, "/text", f"{i}") for i in range(21)]
     clock = [
@@ -386,6 +388,7 @@ def _clock(message: bytes) -> float:
     return sec + nanosec * 1e-9
 
 
+@pytest.mark.slow
 def test_a_loop_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     bag = write(tmp_path / "bag", [text(0.1 * i, "/text", f"{i}") for i in range(3)])
     with stage() as s:
