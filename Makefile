@@ -10,15 +10,6 @@ OTHER := $(if $(filter kilted,$(ROS_WHEELS)),jazzy,kilted)
 # Some of the experiments only, e.g. make reproduce EXPERIMENTS="table1 mog"
 EXPERIMENTS ?=
 
-# Those of the other ROS 2 run beside the quick ones, which come first, and are shown at the end.
-define ALL_TESTS
-ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow" >.other-ros.log 2>&1 & other=$$!; \
-trap 'kill $$other' INT TERM; \
-./run python -m pytest -m "" --cov --cov-report=term; status=$$?; \
-wait $$other || status=1; \
-cat .other-ros.log; rm -f .other-ros.log; exit $$status
-endef
-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "./run CMD...    runs any command in the environment, e.g. ./run m2vae --help"
@@ -41,7 +32,8 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 test: setup ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
 	@$(MAKE) --no-print-directory -j2 lint other-ros
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
-	@$(if $(TESTS),./run python -m pytest -m "" $(TESTS),$(ALL_TESTS))
+	@./run python -m pytest -m "" $(or $(TESTS),--cov --cov-report=term)
+	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow")
 
 other-ros:
 	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
@@ -61,7 +53,7 @@ lint: ## style, likely bugs, docstrings, types, and that rooms import downwards 
 
 clean: ## removes what was built, keeps .venv and .venv-kilted
 	rm -rf build install build-kilted install-kilted log dist *.egg-info .coverage* .pytest_cache \
-		.ruff_cache .import_linter_cache .mypy_cache .hypothesis .apt.log .colcon.log .pip.log .other-ros.log
+		.ruff_cache .import_linter_cache .mypy_cache .hypothesis .apt.log .colcon.log .pip.log
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## removes .venv and .venv-kilted, too
