@@ -30,6 +30,7 @@ from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.robot.attention import ScanAttention
+from m2vae_ros.robot.frames import frame_name
 from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
 from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
@@ -296,7 +297,8 @@ class FusionNode(LifecycleNode):
 
     def _on_odometry(self, message: Odometry) -> None:
         self._perception.move(messages.motion(message), self._now)
-        self._outputs.base_frame = self._settings.common.base_frame or message.child_frame_id
+        base = self._settings.common.base_frame or message.child_frame_id
+        self._outputs.base_frame = frame_name(base)
 
     def _on_sensor(self, streams: Mapping[str, Stream], message: Any) -> None:
         """Take readings in; a laser scan shows where something stands, too."""
@@ -309,7 +311,7 @@ class FusionNode(LifecycleNode):
             return
         for modality, stream in streams.items():
             if frame and self._frames.frames.knows(frame):
-                self._outputs.sensor_frames[modality] = frame
+                self._outputs.sensor_frames[modality] = frame_name(frame)
             with self._drops.guard(self._suite[modality].topic):  # others are not to blame
                 self._sense(modality, stream, message, stamp, frame)
 

@@ -146,6 +146,7 @@ class PatrolNode(Node):
         try:
             pose = pose_of(self._placement.base(motion, motion.stamp))
         except NoTransform as error:
+            self._velocity.publish(Twist())  # who does not know where it is stands
             raise ObservationError(f"header.frame_id: {error}") from error
         linear, angular = self._step(motion.stamp * 1e-9, pose)
         command = Twist()

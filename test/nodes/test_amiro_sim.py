@@ -125,7 +125,8 @@ def test_transforms_lead_from_odometry_and_sensors_to_the_world(own_odometry: bo
             TFMessage, "/tf_static", s.heard["/tf_static"].append, qos.STATIC_TRANSFORMS
         )
         s.until(lambda: s.heard["/tf"] and s.heard["/amiro2/odom"])
-        s.until(lambda: heard(s.heard["/tf"], s.heard["/tf_static"]).knows("map"))
+        for frame in ("map", "amiro2/camera_optical_frame", "amiro2/lidar"):
+            s.until(lambda f=frame: heard(s.heard["/tf"], s.heard["/tf_static"]).knows(f))
         frames = heard(s.heard["/tf"], s.heard["/tf_static"])
         motion = messages.motion(s.heard["/amiro2/odom"][-1])
         assert (motion.frame, motion.child) == (

@@ -247,17 +247,17 @@ def test_what_is_switched_off_is_no_topic() -> None:
     off = {f"outputs.{name}": False for name in ("detections", "markers", "decoded")}
     with team() as t:
         node = t.active_robot(ROBOT, WEIGHTS, ["camera"], **off)
-        assert published(node) == set()
+        t.until(lambda: published(node) == set())
 
 
 def test_without_vision_msgs_there_are_markers_all_the_same(monkeypatch) -> None:
     monkeypatch.setattr(outputs, "Detection3DArray", None)
     with team() as t:
         node = t.active_robot(ROBOT, WEIGHTS, ["camera"])
-        assert published(node) == TOPICS - {f"/{ROBOT}/detections"}
+        t.until(lambda: published(node) == TOPICS - {f"/{ROBOT}/detections"})
         assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
         assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
-        assert published(node) == set()
+        t.until(lambda: published(node) == set())
 
 
 def test_what_has_only_a_name_is_shown_nowhere(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_what_has_only_a_name_is_shown_nowhere(tmp_path: Path) -> None:
     with team() as t:
         node = t.suite_robot(ROBOT, folder, ["camera"])
         assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        assert published(node) == {f"/{ROBOT}/decoded/camera"}
+        t.until(lambda: published(node) == {f"/{ROBOT}/decoded/camera"})
 
 
 def test_an_object_that_cannot_be_classified_is_shown_grey() -> None:
