@@ -35,6 +35,7 @@ build_digest() {
     {
         environment_digest
         cat package.xml CMakeLists.txt cmake/* msg/* srv/* tools/generate_interfaces.py
+        cat test/data/interfaces/*/msg/* 2>/dev/null || true
     } | sha256sum
 }
 stamp_is() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }

@@ -18,7 +18,7 @@ from m2vae_ros.robot.odometry import Standing, Track, Unplaced, UnusedReading
 from m2vae_ros.robot.perception import Target
 from m2vae_ros.robot.placement import Placement, point_at, pose_of
 from m2vae_ros.robot.pointing import targets
-from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors import ObservationError, SensorSuite
 from m2vae_ros.sensors.messages import GLOBAL_FRAME, NANOSECONDS, ODOMETRY, motion
 from m2vae_ros.sensors.sensing_range import Pose, Position
 from m2vae_ros.sensors.suite import STRING
@@ -150,8 +150,7 @@ class Context:
         elif self._is_pointing(topic):
             self._take_pointing(topic.name, recorded, message)
         elif topic.type == TF.type:
-            for transform in message.transforms:
-                self._transforms.add(transform, topic.name == TF_STATIC.topic)
+            self._take_transforms(message.transforms, topic.name == TF_STATIC.topic)
         else:
             self._take_odometry(topic.name, message)
 
@@ -226,6 +225,17 @@ class Context:
             )
         track.add(where)
 
+    def _take_transforms(self, transforms: Sequence[Any], is_static: bool) -> None:
+        """Take in all that fit; then the first that does not is told."""
+        refused: list[ObservationError] = []
+        for transform in transforms:
+            try:
+                self._transforms.add(transform, is_static)
+            except ObservationError as error:  # the others are not to blame
+                refused.append(error)
+        if refused:
+            raise refused[0]
+
     def _take_label(self, topic: str, recorded: int, message: Any) -> None:
         text = message.data.strip()
         known = not (text and self._suite.classes) or self._suite.class_named(text) is not None
@@ -264,11 +274,11 @@ class Context:
         if said is None or not said.targets:
             raise UnusedReading("nobody says what it is of")
         named = said.targets
+        if said.frame is not None:
+            place = self._placement.to_global(said.frame, said.stamp)
+            named = [Target(name, point_at(place, at)) for name, at in named]
         limits = self._suite[modality].range
         if limits is not None:
-            if said.frame is not None:
-                place = self._placement.to_global(said.frame, said.stamp)
-                named = [Target(name, point_at(place, at)) for name, at in named]
             seen = limits.looked_at(self._pose(robot, taken, frame), named)
         else:
             seen = named[0] if len(named) == 1 else None

@@ -235,7 +235,13 @@ def gazebo_team(
     own_odometry: bool = False,
     stay: float = 0.0,
 ) -> tuple[NodeSpec, ...]:
-    """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros."""
+    """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros.
+
+    Raises:
+        ValueError: own odometry, which gazebo_ros does not have.
+    """
+    if own_odometry and not bridge:
+        raise ValueError("own_odometry: gazebo_ros has none; it needs this package's bridge")
     bridges = [gazebo_bridge(robots, master, seed, own_odometry)] if bridge else []
     return (*bridges, *_patrolling(robots, world, weights, stay))
 

@@ -36,8 +36,8 @@ class SensorParameters:
 class RangedSensorParameters(SensorParameters):
     """When a sensor looks at an object, and how often the same one is sensed again."""
 
-    min_distance: float = parameter(0.0, "Metres from robot to object.", minimum=0.0)
-    max_distance: float = parameter(1.0, "Metres from robot to object.", minimum=0.0)
+    min_distance: float = parameter(0.0, "Metres from sensor to object.", minimum=0.0)
+    max_distance: float = parameter(1.0, "Metres from sensor to object.", minimum=0.0)
     max_bearing: float = parameter(
         0.1, "Radians between straight ahead and the object.", minimum=0.0, maximum=math.pi
     )
@@ -56,8 +56,8 @@ class KnownObjects:
     """Where objects are known to be; without any, objects are found by LiDAR or by others."""
 
     names: tuple[str, ...] = parameter((), "Name of each object.")
-    x: tuple[float, ...] = parameter((), "Metres, in the frame of the odometry.")
-    y: tuple[float, ...] = parameter((), "Metres, in the frame of the odometry.")
+    x: tuple[float, ...] = parameter((), "Metres, in the global frame.")
+    y: tuple[float, ...] = parameter((), "Metres, in the global frame.")
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.x) == len(self.y):
