@@ -306,7 +306,7 @@ class FusionNode(LifecycleNode):
         if hasattr(message, "header"):
             stamp = messages.nanoseconds(message.header.stamp)
             frame = message.header.frame_id
-        if self._frames.is_settling:
+        if self._frames.is_settling(self._outputs.base_frame, frame):
             self._drops.counts["unused: no transform has come yet"] += 1
             return
         for modality, stream in streams.items():

@@ -92,7 +92,6 @@ class FrameListener:
         self._drops = drops
         self._buffer: Tf2Buffer | TransformBuffer
         self._buffer = TransformBuffer() if BufferCore is None else Tf2Buffer()
-        self._heard = False
         self._since: int | None = None
 
     @property
@@ -108,20 +107,21 @@ class FrameListener:
             (TF_STATIC.topic, qos.STATIC_TRANSFORMS, partial(self._take, True)),
         ]
 
-    @property
-    def is_settling(self) -> bool:
-        """Whether transforms are published of which none has come yet, for a little while.
+    def is_settling(self, base: str, frame: str | None) -> bool:
+        """Whether the place of a sensor on its robot may still come, for a little while.
 
-        Until then a robot is not to be taken for one without.
+        Somebody publishes transforms, but none has named either frame. Until then the robot is not
+        to be taken for one without; what is heard may be of others.
         """
-        if self._heard or self._since is None:
+        if frame is None or frame_name(frame) == base or self._since is None:
+            return False
+        if self._buffer.knows(base) or self._buffer.knows(frame):
             return False
         if not 0 <= self._now - self._since < SETTLING * NANOSECONDS:
             return False
         return any(self._node.count_publishers(source.topic) for source in (TF, TF_STATIC))
 
     def _take(self, is_static: bool, message: TFMessage) -> None:
-        self._heard = True
         for transform in message.transforms:
             topic = (TF_STATIC if is_static else TF).topic
             with self._drops.guard(topic):  # the others are not to blame

@@ -166,3 +166,22 @@ def test_a_bad_transform_is_dropped_and_the_others_are_taken(weights) -> None:
         t.until(lambda: t.counted("amiro1", "dropped /tf_static: child_frame_id") == 1)
         look(t, "amiro1", "base")
         t.until(lambda: len(held(node)) == 1)
+
+
+def test_a_teams_transforms_are_not_taken_for_the_robots_own(weights) -> None:
+    """Others are heard first; what is seen before one's own come would be placed straight ahead."""
+    with team() as t:
+        node = t.active_robot("amiro1", weights, ["lidar"], **FINDING)
+        t.send("/tf_static", TFMessage(transforms=[transform("map", "amiro2/odom")]))
+        t.until(lambda: t.counted("amiro1", "received /tf_static") == 1)
+        t.stand("amiro1", child="amiro1/base")
+        t.sense("amiro1", pillar_ahead("amiro1/laser"), "lidar")
+        t.until(lambda: t.counted("amiro1", "unused: no transform has come yet") == 1)
+        mount = transform("amiro1/base", "amiro1/laser", yaw=math.pi / 2)
+        t.send("/tf_static", TFMessage(transforms=[mount]))
+        t.until(lambda: t.counted("amiro1", "received /tf_static") == 2)
+        t.stand("amiro1", child="amiro1/base")
+        t.sense("amiro1", pillar_ahead("amiro1/laser"), "lidar")
+        t.until(lambda: len(held(node)) == 1)
+        (place,) = held(node).values()
+        assert place == pytest.approx((0.0, 0.6, 0.0), abs=0.02)
