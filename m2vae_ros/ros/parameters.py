@@ -141,18 +141,23 @@ def follow(node: Node, become: Callable[[Changes], T], apply: Callable[[T], None
         node: whose parameters are declared.
         become: what the node is to go by with these changes; a ValueError refuses them, and
             its text is the reason.
-        apply: makes it count; called once the parameters are set, and must not fail.
+        apply: makes it count; called once the parameters are set, and must not fail. Humble's
+            rclpy tells nobody when they are, so there it is called when they are accepted.
     """
+    tells_when_set = hasattr(node, "add_post_set_parameters_callback")
 
     def on_set(parameters: list[Parameter[Any]]) -> SetParametersResult:
         try:
-            become({parameter.name: parameter.value for parameter in parameters})
+            accepted = become({parameter.name: parameter.value for parameter in parameters})
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if not tells_when_set:
+            apply(accepted)
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(on_set)
-    node.add_post_set_parameters_callback(lambda _: apply(become(NO_CHANGES)))
+    if tells_when_set:
+        node.add_post_set_parameters_callback(lambda _: apply(become(NO_CHANGES)))
 
 
 def _parameters(defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:

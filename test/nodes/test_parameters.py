@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 
 import pytest
 import rclpy
@@ -24,7 +25,7 @@ from m2vae_ros.nodes.fusion_parameters import (
     sensor_groups,
 )
 from m2vae_ros.nodes.patrol_node import PatrolParameters
-from m2vae_ros.ros.parameters import ParameterError, declare, parameter, read
+from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.suite import PARAMETERS
 from m2vae_ros.world.suite import AMIRO
@@ -198,3 +199,29 @@ def written(defaults) -> dict:
         if value not in ([], {}):
             shown[item.name] = value
     return shown
+
+
+class NodeOfHumble(Node):
+    """Its rclpy tells nobody when parameters have been set."""
+
+    @property
+    def add_post_set_parameters_callback(self):
+        raise AttributeError
+
+
+@pytest.mark.parametrize("kind", [Node, NodeOfHumble])
+def test_what_is_accepted_counts_with_every_rclpy_and_what_is_refused_does_not(kind) -> None:
+    context = Context()
+    rclpy.init(context=context)
+    node, counted = kind("parameters", context=context), []
+    try:
+        declare(node, Outer)
+        follow(node, partial(read, node, Outer), counted.append)
+        assert node.set_parameters([Parameter("count", value=7)])[0].successful
+        assert counted == [Outer(count=7, inner=Inner(0.25))]
+        for name, value in (("count", 0), ("places", [-1.0])):
+            assert not node.set_parameters([Parameter(name, value=value)])[0].successful
+        assert len(counted) == 1
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
