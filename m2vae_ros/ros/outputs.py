@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -96,13 +97,20 @@ class Outputs:
         self._node = node
         self._parameters = parameters
         self._memory = memory
-        self._suite = suite = memory.engine.suite
+        self._suite = memory.engine.suite
         self._ranges = ranges
         self._drops = drops
         self._active = False
         self._ids = MarkerIds()
         self._beliefs: dict[str, Belief] = {}
         self._topics: list[_StateTopic] = []
+        with ExitStack() as undone:  # if one of them cannot be made
+            undone.callback(self.close)
+            self._make_topics()
+            undone.pop_all()
+
+    def _make_topics(self) -> None:
+        node, suite, parameters = self._node, self._suite, self._parameters
         stands = suite.about.placed  # what has only a name is nowhere
         if parameters.detections and stands:
             if Detection3DArray is None:

@@ -288,3 +288,15 @@ def test_an_object_that_cannot_be_classified_is_shown_grey() -> None:
         assert ball.color.a == pytest.approx(0.25)
         assert label.text == f"{OBJECT}\ncamera"
         assert t.counted(ROBOT, "dropped classification: unexpected") == 1
+
+
+def test_what_cannot_be_made_whole_leaves_no_topic_behind() -> None:
+    """The second of the outputs has an override that cannot be; the first was made by then."""
+    topic = f"/{ROBOT}/decoded/camera"
+    with team() as t:
+        node = t.robot(ROBOT, WEIGHTS, ["camera"], **{f"qos_overrides.{topic}.publisher.depth": -1})
+        before = len(list(node.publishers))
+        for _ in range(2):
+            assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        assert topic in node._drops.last_error
+        assert len(list(node.publishers)) == before
