@@ -155,7 +155,7 @@ class FusionNode(LifecycleNode):
         declare(self, sensor_groups(engine.suite))
         self._settings = settings = self._read(engine.suite)
         self._frames = FrameListener(self, self._drops)
-        placement = Placement(self._frames.frames, common.global_frame, common.base_frame)
+        placement = Placement(self._frames, common.global_frame, common.base_frame)
         self._perception_if_configured = Perception(engine, robot, settings.perception, placement)
         self._scan_attention = ScanAttention(settings.max_distance or 1.0)
         self._classification = topics.lifecycle_publisher(
@@ -310,7 +310,7 @@ class FusionNode(LifecycleNode):
             self._drops.counts["unused: no transform has come yet"] += 1
             return
         for modality, stream in streams.items():
-            if frame and self._frames.frames.knows(frame):
+            if frame and self._frames.knows(frame):
                 self._outputs.sensor_frames[modality] = frame_name(frame)
             with self._drops.guard(self._suite[modality].topic):  # others are not to blame
                 self._sense(modality, stream, message, stamp, frame)

@@ -25,6 +25,9 @@ TF_STATIC = Source("/tf_static", "tf2_msgs/msg/TFMessage")
 KEEP = 10.0
 """Seconds of transforms that are remembered, as tf2 does."""
 
+NOT_UNIT = 0.01
+"""By which the square of a quaternion's length may differ from 1, as in tf2."""
+
 MOST_FRAMES = 10_000
 """Frames that are remembered; a robot has about a hundred."""
 
@@ -85,7 +88,7 @@ def said_by(transform: Any) -> Said:
     place = np.array([move.x, move.y, move.z, turn.x, turn.y, turn.z, turn.w])
     if not np.all(np.isfinite(place)):
         raise ObservationError("transform: holds NaN or infinite values")
-    if not 0.9 < np.linalg.norm(place[3:]) < 1.1:
+    if abs(place[3:] @ place[3:] - 1.0) > NOT_UNIT:
         raise ObservationError("transform.rotation: not a unit quaternion")
     return Said(parent, child, nanoseconds(transform.header.stamp), place)
 
@@ -176,6 +179,11 @@ class TransformBuffer:
             link = self._links[child] = _Link(parent, is_static)
             self._parents[parent] = self._parents.get(parent, 0) + 1
         link.add(stamp, place, self._keep)
+
+    def begin_anew(self) -> None:
+        """Forget what moves: the clock went back, and stamps of before mean other times."""
+        for child in [child for child, link in self._links.items() if not link.is_static]:
+            self._forget(child)
 
     def knows(self, frame: str) -> bool:
         """See `Frames`."""

@@ -19,7 +19,6 @@ from m2vae_ros.robot.frames import (
     MOST_FRAMES,
     TF,
     TF_STATIC,
-    Frames,
     NoTransform,
     TransformBuffer,
     frame_name,
@@ -45,20 +44,20 @@ class Tf2Buffer:
     def __init__(self) -> None:
         self._core = BufferCore(Duration(seconds=KEEP))
         self._named: set[str] = set()
-        self._newest: dict[str, int] = {}
 
     def add(self, transform: TransformStamped, is_static: bool) -> None:
         """See `TransformBuffer`."""
         said = said_by(transform)
-        if said.child not in self._newest and len(self._newest) >= MOST_FRAMES:
+        named = self._named | {said.parent, said.child}
+        if len(named) > MOST_FRAMES:  # tf2 never forgets a name
             raise ObservationError(f"child_frame_id: {MOST_FRAMES} frames are known already")
-        newest = self._newest.get(said.child, said.stamp)
-        if not is_static and said.stamp < newest - KEEP * NANOSECONDS:
-            self._core.clear()  # time began anew; tf2 keeps what is static
-        self._newest[said.child] = said.stamp
         add = self._core.set_transform_static if is_static else self._core.set_transform
         add(transform, "m2vae_ros")
-        self._named |= {said.parent, said.child}
+        self._named = named
+
+    def begin_anew(self) -> None:
+        """See `TransformBuffer`."""
+        self._core.clear()  # of what moves
 
     def knows(self, frame: str) -> bool:
         """See `Frames`."""
@@ -81,11 +80,7 @@ class Tf2Buffer:
 
 
 class FrameListener:
-    """Listens to the transforms that are published.
-
-    Attributes:
-        frames: what they tell.
-    """
+    """`Frames` by the transforms that are published."""
 
     def __init__(self, node: Node, drops: DropLog) -> None:
         self._node = node
@@ -93,11 +88,15 @@ class FrameListener:
         self._buffer: Tf2Buffer | TransformBuffer
         self._buffer = TransformBuffer() if BufferCore is None else Tf2Buffer()
         self._since: int | None = None
+        self._latest = 0
 
-    @property
-    def frames(self) -> Frames:
-        """What they tell."""
-        return self._buffer
+    def knows(self, frame: str) -> bool:
+        """See `Frames`."""
+        return self._current.knows(frame)
+
+    def transform(self, target: str, source: str, stamp: int) -> np.ndarray:
+        """See `Frames`."""
+        return self._current.transform(target, source, stamp)
 
     def sources(self) -> list[tuple[str, QoSProfile, Callable[[TFMessage], None]]]:
         """To what the node has to subscribe, and how, from now on."""
@@ -115,7 +114,7 @@ class FrameListener:
         """
         if frame is None or frame_name(frame) == base or self._since is None:
             return False
-        if self._buffer.knows(base) or self._buffer.knows(frame):
+        if self.knows(base) or self.knows(frame):
             return False
         if not 0 <= self._now - self._since < SETTLING * NANOSECONDS:
             return False
@@ -125,7 +124,16 @@ class FrameListener:
         for transform in message.transforms:
             topic = (TF_STATIC if is_static else TF).topic
             with self._drops.guard(topic):  # the others are not to blame
-                self._buffer.add(transform, is_static)
+                self._current.add(transform, is_static)
+
+    @property
+    def _current(self) -> Tf2Buffer | TransformBuffer:
+        """The buffer, with nothing in it of before the clock went back."""
+        now = self._now
+        if now < self._latest:
+            self._buffer.begin_anew()
+        self._latest = now
+        return self._buffer
 
     @property
     def _now(self) -> int:

@@ -132,6 +132,7 @@ def test_what_is_long_past_is_forgotten() -> None:
         (transform("2", "0"), "child_frame_id: '2' lies in '0' already"),
         (transform("0", "1", (math.nan, 0.0, 0.0, HERE[3])), "transform: holds NaN"),
         (transform("0", "1", (0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0))), "unit quaternion"),
+        (transform("0", "1", (0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.99))), "unit quaternion"),
     ],
 )
 def test_a_bad_transform_is_refused_and_changes_nothing(bad, reason) -> None:
@@ -148,3 +149,18 @@ def test_frames_without_end_do_not_fill_the_memory(monkeypatch) -> None:
         buffer.add(transform("0", "new"), is_static=True)
     buffer.add(transform("0", "3", (4.0, 0.0, 0.0, HERE[3])), is_static=True)
     assert buffer.transform("0", "3", 0)[0, 3] == 4.0
+
+
+def test_where_time_begins_anew_only_what_stands_still_is_remembered() -> None:
+    buffer = TransformBuffer()
+    buffer.add(transform("base", "laser"), is_static=True)
+    for seconds in (3, 5):
+        buffer.add(transform("odom", "base", stamp=seconds * SECOND), is_static=False)
+    assert buffer.knows("odom")
+    buffer.begin_anew()
+    assert not buffer.knows("odom")
+    buffer.transform("base", "laser", 0)
+    with pytest.raises(NoTransform):
+        buffer.transform("odom", "base", 4 * SECOND)
+    buffer.add(transform("odom", "base", stamp=SECOND), is_static=False)
+    buffer.transform("odom", "laser", SECOND)
