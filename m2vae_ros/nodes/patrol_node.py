@@ -7,6 +7,7 @@ A robot with several sensors stops at each object once for each, where that sens
 from __future__ import annotations
 
 import sys
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.ros.process import run
 from m2vae_ros.sensors import ObservationError
-from m2vae_ros.sensors.messages import GLOBAL_FRAME
+from m2vae_ros.sensors.messages import GLOBAL_FRAME, NANOSECONDS, Motion
+from m2vae_ros.sensors.sensing_range import Pose
 from m2vae_ros.world.suite import AMIRO, viewpoint
 
 
@@ -64,6 +66,12 @@ class PatrolParameters:
             if name not in self.objects.names:
                 raise ParameterError(f"parameter order: {name!r} is not among objects.names")
 
+
+LAG = 1.0
+"""Seconds by which localisation may lag behind odometry, which drifts little meanwhile."""
+
+MOST_STAMPS = 100
+"""Of odometry that are remembered, of at most `LAG`."""
 
 LOST = 10
 """Times its patience that a robot which stays waits for its next look: a busy machine is late."""
@@ -104,7 +112,8 @@ class PatrolNode(Node):
         frames = FrameListener(self, drops)
         for topic, profile, take in frames.sources():
             topics.subscription(self, TFMessage, topic, drops.guarded(topic, take), profile)
-        self._placement = Placement(frames.frames, settings.global_frame)
+        self._placement = Placement(frames, settings.global_frame)
+        self._stamps: deque[int] = deque(maxlen=MOST_STAMPS)  # of odometry
         topics.subscription(
             self, Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
         )
@@ -144,7 +153,7 @@ class PatrolNode(Node):
         """One step of the patrol, in the time of the odometry."""
         motion = messages.motion(message)
         try:
-            pose = pose_of(self._placement.base(motion, motion.stamp))
+            pose = self._pose(motion)
         except NoTransform as error:
             self._velocity.publish(Twist())  # who does not know where it is stands
             raise ObservationError(f"header.frame_id: {error}") from error
@@ -153,7 +162,27 @@ class PatrolNode(Node):
         command.linear.x, command.angular.z = linear, angular
         self._velocity.publish(command)
 
-    def _step(self, now: float, pose: tuple[float, float, float]) -> Velocity:
+    def _pose(self, motion: Motion) -> Pose:
+        """Where the robot is, by odometry from where it was last localised.
+
+        Raises:
+            NoTransform: see `Placement.base`; it was not localised for a while.
+        """
+        if self._stamps and motion.stamp < self._stamps[-1]:
+            self._stamps.clear()  # time began anew
+        self._stamps.append(motion.stamp)
+        reason: NoTransform | None = None
+        for stamp in reversed(self._stamps):
+            if motion.stamp - stamp > LAG * NANOSECONDS:
+                break
+            try:
+                return pose_of(self._placement.base(motion, stamp))
+            except NoTransform as error:
+                reason = reason or error
+        assert reason is not None  # its own stamp was tried
+        raise reason
+
+    def _step(self, now: float, pose: Pose) -> Velocity:
         if not self._waiting:
             return STILL
         stop = self._waiting[0]

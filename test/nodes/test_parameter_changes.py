@@ -8,20 +8,16 @@ import math
 from typing import Any, NamedTuple
 
 import pytest
-from geometry_msgs.msg import Twist
 from m2vae_ros.msg import LatentEmbedding
-from nav_msgs.msg import Odometry
+from patrolling import Patrol
 from rclpy.lifecycle import TransitionCallbackReturn
-from ros_team import OBJECT, Team, image, team
+from ros_team import OBJECT, image, team
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
 from untrained import untrained_weights
 
 from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
-from m2vae_ros.ros import messages, qos
 
 pytestmark = pytest.mark.ros
 
@@ -241,38 +237,6 @@ def test_descriptions_say_what_is_read_only_and_what_is_read_at_configuration(we
         assert patrol.describe_parameter("robot").read_only
         assert not patrol.describe_parameter("speed").read_only
         assert "read-only" in t.set(patrol, {"robot": "another"})
-
-
-class Patrol:
-    """A patrol that is told where it is, in times of the tester's own."""
-
-    def __init__(self, t: Team, **parameters: Any) -> None:
-        self.t = t
-        self.commands: list[Twist] = []
-        self.said: list[str] = []
-        places = {"objects.names": ["a", "b"], "objects.x": [3.0, -3.0], "objects.y": [0.0, 0.0]}
-        self.node = t.add(PatrolNode, namespace="/amiro1", **places, **parameters)
-        t.listen(Twist, "/amiro1/cmd_vel", self.commands.append, qos.STATE)
-        t.listen(
-            String, "/amiro1/patrol/progress", lambda m: self.said.append(m.data), qos.EVERY_ONE
-        )
-        camera = "/amiro1/front_camera/image_raw"  # somebody looks through it
-        t.listen(Image, camera, lambda _: None, qos.NEWEST_READING)
-        t.until(lambda: t.tester.count_publishers("/amiro1/cmd_vel") > 0)
-        t.until(lambda: self.node.count_subscribers(camera) > 0)
-        t.until(lambda: self.node.count_subscribers("/amiro1/cmd_vel") > 0)
-
-    def command(self, seconds: float, x: float = 0.0, yaw: float = 0.0) -> Twist:
-        """What it answers to odometry of this time and pose."""
-        message, before = Odometry(), len(self.commands)
-        message.header.frame_id = "map"
-        message.header.stamp = messages.stamp(round(seconds * 1e9))
-        message.pose.pose.position.x = x
-        message.pose.pose.orientation.w = math.cos(yaw / 2)
-        message.pose.pose.orientation.z = math.sin(yaw / 2)
-        self.t.send("/amiro1/odom", message)
-        self.t.until(lambda: len(self.commands) > before)
-        return self.commands[-1]
 
 
 def test_a_patrol_drives_and_turns_as_fast_as_it_is_told_on_its_way() -> None:
