@@ -28,6 +28,7 @@ from m2vae_ros.gazebo.messages import message
 from m2vae_ros.gazebo.peer import Peer
 from m2vae_ros.gazebo.publications import Publications
 from m2vae_ros.gazebo.subscriptions import Subscription
+from m2vae_ros.host.signals import postponed
 
 
 class Client:
@@ -58,7 +59,8 @@ class Client:
         port = self._listener.getsockname()[1]
         self._on_problem = on_problem
         self._on_lost = on_lost
-        self._loop = asyncio.new_event_loop()
+        with postponed():  # a loop that is half made complains when it is thrown away
+            self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(
             lambda _, what: on_problem(f"unexpected: {what.get('exception', what['message'])!r}")
         )

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -282,3 +286,19 @@ def test_without_a_gazebo_waiting_says_where_none_is() -> None:
 def test_a_uri_that_is_none_is_named(uri: str) -> None:
     with pytest.raises(GazeboError, match="http://HOST:PORT"):
         address_of(uri)
+
+
+def test_ctrl_c_while_a_client_begins_is_answered_without_a_word(monkeypatch) -> None:
+    """It came while the event loop was half made, and that complained on standard error."""
+    made, complaints = asyncio.BaseEventLoop.__init__, []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+
+    def interrupted(loop: asyncio.BaseEventLoop) -> None:
+        signal.raise_signal(signal.SIGINT)
+        made(loop)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Client("http://127.0.0.1:1")
+    gc.collect()
+    assert not complaints
