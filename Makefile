@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gazebo gazebo-demo test other-ros bench reproduce lint clean distclean
+.PHONY: help setup demo gazebo gazebo-demo test other-ros test-gazebo bench reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
@@ -30,13 +30,20 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 	@./run m2vae demo --gazebo
 
 test: setup ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
-	@$(MAKE) --no-print-directory -j2 lint other-ros
-	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
-	@./run python -m pytest -m "" $(or $(TESTS),--cov --cov-report=term)
-	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow")
+	@$(MAKE) --no-print-directory -j3 lint other-ros test-gazebo
+ifdef TESTS
+	@./run python -m pytest -m "" $(TESTS)
+else
+	@./run python -m pytest -m "not ros" -n 2 --dist worksteal --cov --cov-report= --cov-fail-under=0
+	@./run python -m pytest -m ros --cov --cov-append --cov-report=term
+	@ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow"
+endif
 
 other-ros:
 	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
+
+test-gazebo:
+	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
 
 bench: ## cost of a robot's steps, as ratios within one run
 	@./run python tools/bench.py
