@@ -15,8 +15,8 @@ help: ## this list
 	@echo "./run CMD...    runs any command in the environment, e.g. ./run m2vae --help"
 	@echo "ROS_WHEELS=kilted before either: with ROS 2 Kilted, beside Jazzy, which is the default"
 
-setup: ## system packages (as root), .venv with ROS 2, messages and package; only what is missing
-	@tools/setup.sh
+setup: ## system packages (as root), .venv with ROS 2 and all tools, messages and package; only what is missing
+	@tools/setup.sh all
 
 demo: ## simulator and three robots over ROS 2, in under 90 seconds
 	@./run m2vae demo
@@ -40,7 +40,7 @@ else
 endif
 
 other-ros:
-	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh)
+	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh all)
 
 test-gazebo:
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2

@@ -10,11 +10,12 @@ from pathlib import Path
 from setuptools import setup
 
 here = Path(__file__).parent
-requirements = [
-    line.split("#")[0].strip()
-    for line in (here / "requirements/base.txt").read_text().splitlines()
-    if not line.startswith("#")
-]
+
+
+def requirements(part: str) -> list[str]:
+    """What a part needs, without the reasons."""
+    lines = (here / f"requirements/{part}.txt").read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if not line.startswith("#")]
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -29,4 +30,8 @@ def shared_files() -> list[tuple[str, list[str]]]:
     return list(folders.items())
 
 
-setup(install_requires=requirements, data_files=shared_files())
+setup(
+    install_requires=requirements("base"),
+    extras_require={"train": requirements("train")},
+    data_files=shared_files(),
+)

@@ -4,6 +4,9 @@
 # built by colcon into install/. Does only what is missing or out of date, says what it does on
 # standard error, and may be interrupted at any point and called again.
 #
+# tools/setup.sh      what robots run, the demo included
+# tools/setup.sh all  what training, experiments and tests need, too: torch is the most of it
+#
 # PYTHON=/path/to/python3 chooses the interpreter; otherwise the first suitable one is taken.
 # ROS_WHEELS=kilted takes ROS 2 Kilted, in .venv-kilted and install-kilted beside those.
 set -euo pipefail
@@ -12,7 +15,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
 # shellcheck source=tools/distribution.sh
 . tools/distribution.sh
-needed_megabytes=4000
+part=${1:-base}
+case $part in
+base) needed_megabytes=1500 ;;
+all) needed_megabytes=4000 ;;
+*)
+    echo "usage: tools/setup.sh [base|all]" >&2
+    exit 2
+    ;;
+esac
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
@@ -28,7 +39,13 @@ have() { command -v "$1" >/dev/null 2>&1; }
 environment_digest() {
     {
         echo "$venv"
-        cat requirements/{base,comparison,dev,lock,ros,"$ROS_WHEELS"}.txt tools/fit_wheels.py
+        cat requirements/{base,lock,ros,"$ROS_WHEELS"}.txt tools/fit_wheels.py
+    } | sha256sum
+}
+all_digest() {
+    {
+        environment_digest
+        cat requirements/{train,dev,comparison}.txt
     } | sha256sum
 }
 build_digest() {
@@ -40,7 +57,8 @@ build_digest() {
 }
 stamp_is() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }
 environment_is_ready() {
-    stamp_is "$venv/set-up" "$(environment_digest)" && [ -x "$venv/bin/python" ]
+    stamp_is "$venv/set-up" "$(environment_digest)" && [ -x "$venv/bin/python" ] &&
+        { [ "$part" = base ] || stamp_is "$venv/set-up-all" "$(all_digest)"; }
 }
 build_is_ready() { stamp_is "$install/set-up" "$(build_digest)"; }
 
@@ -174,26 +192,30 @@ explain_pip() {
     fail "pip failed: $(grep -m1 '^ERROR:' "$log" || tail -n1 "$log") (log: $log)"
 }
 
+# Installs what pip is told to, as locked.
 install_wheels() {
     local log=$root/.pip.log
     # The disk that was checked is the one that is used: wheels are unpacked beside .venv.
     local temporary=${TMPDIR:-$venv/tmp}
     mkdir -p "$temporary"
+    # Python compiles what it imports when it does, which is little of all that is installed.
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
-        --no-input -r requirements/base.txt -r requirements/ros.txt -r requirements/dev.txt \
-        -r "requirements/$ROS_WHEELS.txt" -c requirements/lock.txt 2>&1 | tee "$log" | show_progress ||
-        explain_pip "$log"
-    # Without what it asks for: see the file.
-    TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
-        --no-input --no-deps -r requirements/comparison.txt 2>&1 | tee "$log" | show_progress ||
-        explain_pip "$log"
+        --no-input --no-compile "$@" 2>&1 | tee "$log" | show_progress || explain_pip "$log"
     rm -rf "$log" "$venv/tmp"
+}
+
+install_part() {
+    local wanted=(-r requirements/base.txt -r requirements/ros.txt -r "requirements/$ROS_WHEELS.txt")
+    [ "$part" = base ] || wanted+=(-r requirements/train.txt -r requirements/dev.txt)
+    install_wheels "${wanted[@]}" -c requirements/lock.txt
+    # Without what it asks for: see the file.
+    [ "$part" = base ] || install_wheels --no-deps -r requirements/comparison.txt
 }
 
 ensure_environment() {
     environment_is_ready && return
     ensure_system
-    offer_fashion_mnist
+    [ "$part" = base ] || offer_fashion_mnist
     local wheels
     wheels=$(<"requirements/$ROS_WHEELS.txt")
     # An environment that was interrupted, moved, has lost its Python, or holds another ROS 2 is made
@@ -212,12 +234,16 @@ ensure_environment() {
         echo "$wheels" >"$venv/ros-wheels"
         "$python" -m venv "$venv" || fail "$python could not make a virtual environment in $venv"
     fi
-    say "set-up: installing ROS 2 ${ROS_WHEELS^}, torch and the other requirements into" \
-        "${venv##*/} (minutes)"
+    case $part in
+    base) say "set-up: installing ROS 2 ${ROS_WHEELS^} and what robots run into ${venv##*/} (a minute)" ;;
+    all) say "set-up: installing ROS 2 ${ROS_WHEELS^}, torch and what else training and tests need" \
+        "into ${venv##*/} (minutes)" ;;
+    esac
     touch "$venv/incomplete"
-    install_wheels
+    install_part
     "$venv/bin/python" tools/fit_wheels.py
     environment_digest >"$venv/set-up"
+    [ "$part" = base ] || all_digest >"$venv/set-up-all"
     rm "$venv/incomplete"
 }
 

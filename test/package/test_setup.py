@@ -259,10 +259,10 @@ class PretendingMachine(BareMachine):
         self.command("colcon", PRETENDED_COLCON.format(**names))
         self.command("df", "echo; echo dev 9 9 99999999 9% /")
 
-    def called(self, **variables: str) -> str:
+    def called(self, *part: str, **variables: str) -> str:
         """What set-up, which must succeed, calls."""
         self.log.write_text("")
-        result = self.run("tools/setup.sh", M2VAE_FASHION_MNIST="/", **variables)
+        result = self.run("tools/setup.sh", *part, M2VAE_FASHION_MNIST="/", **variables)
         assert result.returncode == 0, result.stderr
         assert bool(result.stderr) == bool(self.log.read_text())  # says so if it does something
         return self.log.read_text()
@@ -307,6 +307,41 @@ def test_another_requirement_is_added_to_what_is_there(pretending):
     pretending.replace("base.txt")
     assert "requirements/base.txt" in pretending.called()
     assert of_before.exists()
+
+
+def test_what_only_training_needs_is_added_when_it_is_first_needed(pretending):
+    of_training = ("requirements/train.txt", "requirements/dev.txt", "requirements/comparison.txt")
+    called = pretending.called()
+    assert not any(name in called for name in of_training)
+    of_before = pretending.checkout / ".venv/of-before"
+    of_before.touch()
+    called = pretending.called("all")
+    assert all(name in called for name in of_training)
+    assert "colcon" not in called  # the package is built already
+    assert of_before.exists()
+    assert pretending.called("all") == pretending.called() == ""
+    pretending.replace("train.txt")
+    assert pretending.called() == ""
+    assert "requirements/train.txt" in pretending.called("all")
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        ("m2vae", "base"),
+        ("m2vae demo --stay 20", "base"),
+        ("m2vae record bag", "base"),
+        ("m2vae train amiro", "all"),
+        ("m2vae reproduce --quick", "all"),
+        ("python -m m2vae_ros.nodes.gazebo_bridge_node", "base"),
+        ("python -m pytest", "all"),
+        ("ruff check .", "all"),
+    ],
+)
+def test_run_sets_up_what_the_command_needs(pretending, command, part):
+    (pretending.checkout / "tools/setup.sh").write_text('echo "set up: $1"; exit 1\n')
+    ended = pretending.run("run", *command.split())
+    assert ended.stdout == f"set up: {part}\n"
 
 
 def test_run_becomes_the_command_so_that_signals_reach_it():
