@@ -20,12 +20,12 @@ from m2vae_ros.bringup.activation import activate
 from m2vae_ros.bringup.processes import BringupError, Processes, environment
 from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team, world_objects
 from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.gazebo.server import GazeboServer
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
     from m2vae_ros.apps.observer import Observer
+    from m2vae_ros.gazebo.server import GazeboServer
 
 SECONDS_BETWEEN_WORDS = 15.0
 """In a long stay."""
@@ -141,6 +141,8 @@ def _world(
             None,
         )
         return
+    from m2vae_ros.gazebo.server import GazeboServer
+
     with GazeboServer() as gazebo:
         yield (
             gazebo_team(

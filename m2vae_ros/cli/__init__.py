@@ -64,8 +64,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         if os.environ.get("M2VAE_TRACEBACK"):
             raise
-        print(f"m2vae: {error}\n(M2VAE_TRACEBACK=1 shows where)", file=sys.stderr)
+        print(f"m2vae: {error}{_advice(error)}\n(M2VAE_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
+
+
+def _advice(error: Exception) -> str:
+    """What to do where something is missing that only training needs."""
+    from m2vae_ros.apps.doctor.software import TRAINING
+
+    if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
+        return "; robots do without, to train: pip install '.[train]', or ./run m2vae …"
+    return ""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import on_a_robot
 import pytest
 from gazebo_master import needs_gazebo, until
 from untrained import untrained_weights
@@ -24,10 +25,12 @@ DEMO = [sys.executable, "-m", "m2vae_ros.cli", "demo"]
 
 @contextmanager
 def demo(*arguments: str) -> Iterator[subprocess.Popen]:
-    """The demo in a process of its own; what it says comes line by line."""
+    """The demo as on a robot, in a process of its own; what it says comes line by line."""
     pipe = subprocess.PIPE
     command = [*DEMO, *arguments]
-    process = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=on_a_robot.environment()
+    )
     try:
         yield process
     finally:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import on_a_robot
 import pytest
 
 from m2vae_ros.cli import bags, main
@@ -144,3 +145,16 @@ def test_a_command_that_is_told_to_end_leaves_nothing_half_written(tmp_path, num
     assert process.returncode == 130
     assert "m2vae: interrupted" in words
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_training_is_not_installed_it_is_said_how_to_install_it() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "m2vae_ros.cli", "evaluate", "amiro"],
+        env=on_a_robot.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    (said, _) = ended.stderr.splitlines()
+    assert "No module named" in said
+    assert "pip install '.[train]'" in said

@@ -23,6 +23,9 @@ from m2vae_ros.ros import qos
 from m2vae_ros.ros.messages import nanoseconds
 from m2vae_ros.sensors import read_suite
 
+# The second goes on where the first ends, in the same process.
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
 TUTORIAL = resource("docs/own-sensors.md").read_text(encoding="utf-8")
 BAGS = resource("test/data/motions")
 
@@ -43,7 +46,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_its_commands_lead_from_a_bag_to_weights_that_recognise_what_people_do(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,8 +59,6 @@ def test_its_commands_lead_from_a_bag_to_weights_that_recognise_what_people_do(
     assert read_suite(place / "watch.yaml").about.kind == "robot"
 
 
-@pytest.mark.slow
-@pytest.mark.ros
 def test_a_node_with_these_weights_says_live_what_a_bag_says_that_is_played(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import on_a_robot
 import pytest
 import rclpy
 import yaml
@@ -89,9 +90,11 @@ def stage() -> Iterator[Stage]:
 
 @contextmanager
 def process(*command: Any) -> Iterator[subprocess.Popen]:
-    """A process that does not outlive its test."""
+    """A process that does not outlive its test, as on a robot."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=on_a_robot.environment()
+    ) as running:
         try:
             yield running
         finally:

@@ -57,25 +57,24 @@ CV_BRIDGE = "cv_bridge.boost.cv_bridge_boost"
 
 TRIED = ("rclpy", *NODE_MESSAGES, *OWN_MESSAGES, *NODE_LIBRARIES, CV_BRIDGE, FUSION_NODE)
 
+TRAINING = {
+    "jinja2": "jinja2",
+    "joblib": "joblib",
+    "matplotlib": "matplotlib",
+    "onnx": "onnx",
+    "optuna": "optuna",
+    "pooch": "pooch",
+    "requests": "requests",
+    "safetensors": "safetensors",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+}
+"""Module -> what pip calls it: what only training and experiments need."""
+
 OTHER_USES: Mapping[str, Mapping[str, str]] = {
     "bags": {"mcap": "mcap"},
-    "training": {
-        "joblib": "joblib",
-        "onnx": "onnx",
-        "optuna": "optuna",
-        "safetensors": "safetensors",
-        "scipy": "scipy",
-        "sklearn": "scikit-learn",
-        "torch": "torch",
-        "tqdm": "tqdm",
-    },
-    "experiments": {
-        "jinja2": "jinja2",
-        "matplotlib": "matplotlib",
-        "pooch": "pooch",
-        "requests": "requests",
-    },
-    "tables and the demo": {"rich": "rich"},
+    "tables and the demo": {"rich": "rich", "tqdm": "tqdm"},
+    "training and experiments": TRAINING,
     "simulator": {"mujoco": "mujoco"},
     "Gazebo classic's transport": {
         "google.protobuf": "protobuf",
