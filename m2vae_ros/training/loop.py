@@ -91,7 +91,7 @@ def fit(
     where = device()
     module.to(where).train()
     data = {name: tensor.to(where) for name, tensor in data.items()}
-    optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate)
+    optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate, fused=True)
     key = json.dumps([key, asdict(schedule), len(next(iter(data.values())))])
     best = _Best(module, held_out, where) if held_out else None
     kept = {} if best is None else best.state

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,12 @@ class Gaussian:
 
     mean: Tensor
     log_variance: Tensor
+
+    @classmethod
+    def stack(cls, gaussians: Sequence[Gaussian]) -> Gaussian:
+        """N of one shape (..., D) as one, (N, ..., D)."""
+        means = torch.stack([one.mean for one in gaussians])
+        return cls(means, torch.stack([one.log_variance for one in gaussians]))
 
     def sample(self) -> Tensor:
         """One reparametrised sample, (..., D): gradients reach mean and variance."""

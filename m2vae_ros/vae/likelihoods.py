@@ -10,17 +10,22 @@ from torch import Tensor
 
 
 def gaussian(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """log N(x; reconstruction, I) of (B, ...) in nats, summed over a sample's dimensions, (B,)."""
+    """log N(x; reconstruction, I) in nats, summed over a sample's dimensions.
+
+    (B, *shape), and one reconstruction or a stack of them (..., B, *shape) -> (..., B).
+    """
     squares = (x - reconstruction).square()
-    return -0.5 * (squares + math.log(2 * math.pi)).flatten(1).sum(1)
+    return -0.5 * (squares + math.log(2 * math.pi)).flatten(1 - x.dim()).sum(-1)
 
 
 def bernoulli(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """log Bernoulli(x; reconstruction) of (B, ...) in [0, 1], in nats, (B,).
+    """log Bernoulli(x; reconstruction) in nats, for ``x`` in [0, 1]; shapes as for `gaussian`.
 
     For ``x`` strictly between 0 and 1 this is the usual cross-entropy, not a normalised density.
     """
-    return -F.binary_cross_entropy(reconstruction, x, reduction="none").flatten(1).sum(1)
+    x_like = x.expand_as(reconstruction)
+    crosses = F.binary_cross_entropy(reconstruction, x_like, reduction="none")
+    return -crosses.flatten(1 - x.dim()).sum(-1)
 
 
 LIKELIHOODS = {"gaussian": gaussian, "bernoulli": bernoulli}

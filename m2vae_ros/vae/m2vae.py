@@ -119,14 +119,15 @@ class M2VAE(nn.Module):
             names = sorted(unknown) if x else "no modality"
             raise ValueError(f"cannot encode {names}: the model has {list(self.modalities)}")
         subset = tuple(m for m in self.modalities if m in x)
-        return self._posterior(subset, {m: self.trunks[m](x[m]) for m in subset})
+        return self.encode_features(subset, {m: self.trunks[m](x[m]) for m in subset})
 
     def posteriors(self, x: Mapping[str, Tensor]) -> dict[Subset, Gaussian]:
         """The posteriors of every non-empty subset of ``x``; each trunk runs only once."""
         features = {m: self.trunks[m](x[m]) for m in self.modalities if m in x}
-        return {s: self._posterior(s, features) for s in subsets(tuple(features))}
+        return {s: self.encode_features(s, features) for s in subsets(tuple(features))}
 
-    def _posterior(self, subset: Subset, features: Mapping[str, Tensor]) -> Gaussian:
+    def encode_features(self, subset: Subset, features: Mapping[str, Tensor]) -> Gaussian:
+        """The posterior of a subset from the outputs of its trunks, (..., F) -> (..., D_z)."""
         key = _key(subset)
         if len(subset) == 1:
             inner = features[subset[0]]
@@ -136,7 +137,7 @@ class M2VAE(nn.Module):
         return posterior
 
     def decode(self, modality: str, z: Tensor) -> Tensor:
-        """The reconstruction of one modality: (B, D_z) -> (B, D_m).
+        """The reconstruction of one modality: (..., D_z) -> (..., D_m).
 
         Raises:
             ValueError: if the model does not have the modality.
@@ -147,7 +148,7 @@ class M2VAE(nn.Module):
         return x
 
     def log_likelihood(self, x: Mapping[str, Tensor], z: Tensor) -> Tensor:
-        """log p(x | z) of all modalities in ``x``, in nats, (B,)."""
+        """log p(x | z) of all modalities in ``x``, in nats: z (..., B, D_z) -> (..., B)."""
         kinds = self.config.likelihoods
         terms = [
             LIKELIHOODS[kinds.get(m, "gaussian")](x_m, self.decode(m, z)) for m, x_m in x.items()

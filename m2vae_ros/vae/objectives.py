@@ -15,7 +15,7 @@ from torch import Tensor
 
 from m2vae_ros.vae.gaussian import Gaussian, Posterior, standard_normal_log_prob
 from m2vae_ros.vae.in_place import fuse_in_place
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller, subsets
 
 
 class Configured(Protocol):
@@ -74,9 +74,7 @@ def variation_of_information_elbo(
         parts: the posteriors q(z | S) of the subsets S one smaller, each (B, D_z).
     """
     bound = joint_elbo(log_likelihoods, posterior, beta)
-    for part in parts:
-        bound = bound - beta * posterior.kl(part)
-    return bound
+    return bound - beta * posterior.kl(Gaussian.stack(parts)).sum(0) if parts else bound
 
 
 def m2vae_elbo(bounds: Mapping[Subset, Tensor]) -> Tensor:
@@ -110,13 +108,18 @@ def m2vae_bound(
     model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian], beta_norm: float
 ) -> Tensor:
     """Eq. 17 of a model on a batch: one sample from each subset's posterior, (B,)."""
+    z = {subset: posterior.sample() for subset, posterior in posteriors.items()}
+    likelihoods: dict[Subset, list[Tensor]] = {subset: [] for subset in posteriors}
+    for m in x:  # each decoder runs once, for all subsets the modality is in
+        having = [subset for subset in posteriors if m in subset]
+        terms = model.log_likelihood({m: x[m]}, torch.stack([z[subset] for subset in having]))
+        for subset, term in zip(having, terms, strict=True):
+            likelihoods[subset].append(term)
     bounds = {}
     for subset, posterior in posteriors.items():
-        z = posterior.sample()
-        likelihoods = [model.log_likelihood({m: x[m]}, z) for m in subset]
         parts = [posteriors[s] for s in one_smaller(subset)] if len(subset) > 1 else []
         beta = beta_of(model, subset, beta_norm)
-        bounds[subset] = variation_of_information_elbo(likelihoods, posterior, parts, beta)
+        bounds[subset] = variation_of_information_elbo(likelihoods[subset], posterior, parts, beta)
     return m2vae_elbo(bounds)
 
 
@@ -141,14 +144,21 @@ def reencoding_loss(
     Returns:
         The mean over all steps, (B,).
     """
+    features: dict[str, dict[Subset, Tensor]] = {}  # of m as unfolded from a subset, () as observed
+    for m in x:  # each decoder and each trunk runs once, for all embeddings that hold the modality
+        holding = [held for held in posteriors if m in held]
+        unfolded = model.decode(m, torch.stack([posteriors[held].mean for held in holding]))
+        both = model.trunks[m](torch.cat([x[m][None], unfolded]))
+        features[m] = dict(zip([(), *holding], both, strict=True))
     losses = []
-    for held, embedding in posteriors.items():
-        for target, posterior in posteriors.items():
-            if set(held) <= set(target):
-                new = {m: x[m] for m in target if m not in held}
-                fused = fuse_in_place(model, embedding.mean, held, new)
-                losses.append(posterior.detach().kl(fused))
-    return torch.stack(losses).mean(0)
+    for target, posterior in posteriors.items():
+        parts = subsets(target)
+        steps = {
+            m: torch.stack([features[m][held if m in held else ()] for held in parts])
+            for m in target
+        }
+        losses.append(posterior.detach().kl(model.encode_features(target, steps)))
+    return torch.cat(losses).mean(0)
 
 
 def point_reencoding_loss(

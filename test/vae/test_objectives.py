@@ -149,6 +149,38 @@ def test_the_reencoding_loss_compares_every_step_of_in_place_fusion_with_the_rea
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_all_subsets_at_once_come_to_what_one_after_the_other_does(count, likelihood):
+    torch.manual_seed(0)
+    dims = {m: 3 + i for i, m in enumerate(NAMES[:count])}
+    kinds = dict.fromkeys(dims, likelihood)
+    model = M2VAE(M2VAEConfig(dims, 2, hidden=(16, 8), joint=8, likelihoods=kinds))
+    _sharpen(model)
+    x = {m: torch.rand(5, dim) for m, dim in dims.items()}
+    q = model.posteriors(x)
+    bounds = {
+        s: objectives.variation_of_information_elbo(
+            [model.log_likelihood({m: x[m]}, q[s].mean) for m in s],
+            q[s],
+            [q[part] for part in one_smaller(s) if part],
+            objectives.beta_of(model, s, 0.01),
+        )
+        for s in q
+    }
+    found = objectives.m2vae_bound(model, x, q, 0.01)
+    torch.testing.assert_close(found, objectives.m2vae_elbo(bounds))
+    steps = [
+        q[target].kl(
+            fuse_in_place(model, q[held].mean, held, {m: x[m] for m in target if m not in held})
+        )
+        for target in q
+        for held in subsets(target)
+    ]
+    found = objectives.reencoding_loss(model, x, q)
+    torch.testing.assert_close(found, torch.stack(steps).mean(0), rtol=1e-3, atol=1e-3)
+
+
 def test_the_reencoding_loss_does_not_move_what_it_compares_with(model, x):
     # What is unfolded is the mean, so the variance matters only as what is compared with.
     targets = {
