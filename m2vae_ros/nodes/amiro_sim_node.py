@@ -110,8 +110,8 @@ class AmiroSimNode(Node):
 
     def _add_robot(self, robot: str) -> None:
         topic = f"/{robot}/cmd_vel"
-        drive = self._drops.guarded(topic, partial(self._on_velocity, robot))
-        topics.subscription(self, Twist, topic, drive, qos.NEWEST_READING)
+        drive = partial(self._on_velocity, robot)
+        topics.subscription(self, Twist, topic, drive, qos.NEWEST_READING, self._drops)
         odometry = topics.publisher(self, Odometry, f"/{robot}/odom", qos.STATE)
         self._outputs.append(
             Output(ODOMETRY_PERIOD, lambda: True, lambda: odometry.publish(self._odometry(robot)))

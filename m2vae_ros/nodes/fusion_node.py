@@ -260,9 +260,7 @@ class FusionNode(LifecycleNode):
         profile: QoSProfile,
         needed: bool = True,
     ) -> None:
-        made = topics.subscription(
-            self, message, topic, self._drops.guarded(topic, callback), profile
-        )
+        made = topics.subscription(self, message, topic, callback, profile, self._drops)
         self._activated.callback(self.destroy_subscription, made)
         self._heard.expect(topic, made, needed)
 

@@ -198,8 +198,14 @@ class GazeboBridgeNode(Node):
         if name not in self._robots:
             drive = Drive(self._gazebo, name)
             topic = f"/{name}/cmd_vel"
-            steer = self._drops.guarded(topic, lambda m: drive.command(*messages.velocity(m)))
-            topics.subscription(self, Twist, topic, steer, qos.NEWEST_READING)
+            topics.subscription(
+                self,
+                Twist,
+                topic,
+                lambda m: drive.command(*messages.velocity(m)),
+                qos.NEWEST_READING,
+                self._drops,
+            )
             odometry = topics.publisher(self, Odometry, f"/{name}/odom", qos.STATE)
             self._robots[name] = BridgedRobot(drive, odometry)
         for modality in sensors:

@@ -106,17 +106,16 @@ class PatrolNode(Node):
             self,
             ObjectClassification,
             "classification",
-            drops.guarded("classification", self._on_classification),
+            self._on_classification,
             qos.EVERY_ONE,
+            drops,
         )
         frames = FrameListener(self, drops)
         for topic, profile, take in frames.sources():
-            topics.subscription(self, TFMessage, topic, drops.guarded(topic, take), profile)
+            topics.subscription(self, TFMessage, topic, take, profile, drops)
         self._placement = Placement(frames, settings.global_frame)
         self._stamps: deque[int] = deque(maxlen=MOST_STAMPS)  # of odometry
-        topics.subscription(
-            self, Odometry, "odom", drops.guarded("odom", self._on_odometry), qos.STATE
-        )
+        topics.subscription(self, Odometry, "odom", self._on_odometry, qos.STATE, drops)
         follow(self, partial(read, self, PatrolParameters), self._adjust)
 
     def _begin_round(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
@@ -21,6 +22,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 from rclpy.subscription import Subscription
 
+from m2vae_ros.ros import serialised
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.parameters import ParameterError
 
 T = TypeVar("T")
@@ -55,14 +58,36 @@ def lifecycle_publisher(
 
 
 def subscription(
-    node: Node, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+    node: Node,
+    kind: type,
+    topic: str,
+    callback: Callable[[Any], None],
+    profile: QoSProfile,
+    drops: DropLog,
 ) -> Subscription[Any]:
-    """Read a topic.
+    """Read a topic; what is no message of it, or goes wrong with one, is counted and said.
 
     Raises:
         ParameterError: the parameters ask for a quality of service that cannot be.
     """
-    return _made(node.create_subscription, node, topic, profile, kind, topic, callback)
+
+    def receive(data: bytes) -> None:
+        callback(serialised.message(data, kind))
+
+    return serialised_subscription(node, kind, topic, receive, profile, drops)
+
+
+def serialised_subscription(
+    node: Node,
+    kind: type,
+    topic: str,
+    callback: Callable[[bytes], None],
+    profile: QoSProfile,
+    drops: DropLog,
+) -> Subscription[Any]:
+    """`subscription`, but messages come as they travelled, see `serialised`."""
+    create = partial(node.create_subscription, raw=True)
+    return _made(create, node, topic, profile, kind, topic, drops.guarded(topic, callback))
 
 
 def _made(create: Callable[..., T], node: Node, topic: str, profile: QoSProfile, *what: Any) -> T:
