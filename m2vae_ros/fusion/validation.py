@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
+
+Value = TypeVar("Value")
 
 KINDS = (
     "fingerprint",
@@ -47,6 +50,15 @@ LONGEST_NAME = 128
 MOST_NAMES = 32
 """Names of one object: each is a robot that met it before it heard of the others."""
 
+MOST_MODALITIES = 64
+"""What one object can be sensed by."""
+
+MOST_DIMENSIONS = 65_536
+"""Of a latent space; a message of more is not looked at."""
+
+LONGEST_SHOWN = 40
+"""Characters of a foreign text that are shown in a reason."""
+
 
 class UnfitEmbedding(ValueError):
     """An embedding that must not be used.
@@ -62,7 +74,7 @@ class UnfitEmbedding(ValueError):
         self.reason = reason
 
 
-def by_modality(modalities: Sequence[str], values: Sequence[int], what: str) -> dict[str, int]:
+def by_modality(modalities: Sequence[str], values: Sequence[Value], what: str) -> dict[str, Value]:
     """Two lists of a message as one mapping, modality -> value.
 
     Args:
@@ -74,14 +86,44 @@ def by_modality(modalities: Sequence[str], values: Sequence[int], what: str) -> 
         UnfitEmbedding: a modality twice ("repeated_modality"), or not one value for each
             modality ("length").
     """
+    if max(len(modalities), len(values)) > MOST_MODALITIES:
+        raise UnfitEmbedding(
+            "length",
+            f"{len(modalities)} modalities and {len(values)} {what}, at most {MOST_MODALITIES}",
+        )
     if len(modalities) != len(values):
         raise UnfitEmbedding(
             "length", f"{len(modalities)} modalities but {len(values)} {what}: one for each"
         )
     if len(set(modalities)) < len(modalities):
         twice = next(m for m in modalities if list(modalities).count(m) > 1)
-        raise UnfitEmbedding("repeated_modality", f"holds {twice!r} more than once")
-    return dict(zip(modalities, map(int, values), strict=True))
+        raise UnfitEmbedding("repeated_modality", f"holds {shown(twice)} more than once")
+    return dict(zip(modalities, values, strict=True))
+
+
+def shown(text: str) -> str:
+    """A foreign text, as it may stand in a log: quoted, and of bounded length."""
+    return repr(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+
+
+def check_sizes(texts: Sequence[str], names: int, numbers: int) -> None:
+    """Refuse a message for its size alone, before anything is made of it.
+
+    Args:
+        texts: every text but the names of the object.
+        names: how many the object has.
+        numbers: how many the mean and the log-variance have together.
+
+    Raises:
+        UnfitEmbedding: a text, the names or the numbers are too many ("length", "object_id").
+    """
+    longest = max(map(len, texts), default=0)
+    if longest > LONGEST_NAME:
+        raise UnfitEmbedding("length", f"a text of {longest} characters, at most {LONGEST_NAME}")
+    if names > MOST_NAMES:
+        raise UnfitEmbedding("object_id", f"{names} names, at most {MOST_NAMES}")
+    if numbers > 2 * MOST_DIMENSIONS:
+        raise UnfitEmbedding("length", f"{numbers} numbers, at most {2 * MOST_DIMENSIONS}")
 
 
 def check(
@@ -102,7 +144,7 @@ def check(
     if embedding.fingerprint != engine.fingerprint:
         raise UnfitEmbedding(
             "fingerprint",
-            f"fingerprint {embedding.fingerprint!r}, but this robot's weights have "
+            f"fingerprint {shown(embedding.fingerprint)}, but this robot's weights have "
             f"{engine.fingerprint!r}",
         )
     _check_names(embedding)
@@ -169,7 +211,7 @@ def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns:
         if modality not in engine.modalities:
             raise UnfitEmbedding(
                 "unknown_modality",
-                f"unknown modality {modality!r}, known are {', '.join(engine.modalities)}",
+                f"unknown modality {shown(modality)}, known are {', '.join(engine.modalities)}",
             )
         if stamp < 0:
             raise UnfitEmbedding("stamp", f"{modality} has the negative stamp {stamp} ns")
@@ -182,5 +224,5 @@ def _check_place(embedding: Embedding, frame: str | None) -> None:
     check_position(embedding.position)
     if frame is not None and embedding.frame != frame:
         raise UnfitEmbedding(
-            "frame", f"position in frame {embedding.frame!r}, this robot works in {frame!r}"
+            "frame", f"position in frame {shown(embedding.frame)}, this robot works in {frame!r}"
         )

@@ -20,6 +20,15 @@ REPEAT_AFTER = 30.0
 MOST_REASONS = 200
 """A sender of ever new nonsense must not fill the memory."""
 
+MOST_OF_A_KIND = 3
+"""Reasons of one kind that are reported within `REPEAT_AFTER`: nor may it fill the log."""
+
+LONGEST_REASON = 400
+"""Characters of a reason that are kept and said."""
+
+LONGEST_KIND = 80
+"""Characters of a kind."""
+
 
 class DropLog:
     """Counts messages, and says of each reason for a drop once what it is.
@@ -35,6 +44,7 @@ class DropLog:
         self._logger = logger
         self._clock = clock
         self._said: dict[str, float] = {}
+        self._kinds: dict[str, list[float]] = {}
 
     @property
     def dropped(self) -> int:
@@ -71,17 +81,33 @@ class DropLog:
 
     def drop(self, topic: str, kind: str, reason: str, details: str = "") -> None:
         """Count a message that is not used, and warn unless the like was said lately."""
+        kind, reason = _clipped(kind, LONGEST_KIND), _clipped(reason, LONGEST_REASON)
         self.counts[f"dropped {topic}: {kind}"] += 1
         self.last_error = f"{topic}: {reason}"
-        self.warn(f"dropped a message of {topic}: {reason}", details)
+        self.warn(f"dropped a message of {topic}: {reason}", details, f"{topic}: {kind}")
 
-    def warn(self, sentence: str, details: str = "") -> None:
-        """Say something, unless the like was said lately; numbers in it do not make it another."""
+    def warn(self, sentence: str, details: str = "", kind: str = "") -> None:
+        """Say something, unless the like was said lately; numbers in it do not make it another.
+
+        Args:
+            sentence: to say.
+            details: further lines.
+            kind: of which only the first `MOST_OF_A_KIND` sentences are said; empty for none.
+        """
         reason = re.sub("[-+.0-9]+", "#", sentence)
         now = self._clock()
         if now - self._said.get(reason, -REPEAT_AFTER) < REPEAT_AFTER:
             return
-        if len(self._said) >= MOST_REASONS:
-            self._said.clear()
+        lately = [said for said in self._kinds.get(kind, ()) if now - said < REPEAT_AFTER]
+        if kind and len(lately) >= MOST_OF_A_KIND:
+            return
+        for table in (self._said, self._kinds):
+            if len(table) >= MOST_REASONS:
+                table.clear()
         self._said[reason] = now
+        self._kinds[kind] = [*lately, now]
         self._logger.warning(sentence + f"\n{details}" * bool(details))
+
+
+def _clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Twist
 
 from m2vae_ros.fusion.embedding import Embedding
-from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality
+from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality, check_sizes
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion, motion, nanoseconds, numbers
@@ -70,17 +70,20 @@ def embedding(message: LatentEmbedding) -> Embedding:
     """The embedding of a message, as it is: `fusion.validation.check` says whether it fits.
 
     Raises:
-        UnfitEmbedding: a modality twice, or not one stamp and one count for each modality.
+        UnfitEmbedding: larger than any embedding is, a modality twice, or not one stamp and one
+            count for each modality.
     """
     place = message.position
+    texts = (message.sender, message.object_id, message.fingerprint, message.header.frame_id)
+    check_sizes(texts, 1 + len(message.aliases), len(message.mean) + len(message.log_variance))
+    stamps = by_modality(message.modalities, message.stamps, "stamps")
+    reencodings = by_modality(message.modalities, message.reencodings, "reencodings")
     return Embedding(
         object_id=message.object_id,
         position=(place.x, place.y, place.z),
         frame=message.header.frame_id,
-        held=by_modality(
-            message.modalities, [nanoseconds(time) for time in message.stamps], "stamps"
-        ),
-        reencodings=by_modality(message.modalities, message.reencodings, "reencodings"),
+        held={modality: nanoseconds(time) for modality, time in stamps.items()},
+        reencodings=reencodings,
         mean=numbers(message.mean),
         log_variance=numbers(message.log_variance),
         sender=message.sender,

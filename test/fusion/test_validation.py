@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.memory import Outcome
-from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, by_modality, check
+from m2vae_ros.fusion.validation import KINDS, UnfitEmbedding, by_modality, check, check_sizes
 
 not_finite = st.sampled_from([np.nan, np.inf, -np.inf, 1e39])
 numbers = st.lists(st.floats(-3, 3), min_size=3, max_size=3)
@@ -136,3 +136,44 @@ def test_lists_that_are_no_mapping_are_refused(kind, modalities, stamps):
     with pytest.raises(UnfitEmbedding) as refused:
         by_modality(modalities, stamps, "stamps")
     assert refused.value.kind == kind
+
+
+@pytest.mark.parametrize("many", [65, 30_000])
+def test_more_modalities_than_anything_has_are_refused_unseen(many):
+    class Unseen(list):
+        """Whoever looks at a member fails."""
+
+        __iter__ = __getitem__ = __contains__ = None
+
+    modalities = Unseen(["camera"] * many)
+    for values in (Unseen([1] * many), [1]):
+        with pytest.raises(UnfitEmbedding, match="at most 64") as refused:
+            by_modality(modalities, values, "stamps")
+        assert refused.value.kind == "length"
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "names", "numbers"),
+    [
+        ("length", ["a", "x" * 129], 1, 20),
+        ("object_id", ["a"], 33, 20),
+        ("length", ["a"], 1, 131_073),
+    ],
+)
+def test_a_message_is_refused_for_its_size_alone(kind, texts, names, numbers):
+    with pytest.raises(UnfitEmbedding, match="at most") as refused:
+        check_sizes(texts, names, numbers)
+    assert refused.value.kind == kind
+    check_sizes(["x" * 128], 32, 131_072)
+
+
+def test_a_reason_shows_little_of_what_others_sent():
+    robot = memory()
+    for told in (
+        embedding(fingerprint="x" * 5_000_000),
+        embedding(frame="x" * 5_000_000),
+        embedding(held={"x" * 5_000_000: 1}),
+    ):
+        with pytest.raises(UnfitEmbedding) as refused:
+            robot.receive(told, NOW)
+        assert len(refused.value.reason) < 200

@@ -70,6 +70,26 @@ def test_a_message_needs_a_count_of_reencodings_for_each_modality() -> None:
     assert refused.value.kind == "length"
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("length", "modalities", [f"m{n}" for n in range(30_000)]),
+        ("length", "fingerprint", "x" * 5_000_000),
+        ("length", "sender", "x" * 129),
+        ("object_id", "aliases", [f"n{n}" for n in range(32)]),
+        ("length", "mean", [0.0] * 131_073),
+    ],
+)
+def test_a_message_that_is_too_large_is_refused_for_that(kind, field, value) -> None:
+    embedding = Embedding("it", (0.0, 0.0, 0.0), "map", {"lidar": 1}, [0.0], [0.0], "a", "f")
+    message = messages.embedding_message(embedding)
+    setattr(message, field, value)
+    with pytest.raises(UnfitEmbedding, match="at most") as refused:
+        messages.embedding(message)
+    assert refused.value.kind == kind
+    assert len(refused.value.reason) < 200
+
+
 def test_a_count_that_no_message_can_hold_is_the_largest_one_can() -> None:
     embedding = Embedding(
         "it", (0.0,) * 3, "map", {"lidar": 1}, [0.0], [0.0], "a", "f", (), {"lidar": 10**6}
