@@ -31,8 +31,11 @@ class OnnxEngine:
         card: of the weights.
         device: see `PROVIDERS`.
 
+    Attributes:
+        digest: of the card; names the weights as a whole, classes and classifiers included.
+
     Raises:
-        WeightsError: the graphs are missing, or not those of the card.
+        WeightsError: the graphs are missing, are not those of the card, or are packed.
         ValueError: there is no such device here.
     """
 
@@ -45,12 +48,13 @@ class OnnxEngine:
                 f"device: {device} needs {wanted}; ONNX Runtime has {', '.join(there)}"
             )
         self.fingerprint = card.fingerprint
+        self.digest = card.digest
         self.suite = card.suite
         self.modalities = tuple(card.suite)
         self.latent_dim = card.suite.fusion.latent_dim
         self._device = device
         self._path = card.folder / GRAPHS
-        self._archive = zipfile.ZipFile(io.BytesIO(card.file(GRAPHS)))
+        self._archive = _archive(self._path, card.file(GRAPHS))
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
@@ -116,3 +120,15 @@ class OnnxEngine:
             return onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
         except Exception as error:  # ONNX Runtime has a dozen, none of them documented
             raise WeightsError(f"{self._path}: {graph}: {error}") from error
+
+
+def _archive(path: Path, content: bytes) -> zipfile.ZipFile:
+    """The graphs, which take no more memory than the file: it is not compressed."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise WeightsError(f"{path}: not a whole zip file: {error}") from error
+    for graph in archive.infolist():
+        if graph.compress_type != zipfile.ZIP_STORED or graph.file_size > len(content):
+            raise WeightsError(f"{path}: {graph.filename}: is packed, or larger than the file")
+    return archive

@@ -1,13 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and no larger than who reads them expects."""
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def read_bounded(path: str | os.PathLike[str], largest: int) -> bytes:
+    """The content of a file, of which no more is read than it may have.
+
+    Args:
+        path: of the file.
+        largest: bytes of it at most.
+
+    Raises:
+        OSError: it cannot be read, or is larger; `strerror` says so.
+    """
+    with open(path, "rb") as file:
+        content = file.read(largest + 1)  # what never ends says nothing of its size
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest} bytes", str(path))
+    return content
 
 
 @contextmanager

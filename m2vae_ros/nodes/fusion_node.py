@@ -176,7 +176,10 @@ class FusionNode(LifecycleNode):
         ):
             service = self.create_service(kind, name, callback)
             self._configured.callback(self.destroy_service, service)
-        self.get_logger().info(f"{robot} speaks the latent space {engine.fingerprint}")
+        self._digest = engine.digest
+        self.get_logger().info(
+            f"{robot} speaks the latent space {engine.fingerprint}, by weights {engine.digest[:16]}"
+        )
 
     def _read(self, suite: SensorSuite, changes: Changes = NO_CHANGES) -> SuiteParameters:
         common = read(self, FusionParameters, changes)
@@ -413,6 +416,7 @@ class FusionNode(LifecycleNode):
         if memory is not None:
             facts["robot"] = memory.owner
             facts["fingerprint"] = memory.engine.fingerprint
+            facts["weights"] = self._digest
             held = {embedding.object_id for embedding in memory.objects()}
             facts["objects held"] = len(held)
             for frame in sorted(self._perception.placement.assumed):

@@ -56,10 +56,10 @@ def weights_of_beta_vae(
                 f"{tuple(shape)}"
             )
         kernel = 3 ** (len(shape) - 1)
-        convolutions = kernel * _between((shape[0], *channels))
+        convolutions = kernel * between((shape[0], *channels))
         # each of stride 2, which rounds up
         size = channels[-1] * math.prod(-(-n // 2 ** len(channels)) for n in shape[1:])
-    dense = _between((size, *hidden))
+    dense = between((size, *hidden))
     return 2 * (convolutions + dense) + 3 * hidden[-1] * latent_dim
 
 
@@ -74,7 +74,7 @@ def weights_of_fusion(
         hidden: sizes of each modality's trunk.
         joint: size of the layer behind the trunks of two or more modalities.
     """
-    trunks = sum(2 * _between((code, *hidden)) + 3 * hidden[-1] * latent_dim for code in codes)
+    trunks = sum(2 * between((code, *hidden)) + 3 * hidden[-1] * latent_dim for code in codes)
     joints = sum(
         math.comb(len(codes), count) * (count * hidden[-1] * joint + 2 * joint * latent_dim)
         for count in range(2, len(codes) + 1)
@@ -82,6 +82,6 @@ def weights_of_fusion(
     return trunks + joints
 
 
-def _between(sizes: Sequence[int]) -> int:
-    """Weights between layers of these sizes."""
+def between(sizes: Sequence[int]) -> int:
+    """Weights between dense layers of these sizes."""
     return sum(before * behind for before, behind in itertools.pairwise(sizes))

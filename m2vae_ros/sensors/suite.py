@@ -7,7 +7,7 @@ import itertools
 import keyword
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -230,6 +230,16 @@ class Modality:
     reading_bytes: int = 0
     finds_objects: bool = False
 
+    @property
+    def weights(self) -> int:
+        """How many its β-VAE has, but for some biases.
+
+        Raises:
+            ValueError: names the field of the β-VAE that does not fit the view.
+        """
+        spec = self.beta_vae
+        return weights_of_beta_vae(self.view.shape, spec.latent_dim, spec.hidden, spec.channels)
+
 
 class SensorSuite(Mapping[str, Modality]):
     """All modalities of a system, by name and in order, and the classes of what is sensed.
@@ -267,6 +277,11 @@ class SensorSuite(Mapping[str, Modality]):
     def views(self) -> dict[str, View]:
         """The view of each modality."""
         return {name: modality.view for name, modality in self.items()}
+
+    @property
+    def weights_of_fusion(self) -> int:
+        """How many the M2VAE has, but for biases."""
+        return _weights_of_fusion(self.values(), self.fusion)
 
     def attributes_of(self, labels: Any) -> np.ndarray:
         """Of each class, given as its index, the index of each attribute's value: int64 (N, A)."""
@@ -437,19 +452,21 @@ def _check_size(modalities: Sequence[Modality], fusion: FusionSpec) -> None:
     """Make sure that all networks together fit into memory, before any is taken."""
     total = 0
     for modality in modalities:
-        where, spec = f"modalities.{modality.name}.beta_vae", modality.beta_vae
+        where = f"modalities.{modality.name}.beta_vae"
         try:
-            total += weights_of_beta_vae(
-                modality.view.shape, spec.latent_dim, spec.hidden, spec.channels
-            )
+            total += modality.weights
         except ValueError as error:
             raise PlainError(f"{where}.{error}") from error
         if total > MOST_WEIGHTS:
             raise PlainError(f"{where}: {total} weights so far, at most {MOST_WEIGHTS} can be")
-    codes = [modality.beta_vae.latent_dim for modality in modalities]
-    total += weights_of_fusion(codes, fusion.latent_dim, fusion.hidden, fusion.joint)
+    total += _weights_of_fusion(modalities, fusion)
     if total > MOST_WEIGHTS:
         raise PlainError(f"fusion: {total} weights in all, at most {MOST_WEIGHTS} can be")
+
+
+def _weights_of_fusion(modalities: Iterable[Modality], fusion: FusionSpec) -> int:
+    codes = [modality.beta_vae.latent_dim for modality in modalities]
+    return weights_of_fusion(codes, fusion.latent_dim, fusion.hidden, fusion.joint)
 
 
 def _attributes(classes: object) -> dict[str, Sequence[str]]:

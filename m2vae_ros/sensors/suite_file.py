@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from m2vae_ros.host.files import replacing
+from m2vae_ros.host.files import read_bounded, replacing
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.plain import PlainError
 from m2vae_ros.sensors.suite import SensorSuite
@@ -44,12 +44,9 @@ def read_suite(name: str | Path) -> SensorSuite:
     """
     path = suite_path(name)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)  # what never ends says nothing of its size
+        content = read_bounded(path, LARGEST)
     except OSError as error:
         raise SuiteError(f"{path}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise SuiteError(f"{path}: larger than {LARGEST} bytes")
     try:
         return SensorSuite.from_plain(load(content.decode("utf-8")))
     except PlainError as error:

@@ -8,8 +8,9 @@
         classifiers.safetensors  what reads z: "embedding"; and those of the evaluation
         graphs.zip             what a robot runs of all this, see `m2vae_ros.vae.export`
 
-The card has a digest of each of the others. The suite says what the networks are made of, so a node
-needs nothing but the folder. Nothing is unpickled. The *fingerprint* names the latent space: a hash
+The card has a digest of each of the others, and one of itself. The suite says what the networks are
+made of, so a node needs nothing but the folder. Nothing is unpickled, and no network is made before
+its file was seen to have as many weights. The *fingerprint* names the latent space: a hash
 over the architecture, the views of the sensors and the tensors that map a reading to z. Two robots
 with the same fingerprint mean the same by the same numbers; the classifiers do not count.
 """
@@ -17,21 +18,23 @@ with the same fingerprint mean the same by the same numbers; the classifiers do 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as tensors_of
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from m2vae_ros.host.files import replacing
 from m2vae_ros.sensors import SensorSuite
-from m2vae_ros.sensors.card import CARD, FORMAT, GRAPHS, Card, WeightsError, digest
-from m2vae_ros.sensors.sizes import MOST_WEIGHTS
+from m2vae_ros.sensors.card import CARD, GRAPHS, Card, WeightsError, write_card
+from m2vae_ros.sensors.sizes import MOST_WEIGHTS, between
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.export import export
@@ -43,6 +46,11 @@ LARGEST_LAYER = 2**16
 
 MOST_LAYERS = 8
 """Of a classifier, its input and output among them."""
+
+MOST_CLASSIFIERS = 64
+
+LARGEST_HEADER = 2**21
+"""Bytes that say what the tensors of a file are."""
 
 
 @dataclass
@@ -90,13 +98,16 @@ class Weights:
         plain: dict[str, Any] = json.loads(json.dumps(architecture))
         return plain
 
-    def _tensors(self) -> dict[str, dict[str, Tensor]]:
-        modules = {
+    def modules(self) -> dict[str, nn.Module]:
+        """File, without its suffix -> the networks in it."""
+        return {
             "beta_vae": Named(self.beta_vaes),
             "m2vae": self.m2vae,
             "classifiers": Named(self.classifiers),
         }
-        return {file: module.state_dict() for file, module in modules.items()}
+
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        return {file: module.state_dict() for file, module in self.modules().items()}
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the folder, each file whole or not at all, the card last.
@@ -113,17 +124,14 @@ class Weights:
             temporary.write_bytes(self._graphs())
         files = (*(f"{file}.safetensors" for file in self._tensors()), GRAPHS)
         card = {
-            "format": FORMAT,
             "name": self.name,
             "fingerprint": self.fingerprint,
             "suite": self.suite.to_plain(),
             "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
             "familiar_error": self.familiar_error,
-            "digests": {file: digest((folder / file).read_bytes()) for file in files},
             **self.facts,
         }
-        with replacing(folder / CARD) as temporary:
-            temporary.write_text(json.dumps(card, indent=2) + "\n")
+        write_card(folder, card, files)
         return folder
 
     def _graphs(self) -> bytes:
@@ -147,79 +155,106 @@ def load(folder: str | os.PathLike[str]) -> Weights:
     folder = Path(folder)
     card, path = Card.read(folder), folder / CARD
     try:
-        beta_vaes, m2vae = networks(card.suite)
-        sizes = card.fields["classifiers"].items()
-        weights = Weights(
-            name=card.name,
-            suite=card.suite,
-            beta_vaes=beta_vaes,
-            m2vae=m2vae,
-            classifiers={name: _classifier(name, layers) for name, layers in sizes},
-            familiar_error=dict(card.familiar_error),
-            facts={key: fact for key, fact in card.fields.items() if key not in _NOT_FACTS},
-        )
-        _check_coherence(weights)
+        sizes = _sizes_of_classifiers(card.fields["classifiers"])
+        _check_coherence(card.suite, sizes.get("embedding"))
     except KeyError as error:
         raise WeightsError(f"{path}: the field {error} is missing") from error
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{path}: {error}") from error
-
-    modules = {
-        "beta_vae": Named(beta_vaes),
-        "m2vae": weights.m2vae,
-        "classifiers": Named(weights.classifiers),
+    told = {
+        "beta_vae": sum(modality.weights for modality in card.suite.values()),
+        "m2vae": card.suite.weights_of_fusion,
+        "classifiers": sum(map(between, sizes.values())),
     }
-    for file, module in modules.items():
-        _load_tensors(folder / f"{file}.safetensors", module)
+    tensors = {file: _tensors(card, f"{file}.safetensors", count) for file, count in told.items()}
+
+    beta_vaes, m2vae = networks(card.suite)
+    weights = Weights(
+        name=card.name,
+        suite=card.suite,
+        beta_vaes=beta_vaes,
+        m2vae=m2vae,
+        classifiers={name: Classifier(layers) for name, layers in sizes.items()},
+        familiar_error=dict(card.familiar_error),
+        facts={key: fact for key, fact in card.fields.items() if key not in _NOT_FACTS},
+    )
+    for file, module in weights.modules().items():
+        try:
+            module.load_state_dict(tensors[file])
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise WeightsError(
+                f"{folder / file}.safetensors: does not fit the architecture in card.json: "
+                f"{reason:.1000}"
+            ) from error
         module.eval().requires_grad_(False)
     if weights.fingerprint != card.fingerprint:
         raise WeightsError(
             f"{folder}: the weights have the fingerprint {weights.fingerprint}, "
             f"but card.json promises {card.fingerprint}; one of the files was changed or mixed up"
         )
-    for file in modules:
-        card.file(f"{file}.safetensors")
     return weights
 
 
-_NOT_FACTS = ("format", "name", "fingerprint", "suite", "classifiers", "familiar_error", "digests")
+_NOT_FACTS = (
+    "format",
+    "name",
+    "fingerprint",
+    "suite",
+    "classifiers",
+    "familiar_error",
+    "files",
+    "digest",
+)
 
 
-def _classifier(name: str, sizes: Any) -> Classifier:
-    if not isinstance(sizes, list) or not all(
-        type(size) is int and 0 < size <= LARGEST_LAYER for size in sizes
-    ):
-        raise ValueError(f"classifiers.{name}: {sizes} must be sizes from 1 to {LARGEST_LAYER}")
-    if not 2 <= len(sizes) <= MOST_LAYERS:
-        raise ValueError(f"classifiers.{name}: {len(sizes)} sizes, from 2 to {MOST_LAYERS} can be")
-    if sum(a * b for a, b in itertools.pairwise(sizes)) > MOST_WEIGHTS:
-        raise ValueError(f"classifiers.{name}: {sizes} are more than {MOST_WEIGHTS} weights")
-    return Classifier(sizes)
+def _sizes_of_classifiers(plain: Mapping[str, Any]) -> dict[str, list[int]]:
+    if len(plain) > MOST_CLASSIFIERS:
+        raise ValueError(f"classifiers: {len(plain)}, at most {MOST_CLASSIFIERS} are possible")
+    for name, sizes in plain.items():
+        if "." in name:
+            raise ValueError(f"classifiers: {name!r} must not have a dot")
+        if not isinstance(sizes, list) or not all(
+            type(size) is int and 0 < size <= LARGEST_LAYER for size in sizes
+        ):
+            raise ValueError(f"classifiers.{name}: must be sizes from 1 to {LARGEST_LAYER}")
+        if not 2 <= len(sizes) <= MOST_LAYERS:
+            raise ValueError(
+                f"classifiers.{name}: {len(sizes)} sizes, from 2 to {MOST_LAYERS} can be"
+            )
+    if sum(map(between, plain.values())) > MOST_WEIGHTS:
+        raise ValueError(f"classifiers: are more than {MOST_WEIGHTS} weights")
+    return dict(plain)
 
 
-def _check_coherence(weights: Weights) -> None:
-    suite = weights.suite
-    embedding = weights.classifiers.get("embedding")
+def _check_coherence(suite: SensorSuite, embedding: Sequence[int] | None) -> None:
+    """Whether the classifier of embeddings, of such sizes, fits the suite."""
     if (embedding is not None) != bool(suite.classes):
         found = "no 'embedding'" if suite.classes else "an 'embedding'"
         raise ValueError(f"classifiers: have {found}, the suite {len(suite.classes)} classes")
     if embedding is None:
         return
-    if embedding.sizes[0] != suite.fusion.latent_dim:
+    if embedding[0] != suite.fusion.latent_dim:
         raise ValueError("the classifier 'embedding' does not fit the latent dimension")
-    if embedding.sizes[-1] != len(suite.classes):
+    if embedding[-1] != len(suite.classes):
         raise ValueError("the classifier 'embedding' does not fit the number of classes")
 
 
-def _load_tensors(path: Path, module: nn.Module) -> None:
+def _tensors(card: Card, name: str, told: int) -> dict[str, Tensor]:
+    """The tensors of a file, which have so many weights in matrices and convolutions."""
+    path, content = card.folder / name, card.file(name)
+    if int.from_bytes(content[:8], "little") > LARGEST_HEADER:
+        raise WeightsError(f"{path}: a header of more than {LARGEST_HEADER} bytes")
     try:
-        module.load_state_dict(load_file(path))
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such file") from error
-    except (SafetensorError, OSError) as error:
+        tensors = tensors_of(content)
+    except SafetensorError as error:
         raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
+    for key, tensor in tensors.items():
+        if tensor.dtype != torch.float32:
+            raise WeightsError(f"{path}: {key}: type {tensor.dtype}, expected torch.float32")
+    count = sum(tensor.numel() for tensor in tensors.values() if tensor.dim() > 1)
+    if count != told:
         raise WeightsError(
-            f"{path}: does not fit the architecture in card.json: {reason}"
-        ) from error
+            f"{path}: does not fit the architecture in card.json: {count} weights, expected {told}"
+        )
+    return tensors

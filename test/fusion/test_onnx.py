@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from four_sensors import SUITE
+from sealed import seal
 from untrained import random_weights
 
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
@@ -97,19 +98,32 @@ def test_a_flipped_bit_of_a_classifier_is_refused(rover: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda card: card.pop("digests"), "'digests' is missing"),
-        (lambda card: card.update(format=1), "format is 1"),
+        (lambda card: card.pop("suite"), "'suite' is missing"),
+        (lambda card: card.update(format=2), "format is 2"),
         (lambda card: card["suite"].pop("name"), "suite: name"),
         (lambda card: card["familiar_error"].update(sky=0), "familiar_error: sky: 0"),
         (lambda card: card.update(fingerprint=3), "fingerprint: 3"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused_with_the_reason(rover, change, reason) -> None:
-    path = rover / "card.json"
-    card = json.loads(path.read_text())
-    change(card)
-    path.write_text(json.dumps(card))
+    seal(rover, change)
     with pytest.raises(WeightsError, match=f"card.json: .*{reason}"):
+        OnnxEngine.load(rover)
+
+
+def test_graphs_that_unpack_to_more_than_the_file_are_refused(rover: Path) -> None:
+    with zipfile.ZipFile(rover / "graphs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("classify.onnx", bytes(2**24))
+    seal(rover)
+    with pytest.raises(WeightsError, match=r"graphs.zip: classify.onnx: is packed"):
+        OnnxEngine.load(rover)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\5\6", bytes(1000)])
+def test_graphs_that_are_no_zip_file_are_refused(rover: Path, content: bytes) -> None:
+    (rover / "graphs.zip").write_bytes(content)
+    seal(rover)
+    with pytest.raises(WeightsError, match=r"graphs.zip: not a whole zip file"):
         OnnxEngine.load(rover)
 
 

@@ -31,9 +31,9 @@ def _examine(folder: Path) -> Finding:
         return Finding("weights", folder.name, Level.WARNING, found, "install the libraries above")
     try:
         card = Card.read(folder)
-        for name in card.digests:
+        for name in card.files:
             card.file(name)
     except WeightsError as error:
         return Finding("weights", folder.name, Level.ERROR, str(error), "fetch the folder again")
-    found = f"{card.fingerprint}, {len(card.digests)} files as on the card"
+    found = f"{card.fingerprint}, {len(card.files)} files as on the card, digest {card.digest[:16]}"
     return Finding("weights", folder.name, Level.OK, found)
