@@ -15,17 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import apsw
 import yaml
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from m2vae_ros.bags.recovery import is_unfinished, recovered
+from m2vae_ros.bags.unpacking import LARGEST, unpack_file, unpacked_message
 from m2vae_ros.bags.writer import INFORMATION, METADATA, RECORDING
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.host.files import read_bounded
 from m2vae_ros.host.scratch import Scratch
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
+
+LARGEST_METADATA = 2**20
+"""Bytes: of thousands of files."""
 
 _COMPRESSED = ".zstd"
 _LONGEST_REASON = 300
@@ -51,6 +57,14 @@ class BagFile:
         """Bytes on disk."""
         return self.path.stat().st_size
 
+    @property
+    def packed(self) -> str:
+        """What was packed with zstd: the "file" as a whole, each "message", or nothing, ""."""
+        information = self.information or {}
+        mode = str(information.get("compression_mode")).lower()
+        known = mode in ("file", "message") and information.get("compression_format") == "zstd"
+        return mode if known else ""
+
     @contextmanager
     def opened(self) -> Iterator[Reader]:
         """The file as a bag of its own.
@@ -64,6 +78,7 @@ class BagFile:
             except Exception as error:  # each layer of rosbags has its own
                 raise DataError(f"{self.path}: {reason(error)}") from error
             _believe_metadata(reader)
+            _bound_messages(reader)
             yield reader
 
     def _presented(self, stack: ExitStack) -> Path:
@@ -71,12 +86,18 @@ class BagFile:
         folder = stack.enter_context(Scratch("m2vae-bags-"))
         path = recovered(self.path) if is_unfinished(self.path) else self.path.absolute()
         # Not by its own name: rosbags takes that of an sqlite3 file for a URI.
-        name = f"bag{''.join(s for s in path.suffixes if s in (*STORAGE_SUFFIXES, _COMPRESSED))}"
-        if self.information is not None:
-            own = {**self.information, "relative_file_paths": [name]}
-            (folder / METADATA).write_text(yaml.safe_dump({INFORMATION: own}))
-        (folder / name).symlink_to(path)
-        return folder / name if self.information is None else folder
+        name = f"bag{''.join(s for s in path.suffixes if s in STORAGE_SUFFIXES)}"
+        if self.packed == "file":
+            unpack_file(path, folder / name)
+        else:
+            (folder / name).symlink_to(path)
+        if self.information is None:
+            return folder / name
+        # rosbags would unpack whatever it becomes
+        plain = {"compression_mode": "", "compression_format": ""} if self.packed else {}
+        own = {**self.information, **plain, "relative_file_paths": [name]}
+        (folder / METADATA).write_text(yaml.safe_dump({INFORMATION: own}))
+        return folder
 
 
 class BagTopic(NamedTuple):
@@ -179,7 +200,7 @@ def _bag(folder: Path) -> Path:
 def _files(folder: Path, problem: Callable[[Path, str], None]) -> Iterator[BagFile]:
     bag, metadata = _bag(folder), folder / METADATA
     try:
-        information = yaml.safe_load(metadata.read_text())[INFORMATION]
+        information = yaml.safe_load(read_bounded(metadata, LARGEST_METADATA))[INFORMATION]
         names = [Path(name).name for name in information["relative_file_paths"]]
         parts = {Path(file["path"]).name: file for file in information.get("files") or ()}
         # rosbag2 calls a file that it compressed by its new name in the first place only
@@ -298,6 +319,9 @@ def _whole(
     while True:
         try:
             message = next(messages, None)
+            if message is not None and file.packed == "message":
+                connection, stamp, data = message
+                message = connection, stamp, unpacked_message(data)
         except Exception as error:  # struct, zstd, sqlite, ... each has its own
             raise DataError(f"{file.path}: damaged: {reason(error)}") from error
         if message is None:
@@ -318,6 +342,13 @@ def _believe_metadata(reader: Reader) -> None:
             c if c.ext in offers else c._replace(ext=known.get((c.topic, c.msgtype), c.ext))
             for c in storage.connections
         ]
+
+
+def _bound_messages(reader: Reader) -> None:
+    """Let no database make a message of nothing that is larger than messages may be."""
+    for storage in (reader.storage, *getattr(reader.storage, "storages", ())):
+        if database := getattr(storage, "dbconn", None):
+            database.limit(apsw.SQLITE_LIMIT_LENGTH, LARGEST)
 
 
 def reason(error: BaseException) -> str:

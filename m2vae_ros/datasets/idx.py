@@ -18,6 +18,9 @@ from m2vae_ros.datasets.errors import DataError
 
 _UNSIGNED_BYTE = 0x08
 
+LARGEST = 2**28
+"""Bytes of an array: five times those of MNIST."""
+
 
 def parse(path: Path, content: bytes, axes: int) -> np.ndarray:
     """The array in the content of an idx file of unsigned bytes: uint8, with ``axes`` axes.
@@ -47,11 +50,22 @@ def parse(path: Path, content: bytes, axes: int) -> np.ndarray:
 def unpack(path: Path) -> bytes:
     """The content of a file, unpacked if its name ends in .gz.
 
+    Of a file that is longer than its header says there is one byte too many and no more: whoever
+    packs nothing but zeros makes gigabytes of a megabyte.
+
     Raises:
-        DataError: it cannot be read, or its packing is damaged.
+        DataError: it cannot be read, its packing is damaged, or its array is larger than `LARGEST`.
     """
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
+                return bytes(head)  # nothing that a header says
+            head += file.read(4 * head[3])
+            whole = len(head) // 4 * 4  # of a header that is cut off
+            size = math.prod(int(n) for n in np.frombuffer(head[4:whole], ">u4"))
+            if size > LARGEST:
+                raise DataError(f"{path}: {size} bytes of data, at most {LARGEST} are read")
+            return bytes(head + file.read(size + 1))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: {error}") from error

@@ -15,9 +15,13 @@ import numpy as np
 
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.host.files import replacing
+from m2vae_ros.host.memory import available_memory
 from m2vae_ros.sensors import PlainError, SensorSuite
 
 _FORMAT = "m2vae_ros samples 2"
+
+SHARE = 0.5
+"""Of the memory to be had that the samples of a file may take."""
 
 UNLABELLED = -1
 """The label of a sample whose class nobody said."""
@@ -165,7 +169,7 @@ class Samples:
         """Read what `save` wrote.
 
         Raises:
-            DataError: no such file, not samples, cut off or corrupt.
+            DataError: no such file, not samples, cut off or corrupt, or too large for this machine.
         """
         if not os.path.isfile(path):
             raise DataError(f"{path}: no such file")
@@ -173,6 +177,10 @@ class Samples:
             raise DataError(f"{path}: not an .npz file, or cut off")
         try:
             with zipfile.ZipFile(path) as archive:
+                # As many bytes as are promised here are unpacked of each, and no more.
+                size = sum(array.file_size for array in archive.infolist())
+                if size > (most := int(SHARE * available_memory())):
+                    raise DataError(f"unpacks to {size} bytes, this machine has memory for {most}")
                 # numpy reads to the end of the values, not to the checksum behind them.
                 if (spoilt := archive.testzip()) is not None:
                     raise DataError(f"{spoilt.removesuffix('.npy')}: corrupt, its checksum differs")

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from m2vae_ros.host.files import read_bounded
+
 # What is left out, by the element it stands in, and why.
 IGNORED: dict[str, frozenset[str]] = {
     # Gazebo's solver, its window and its plugins: MuJoCo and the nodes have their own.
@@ -33,6 +35,9 @@ IGNORED: dict[str, frozenset[str]] = {
 }
 
 VERSIONS = ("1.5", "1.6", "1.7")
+
+LARGEST_WORLD = 2**20
+"""Bytes of a file: forty times `worlds/amiro.world`."""
 
 Vector = tuple[float, float, float]
 _T = TypeVar("_T")
@@ -174,11 +179,11 @@ def read_world(path: str | os.PathLike[str]) -> World:
     """Read the one world of an SDF file.
 
     Raises:
-        WorldError: no such file, not XML, or something in it that cannot be honoured.
+        WorldError: no such file, too large, not XML, or something in it that cannot be honoured.
     """
     path = Path(path)
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(read_bounded(path, LARGEST_WORLD))
     except OSError as error:
         raise WorldError(f"{path}: {error.strerror}") from error
     except ElementTree.ParseError as error:

@@ -7,12 +7,14 @@ import functools
 import gzip
 import hashlib
 import http.server
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from at_once import at_once
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -131,6 +133,36 @@ def test_an_idx_file_comes_back_as_it_was(array):
     read = idx.parse(Path("any"), as_idx(array), array.ndim)
     assert read.shape == array.shape
     assert np.array_equal(read, array)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_of_a_file_longer_than_its_header_says_no_more_is_unpacked(tmp_path, suffix):
+    path = tmp_path / f"bomb{suffix}"
+    content = as_idx(np.zeros(10, np.uint8)) + bytes(2**28)
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    with at_once(), pytest.raises(DataError, match="11 bytes of data, expected 10"):
+        idx.parse(path, idx.unpack(path), 1)
+
+
+def test_an_array_that_fits_no_machine_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(bytes([0, 0, 8, 3]) + b"\xff" * 12)
+    with at_once(), pytest.raises(DataError, match="bomb: .* bytes of data, at most"):
+        idx.unpack(path)
+
+
+@given(st.binary(max_size=64), st.sampled_from([1, 3]))
+def test_any_file_is_unpacked_as_far_as_it_matters(content, axes):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "any"
+        path.write_bytes(content)
+        try:
+            whole = idx.parse(path, content, axes)
+        except DataError:
+            with pytest.raises(DataError):
+                idx.parse(path, idx.unpack(path), axes)
+        else:
+            assert np.array_equal(idx.parse(path, idx.unpack(path), axes), whole)
 
 
 @given(st.binary(max_size=64), st.sampled_from([1, 3]))

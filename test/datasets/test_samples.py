@@ -2,9 +2,11 @@
 """Samples of suites: what is loaded is what was saved, or a clear error; parts are apart."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
+from at_once import at_once
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_samples import random_samples
@@ -269,3 +271,13 @@ def test_groups_and_labels_survive_the_file(tmp_path):
     assert loaded.groups.tolist() == some.groups.tolist()
     assert loaded.labels.tolist() == some.labels.tolist()
     assert loaded.digest() == some.digest()
+
+
+def test_a_file_that_unpacks_to_more_than_the_machine_has_is_refused_at_once(tmp_path):
+    path = tmp_path / "bomb.npz"
+    grouped([0, 1], [0, 1]).save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("more.npy", b"")
+        archive.infolist()[-1].file_size = 2**46  # a promise, which is what it may unpack to
+    with at_once(), pytest.raises(DataError, match=r"bomb\.npz: unpacks to 7\d{13} bytes"):
+        Samples.load(path)

@@ -15,7 +15,7 @@ MEGABYTES = 40
 
 
 @contextmanager
-def at_once(megabytes: float = MEGABYTES) -> Iterator[None]:
+def at_once() -> Iterator[None]:
     """What happens within takes less than a second, and little more memory than there was."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that from here on
     before, begin = _kilobytes("VmRSS"), time.process_time()
@@ -23,7 +23,7 @@ def at_once(megabytes: float = MEGABYTES) -> Iterator[None]:
     took = time.process_time() - begin
     assert took < SECONDS, f"took {took:.2f} s"
     grown = (_kilobytes("VmHWM") - before) / 1024
-    assert grown < megabytes, f"took {grown:.0f} MB"
+    assert grown < MEGABYTES, f"took {grown:.0f} MB"
 
 
 def _kilobytes(field: str) -> int:

@@ -6,10 +6,19 @@ import math
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from at_once import at_once
 
 from m2vae_ros.host.resources import resource
 from m2vae_ros.world.objects import ObjectVariety, objects_of
-from m2vae_ros.world.sdf import Box, CameraSensor, Pose, RaySensor, WorldError, read_world
+from m2vae_ros.world.sdf import (
+    LARGEST_WORLD,
+    Box,
+    CameraSensor,
+    Pose,
+    RaySensor,
+    WorldError,
+    read_world,
+)
 from m2vae_ros.world.suite import AMIRO
 
 AMIRO_WORLD = resource("worlds/amiro.world")
@@ -295,6 +304,31 @@ def test_what_means_nothing_here_is_left_out(world_with, world):
         several(add(".", "gravity", "0 0 -9.8"), add(BOX + "visual", "cast_shadows", "false"))
     )
     assert read_world(same) == world
+
+
+BOMBS = {
+    "entities": "<!DOCTYPE sdf [<!ENTITY a0 'ha'>"
+    + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 12))
+    + "]><sdf version='1.6'><world name='&a11;'/></sdf>",
+    "depth": "<sdf version='1.6'>" + "<world>" * (LARGEST_WORLD // 8),
+    "breadth": "<sdf>" + "<a/>" * (LARGEST_WORLD // 4 - 3) + "</sdf>",
+    "size": " " * (LARGEST_WORLD + 1),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_file_that_would_grow_is_refused_at_once(tmp_path, name):
+    path = tmp_path / "bomb.world"
+    path.write_text(BOMBS[name])
+    with at_once(), pytest.raises(WorldError, match=r"bomb\.world: "):
+        read_world(path)
+
+
+def test_a_file_without_end_is_refused_at_once(tmp_path):
+    path = tmp_path / "endless.world"
+    path.symlink_to("/dev/zero")
+    with at_once(), pytest.raises(WorldError, match=r"endless\.world: larger than"):
+        read_world(path)
 
 
 def test_files_that_are_no_worlds_are_refused_with_path_and_reason(tmp_path):
