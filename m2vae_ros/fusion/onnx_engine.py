@@ -7,6 +7,7 @@ import io
 import os
 import zipfile
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import numpy as np
 import onnxruntime
 
 from m2vae_ros.fusion.engine import Encoding, Posterior
+from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.card import GRAPHS, Card, WeightsError
 
 PROVIDERS = {
@@ -55,6 +57,8 @@ class OnnxEngine:
         self._device = device
         self._path = card.folder / GRAPHS
         self._archive = _archive(self._path, card.file(GRAPHS))
+        if missing := _names(card.suite) - {file.filename for file in self._archive.infolist()}:
+            raise WeightsError(f"{self._path}: {min(missing)}: is missing")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
@@ -120,6 +124,17 @@ class OnnxEngine:
             return onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
         except Exception as error:  # ONNX Runtime has a dozen, none of them documented
             raise WeightsError(f"{self._path}: {graph}: {error}") from error
+
+
+def _names(suite: SensorSuite) -> set[str]:
+    """The files of all graphs of a suite."""
+    counts = range(1, len(suite) + 1)
+    subsets = ("+".join(subset) for count in counts for subset in combinations(suite, count))
+    names = {f"encode {subset}" for subset in subsets}
+    names |= {f"{step} {name}" for step in ("observe", "decode", "reconstruct") for name in suite}
+    if suite.classes:
+        names.add("classify")
+    return {f"{name}.onnx" for name in names}
 
 
 def _archive(path: Path, content: bytes) -> zipfile.ZipFile:

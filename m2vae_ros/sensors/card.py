@@ -111,7 +111,7 @@ class Card:
         for modality, found in card.familiar_error.items():
             if type(found) not in (int, float) or not 0.0 < found <= sys.float_info.max:
                 raise WeightsError(
-                    f"{path}: familiar_error: {modality}: {found!r} must be a positive number"
+                    f"{path}: familiar_error: {modality}: {found!r:.50} must be a positive number"
                 )
         for field in ("name", "fingerprint"):
             if not isinstance(fields[field], str):

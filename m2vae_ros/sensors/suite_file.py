@@ -13,8 +13,8 @@ from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.plain import PlainError
 from m2vae_ros.sensors.suite import SensorSuite
 
-LARGEST = 2**17
-"""Bytes of a file."""
+LARGEST = 2**16
+"""Bytes of a file: thirty times the AMiRo's. One of nothing but numbers is read in a second."""
 
 
 class SuiteError(ValueError):

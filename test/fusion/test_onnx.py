@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -116,6 +117,21 @@ def test_graphs_that_unpack_to_more_than_the_file_are_refused(rover: Path) -> No
         archive.writestr("classify.onnx", bytes(2**24))
     seal(rover)
     with pytest.raises(WeightsError, match=r"graphs.zip: classify.onnx: is packed"):
+        OnnxEngine.load(rover)
+
+
+def test_graphs_that_lack_one_that_the_suite_needs_are_refused_before_it_is_needed(
+    rover: Path,
+) -> None:
+    with zipfile.ZipFile(rover / "graphs.zip") as archive:
+        graphs = {file: archive.read(file) for file in archive.namelist()}
+    last = f"encode {'+'.join(SUITE)}.onnx"
+    with zipfile.ZipFile(rover / "graphs.zip", "w") as archive:
+        for name, graph in graphs.items():
+            if name != last:
+                archive.writestr(name, graph)
+    seal(rover)
+    with pytest.raises(WeightsError, match=re.escape(f"graphs.zip: {last}: is missing")):
         OnnxEngine.load(rover)
 
 

@@ -75,8 +75,8 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("&a {name: x, sampling: {<<: *a}}", "anchors and aliases"),
         (BOMB, "anchors and aliases"),
         ("[" * 10_000, "not valid YAML"),
-        ("[" * 50_000 + "]" * 50_000, "not valid YAML"),
-        ("{a: " * 20_000, "not valid YAML"),
+        ("[" * 30_000 + "]" * 30_000, "not valid YAML"),
+        ("{a: " * 15_000, "not valid YAML"),
         ("- " * 30_000, "not valid YAML"),
         ("? " * 5_000 + "a", "not valid YAML|not a table"),
         ("name: " + "9" * 10_000, "not valid YAML"),
@@ -97,18 +97,18 @@ def test_a_file_that_is_no_suite_is_refused_by_name_and_soon(tmp_path, text, rea
     begin = time.process_time()
     with pytest.raises(SuiteError, match=reason) as error:
         read_suite(path)
-    assert time.process_time() - begin < 5.0
+    assert time.process_time() - begin < 3.0
     assert str(error.value).startswith(f"{path}: ")
     assert len(str(error.value)) < 600
 
 
-@pytest.mark.parametrize("text", ["a: 1\n", "- ", "[[],", "{a: ", "x", "'", "a:\n "])
+@pytest.mark.parametrize("text", ["a: 1\n", "- ", "[1,", "1:", "[[],", "{a: ", "x", "'", "a:\n "])
 def test_the_largest_file_of_anything_is_read_in_seconds(tmp_path, text) -> None:
     path = written(tmp_path, (text * LARGEST)[:LARGEST])
     begin = time.process_time()
     with pytest.raises(SuiteError, match=r"my\.yaml: "):
         read_suite(path)
-    assert time.process_time() - begin < 20.0
+    assert time.process_time() - begin < 3.0
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
