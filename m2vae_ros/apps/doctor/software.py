@@ -72,7 +72,12 @@ TRAINING = {
 """Module -> what pip calls it: what only training and experiments need."""
 
 OTHER_USES: Mapping[str, Mapping[str, str]] = {
-    "bags": {"mcap": "mcap"},
+    "bags": {
+        "apsw": "apsw",
+        "backports.zstd": "backports.zstd",
+        "lz4.frame": "lz4",
+        "mcap": "mcap",
+    },
     "tables and the demo": {"rich": "rich", "tqdm": "tqdm"},
     "training and experiments": TRAINING,
     "simulator": {"mujoco": "mujoco"},
