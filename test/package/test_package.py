@@ -151,7 +151,8 @@ def _link_dependencies(site: Path) -> None:
     """Makes what the library needs, and nothing of ROS, importable from another site folder."""
     wanted = [
         line.split("#")[0].strip()
-        for line in (ROOT / "requirements/base.txt").read_text().splitlines()
+        for part in ("base", "train")
+        for line in (ROOT / f"requirements/{part}.txt").read_text().splitlines()
         if not line.startswith("#")
     ]
     queue = [*wanted, "setuptools"]
