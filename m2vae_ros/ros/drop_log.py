@@ -105,7 +105,8 @@ class DropLog:
             if len(table) >= MOST_REASONS:
                 table.clear()
         self._said[reason] = now
-        self._kinds[kind] = [*lately, now]
+        if kind:
+            self._kinds[kind] = [*lately, now]
         self._logger.warning(sentence + f"\n{details}" * bool(details))
 
 

@@ -48,12 +48,12 @@ class Tf2Buffer:
     def add(self, transform: TransformStamped, is_static: bool) -> None:
         """See `TransformBuffer`."""
         said = said_by(transform)
-        named = self._named | {said.parent, said.child}
-        if len(named) > MOST_FRAMES:  # tf2 never forgets a name
+        new = {said.parent, said.child} - self._named
+        if len(self._named) + len(new) > MOST_FRAMES:  # tf2 never forgets a name
             raise ObservationError(f"child_frame_id: {MOST_FRAMES} frames are known already")
         add = self._core.set_transform_static if is_static else self._core.set_transform
         add(transform, "m2vae_ros")
-        self._named = named
+        self._named |= new
 
     def begin_anew(self) -> None:
         """See `TransformBuffer`."""
