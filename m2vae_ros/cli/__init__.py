@@ -20,6 +20,7 @@ from m2vae_ros.cli import (
     demo,
     doctor,
     evaluation,
+    export,
     gazebo,
     gz_world,
     reproduction,
@@ -42,6 +43,7 @@ GROUPS = (
     tuning,
     training,
     evaluation,
+    export,
     reproduction,
 )
 """In the order of the help."""
