@@ -4,25 +4,26 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from m2vae_ros.host.children import die_with_parent
+from m2vae_ros.bringup.processes import WITH_FAST_DDS_2
+from m2vae_ros.host.children import die_with_parent, stop
 
 
 @contextmanager
 def discovery_server(port: int) -> Iterator[None]:
-    """One on this port of this machine; the command is the same for Fast DDS 2 and 3."""
-    command = ["fastdds", "discovery", "-i", "0", "-l", "127.0.0.1", "-p", f"{port}"]
-    # A script that starts the server: what ends one has to end both.
+    """One on this port of this machine: what `fastdds discovery` starts, which is a script."""
+    # That of Fast DDS 3 has several commands, by number, of which 42 is this one.
+    command = [] if os.environ["ROS_DISTRO"] in WITH_FAST_DDS_2 else ["42"]
     server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+        ["fast-discovery-server", *command, "-i", "0", "-l", "127.0.0.1", "-p", f"{port}"],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
     )
     try:
         yield
         assert server.poll() is None, "the discovery server ended by itself"
     finally:
-        os.killpg(server.pid, signal.SIGINT)
-        server.wait(10)
+        stop([server])
