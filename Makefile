@@ -7,6 +7,9 @@
 TESTS ?=
 # With ROS_WHEELS=kilted everything is of ROS 2 Kilted; of the other one, test runs what is of ROS.
 OTHER := $(if $(filter kilted,$(ROS_WHEELS)),jazzy,kilted)
+# Some of the figures only, e.g. make bench SECTIONS="engine node", and options: BENCH="--check"
+SECTIONS ?=
+BENCH ?=
 # Some of the experiments only, e.g. make reproduce EXPERIMENTS="table1 mog"
 EXPERIMENTS ?=
 
@@ -45,8 +48,8 @@ other-ros:
 test-gazebo:
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
 
-bench: ## cost of a robot's steps, as ratios within one run
-	@./run python tools/bench.py
+bench: ## what a robot's work costs, beside alternatives, and what got slower; SECTIONS=... for some
+	@OMP_NUM_THREADS=1 ./run python -m tools.bench $(BENCH) $(SECTIONS)
 
 reproduce: ## the paper's tables and figures into reports/; QUICK=1 for a look in minutes
 	@./run m2vae reproduce $(if $(QUICK),--quick) $(EXPERIMENTS)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of nodes from their start until they are active, and what they then take."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+
+from m2vae_ros.bringup.activation import Activation
+from m2vae_ros.bringup.processes import Processes, environment
+from m2vae_ros.bringup.specs import NodeSpec
+from m2vae_ros.host.children import die_with_parent, stop
+from m2vae_ros.host.domains import own_domain
+
+PATIENCE = 120.0
+IDLE = 1.0
+"""Seconds after which what a node takes is read."""
+
+
+class Running:
+    """What leads nodes to active; used with a domain of its own."""
+
+    def __init__(self, context: Context) -> None:
+        self._node = rclpy.create_node("bench", context=context)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self._node)
+
+    def activate(self, specs: Sequence[NodeSpec]) -> None:
+        """Return when all are active.
+
+        Raises:
+            RuntimeError: one refused, or was not there in time.
+        """
+        deadline = time.monotonic() + PATIENCE
+        waiting = [Activation(self._node, spec) for spec in specs]
+        while waiting:
+            self._executor.spin_once(timeout_sec=0.01)
+            waiting = [one for one in waiting if not one.step()]
+            refused = [one.spec.full_name for one in waiting if one.refused]
+            if refused or time.monotonic() > deadline:
+                raise RuntimeError(f"not active: {refused or [w.spec.full_name for w in waiting]}")
+
+    def idle(self) -> None:
+        """Let what has just started come to rest."""
+        time.sleep(IDLE)
+
+    def close(self) -> None:
+        """End the node that asks."""
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+
+@contextmanager
+def running() -> Iterator[Running]:
+    """In a ROS domain and a context of its own."""
+    with own_domain():
+        context = Context()
+        rclpy.init(context=context)
+        made = Running(context)
+        try:
+            yield made
+        finally:
+            made.close()
+            context.try_shutdown()
+
+
+@contextmanager
+def nodes(specs: Sequence[NodeSpec]) -> Iterator[list[int]]:
+    """The nodes of this package: their process ids."""
+    with Processes(specs) as processes:
+        yield list(processes.pids().values())
+
+
+@contextmanager
+def bare_nodes(specs: Sequence[NodeSpec]) -> Iterator[list[int]]:
+    """As many bare nodes with the same names: their process ids."""
+    file = str(Path(__file__).with_name("bare_node.py"))
+    started = []
+    try:
+        for spec in specs:
+            names = ["-r", f"__ns:={spec.namespace}", "-r", f"__node:={spec.name}"]
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, file, "--ros-args", *names],
+                    env=environment(),
+                    start_new_session=True,
+                    preexec_fn=die_with_parent,
+                )
+            )
+        yield [process.pid for process in started]
+    finally:
+        stop(started)
+
+
+def status(pid: int) -> dict[str, float]:
+    """Resident memory (MB) and threads of a process."""
+    fields = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    return {"memory": int(fields["VmRSS"].split()[0]) / 1e3, "threads": float(fields["Threads"])}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fusion node, active and idle, beside a bare node with three subscriptions."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+from m2vae_ros.bringup.specs import fusion
+from tools.bench.figures import Figure, Measured, Spread
+from tools.bench.running import bare_nodes, nodes, running, status
+from tools.bench.timing import calibration, timed
+
+ROUNDS = 5
+WAYS = {"fusion_node": nodes, "bare rclpy node": bare_nodes}
+
+
+def measure() -> Measured:
+    """See the module's text."""
+    spec = fusion("bench")
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    kernel = []
+    for _ in range(ROUNDS):
+        kernel.append(timed(calibration, 10))
+        for way, start in WAYS.items():
+            with running() as team:
+                begin = time.perf_counter()
+                with start([spec]) as (pid,):
+                    team.activate([spec])
+                    values["start"][way].append(time.perf_counter() - begin)
+                    team.idle()
+                    for name, value in status(pid).items():
+                        values[name][way].append(value)
+    return Measured(
+        Spread.of(kernel),
+        [
+            _figure("process start → active", values["start"], "s"),
+            _figure("resident memory", values["memory"], "MB"),
+            _figure("threads", values["threads"], "threads"),
+        ],
+    )
+
+
+def _figure(name: str, ways: dict[str, list[float]], unit: str) -> Figure:
+    return Figure(name, {way: Spread.of(found) for way, found in ways.items()}, unit)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seconds for a thousand samples of training, beside PyPI's multivae on the same network."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+import torch
+
+from m2vae_ros.datasets.attributes import attributes
+from m2vae_ros.experiments.contenders import ContenderRecipe, contenders, tensors, train_contender
+from m2vae_ros.training.loop import Schedule
+from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
+from m2vae_ros.vae.m2vae import M2VAEConfig
+from tools.bench.figures import Figure, Measured, Spread
+from tools.bench.timing import calibration, timed
+
+ROUNDS = 5
+SAMPLES = 4096
+MODALITIES = (2, 3, 4)
+OWN, REENCODING = "M2VAE", "M2VAE with re-encoding loss"
+
+
+def measure() -> Measured:
+    """See the module's text."""
+    torch.set_num_threads(1)
+    compared = [name for name in contenders() if name.endswith("(multivae)")]
+    seconds: dict[int, dict[str, list[float]]] = {n: defaultdict(list) for n in MODALITIES}
+    kernel = []
+    for _ in range(ROUNDS + 1):
+        kernel.append(timed(calibration, 10))
+        for n, of_n in seconds.items():
+            x = tensors(attributes(n, SAMPLES, seed=0).x)
+            for name in [OWN, REENCODING, *compared]:
+                begin = time.perf_counter()
+                if _trained(name, x):
+                    of_n[name].append((time.perf_counter() - begin) / (SAMPLES / 1000))
+    return Measured(
+        Spread.of(kernel),
+        [
+            Figure(
+                f"1000 samples, {n} modalities",
+                {name: Spread.of(values[1:]) for name, values in of_n.items()},  # the first warms up
+            )
+            for n, of_n in seconds.items()
+        ],
+    )
+
+
+def _trained(name: str, x: dict[str, torch.Tensor]) -> bool:
+    """Train for an epoch; False if the model does not take so many modalities."""
+    schedule = Schedule(epochs=1)
+    config = M2VAEConfig({m: values.shape[1] for m, values in x.items()})
+    if name == REENCODING or name == OWN:
+        alpha = M2VAERecipe.alpha if name == REENCODING else 0.0
+        recipe = M2VAERecipe(alpha=alpha, warm_up=(0.0, 0.0), schedule=schedule)
+        train_m2vae(recipe, x, 0, quiet=True)
+        return True
+    try:
+        train_contender(name, ContenderRecipe(config, 0.001, schedule), x, 0, quiet=True)
+    except ValueError:
+        return False
+    return True
