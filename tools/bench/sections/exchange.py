@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+from m2vae_ros.msg import LatentEmbedding
 from rclpy.serialization import deserialize_message, serialize_message
 
 from m2vae_ros.fusion.memory import ObjectMemory
-from m2vae_ros.msg import LatentEmbedding
 from m2vae_ros.ros.messages import embedding, embedding_message
 from tools.bench.figures import Figure, Measured, Spread
 from tools.bench.subjects import codes, node_engine, readings

@@ -41,7 +41,7 @@ def measure() -> Measured:
         [
             Figure(
                 f"1000 samples, {n} modalities",
-                {name: Spread.of(values[1:]) for name, values in of_n.items()},  # the first warms up
+                {name: Spread.of(values[1:]) for name, values in of_n.items()},  # one to warm up
             )
             for n, of_n in seconds.items()
         ],
@@ -52,7 +52,7 @@ def _trained(name: str, x: dict[str, torch.Tensor]) -> bool:
     """Train for an epoch; False if the model does not take so many modalities."""
     schedule = Schedule(epochs=1)
     config = M2VAEConfig({m: values.shape[1] for m, values in x.items()})
-    if name == REENCODING or name == OWN:
+    if name in (REENCODING, OWN):
         alpha = M2VAERecipe.alpha if name == REENCODING else 0.0
         recipe = M2VAERecipe(alpha=alpha, warm_up=(0.0, 0.0), schedule=schedule)
         train_m2vae(recipe, x, 0, quiet=True)
