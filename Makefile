@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gazebo gazebo-demo test other-ros test-gazebo bench reproduce lint clean distclean
+.PHONY: help setup demo gazebo gazebo-demo test other-ros test-gazebo bench growth reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
@@ -50,6 +50,9 @@ test-gazebo:
 
 bench: ## what a robot's work costs, beside alternatives, and what got slower; SECTIONS=... for some
 	@OMP_NUM_THREADS=1 ./run python -m tools.bench $(BENCH) $(SECTIONS)
+
+growth: ## how cost grows with modalities, latent dimensions and robots: reports/growth.png
+	@OMP_NUM_THREADS=1 ./run python -m tools.bench.growth
 
 reproduce: ## the paper's tables and figures into reports/; QUICK=1 for a look in minutes
 	@./run m2vae reproduce $(if $(QUICK),--quick) $(EXPERIMENTS)

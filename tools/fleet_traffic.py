@@ -19,13 +19,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 IDLE_S = 20.0
 QUIET_S = 5
-PORT = 11811
-COMMAND_OF_FAST_DDS_3 = "42"
 
 
 def main() -> int:
@@ -61,48 +60,26 @@ def _apart(robots: int, way: str) -> dict[str, float]:
 
 
 def _measure(robots: int, server: bool) -> dict[str, float]:
-    from m2vae_ros.bringup.processes import WITH_FAST_DDS_2, Processes
+    from m2vae_ros.bringup.processes import Processes
     from m2vae_ros.bringup.specs import fusion
-    from m2vae_ros.host.children import die_with_parent, stop
     from m2vae_ros.host.domains import own_domain
-    from tools.bench.running import status
+    from tools.discovery_server import discovery_server
 
     # The profile for one machine would do without the network.
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         os.environ[name] = ""
     os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
-    servers = []
-    if server:
-        os.environ["ROS_DISCOVERY_SERVER"] = f"127.0.0.1:{PORT}"
-        command = [] if os.environ["ROS_DISTRO"] in WITH_FAST_DDS_2 else [COMMAND_OF_FAST_DDS_3]
-        where = ["-i", "0", "-l", "127.0.0.1", "-p", f"{PORT}"]
-        servers = [
-            subprocess.Popen(
-                ["fast-discovery-server", *command, *where],
-                stdout=subprocess.DEVNULL,
-                preexec_fn=die_with_parent,
-            )
-        ]
-    try:
-        with own_domain():
-            begin, before = time.monotonic(), _bytes_sent()
-            with Processes([fusion(f"robot{i}") for i in range(robots)]) as processes:
-                _until_quiet(processes.pids().values())
-                seconds, found = time.monotonic() - begin - QUIET_S, _bytes_sent() - before
-                time.sleep(IDLE_S)
-                idle = (_bytes_sent() - before - found) / IDLE_S
-                memory = max(status(pid)["memory"] for pid in processes.pids().values())
-    finally:
-        stop(servers)
-    return {
-        "discovery_bytes": found,
-        "idle_rate": idle,
-        "seconds": seconds,
-        "largest_memory": memory,
-    }
+    with discovery_server() if server else nullcontext(), own_domain():
+        begin, before = time.monotonic(), _bytes_sent()
+        with Processes([fusion(f"robot{i}") for i in range(robots)]) as processes:
+            _until_quiet(processes.pids().values())
+            seconds, found = time.monotonic() - begin - QUIET_S, _bytes_sent() - before
+            time.sleep(IDLE_S)
+            idle = (_bytes_sent() - before - found) / IDLE_S
+    return {"discovery_bytes": found, "idle_rate": idle, "seconds": seconds}
 
 
-def _until_quiet(pids: Sequence[int]) -> None:
+def _until_quiet(pids: Iterable[int]) -> None:
     """Until every process takes part, and some seconds bring little to what was said before."""
     while not all(_takes_part(pid) for pid in pids):
         time.sleep(0.1)
@@ -114,8 +91,11 @@ def _until_quiet(pids: Sequence[int]) -> None:
 
 def _takes_part(pid: int) -> bool:
     """A participant has a socket at least for what it sends, for discovery and for its topics."""
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    return sum(name.startswith("socket:") for name in links) >= 3
+    sockets = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            sockets += os.readlink(descriptor).startswith("socket:")
+    return sockets >= 3
 
 
 def _bytes_sent() -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from conftest import dds_segments
-from discovery_server import discovery_server
 from m2vae_ros.msg import ObjectClassification
 from ros_team import READINGS, Team, settings_of, team
 from running import bring_up, until
@@ -18,6 +17,7 @@ from m2vae_ros.bringup.processes import Processes
 from m2vae_ros.bringup.specs import FUSION_CONFIG, NodeSpec
 from m2vae_ros.host.children import free_port
 from m2vae_ros.ros import qos
+from tools.discovery_server import discovery_server
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 

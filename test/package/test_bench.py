@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tools.bench.figures import Figure, Measured, Spread
+from tools.bench.growth import exponent
 from tools.bench.report import slower, to_plain
+from tools.bench.teams import exchange
 from tools.bench.timing import compare
 
 CHECKOUT = Path(__file__).parents[2]
@@ -57,6 +59,24 @@ def test_steps_are_timed_in_turn() -> None:
     (figure,) = measured.figures
     assert list(figure.ways) == ["own", "other"]
     assert measured.calibration.median > 0
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.5])
+def test_an_exponent_is_that_of_the_growth(power) -> None:
+    grown = {size: 3.0 * size**power for size in (1, 2, 4, 8, 16)}
+    assert exponent(grown) == pytest.approx(power, abs=0.01)
+
+
+def test_a_constant_part_does_not_hide_how_something_grows() -> None:
+    grown = {size: 1.0 + size**2 for size in (1, 2, 4, 8, 16, 32)}
+    assert exponent(grown) == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_team_agrees_and_no_robot_sends_more_in_a_larger_one() -> None:
+    small, large = exchange(2), exchange(8)
+    assert small.agreed
+    assert large.agreed
+    assert 0 < large.sent <= small.sent
 
 
 @pytest.mark.slow
