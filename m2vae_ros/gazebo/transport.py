@@ -53,14 +53,26 @@ class Client:
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         address = address_of(uri)
+        try:
+            with postponed():  # only a whole client can be closed
+                self._begin(address, on_problem, on_lost)
+        except (KeyboardInterrupt, SystemExit):
+            self.close()
+            raise
+
+    def _begin(
+        self,
+        address: Address,
+        on_problem: Callable[[str], None],
+        on_lost: Callable[[], None],
+    ) -> None:
         # Gazebo's programs and we are on one machine, or on two that can reach each other: the
         # address to be given is that of the connection to the master.
         self._listener = socket.create_server(("", 0))
         port = self._listener.getsockname()[1]
         self._on_problem = on_problem
         self._on_lost = on_lost
-        with postponed():  # a loop that is half made complains when it is thrown away
-            self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(
             lambda _, what: on_problem(f"unexpected: {what.get('exception', what['message'])!r}")
         )
