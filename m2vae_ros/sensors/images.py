@@ -27,32 +27,67 @@ COMPRESSED = "sensor_msgs/msg/CompressedImage"
 
 Encoding = Literal["rgb8", "mono8"]
 
+Band = Callable[[int, int], tuple[int, int]]
+"""Of height and width of an image (pixels): the first row that counts, and that after the last."""
+
+NOT_ROW_BY_ROW = ("bayer", "nv")
+"""Beginnings of encodings in which the colours of a row are those of other rows, too."""
+
 GREY_ENCODINGS = ("mono8", "mono16", "8UC1", "16UC1", "32FC1")
 
 
-def picture(message: Any, encoding: Encoding = "rgb8") -> np.ndarray:
+def whole(height: int, width: int) -> tuple[int, int]:
+    """The band that is all of an image."""
+    return 0, height
+
+
+def picture(message: Any, encoding: Encoding = "rgb8", band: Band = whole) -> np.ndarray:
     """The picture of a message, raw or compressed.
 
     Args:
         message: a sensor_msgs/Image of any encoding that cv_bridge knows, or a CompressedImage.
         encoding: of the result: "rgb8" for red, green, blue; "mono8" for grey.
+        band: gives the rows that are wanted; of raw messages the others are not touched.
 
     Returns:
-        uint8 (height, width, 3) or (height, width).
+        uint8 (rows, width, 3) or (rows, width).
 
     Raises:
-        ObservationError: names the field that does not fit.
+        ObservationError: names the field that does not fit; what `band` raises.
     """
     if hasattr(message, "format"):
-        return _unpacked(message, encoding)
-    check(message)
-    if encoding == "rgb8" and message.encoding in GREY_ENCODINGS:
-        raise ObservationError(f"encoding: {message.encoding} has no colour, colour is needed")
-    _, form, values, _ = to_cvtype(message.encoding)
+        shown = _unpacked(message, encoding)
+    else:
+        check(message)
+        _check_encoding(message.encoding, encoding)
+        if not message.encoding.startswith(NOT_ROW_BY_ROW):
+            rows = _rows(message, *band(message.height, message.width))
+            return CONVERTERS[0](rows, encoding)
+        shown = CONVERTERS[0](message, encoding)
+    return shown[slice(*band(*shown.shape[:2]))]
+
+
+def _rows(message: Any, first: int, end: int) -> Any:
+    """Some rows of a raw message that passed `check`, as a message."""
+    return SimpleNamespace(
+        height=end - first,
+        width=message.width,
+        encoding=message.encoding,
+        step=message.step,
+        is_bigendian=message.is_bigendian,
+        data=memoryview(message.data)[first * message.step : end * message.step],
+    )
+
+
+def _check_encoding(given: str, encoding: Encoding) -> None:
+    if encoding == "rgb8" and given in GREY_ENCODINGS:
+        raise ObservationError(f"encoding: {given} has no colour, colour is needed")
+    _, form, values, channels = to_cvtype(given)
     # what else there may be in 32 bits, say, has no white to be compared with
     if form == Format.GENERIC and values not in ("uint8", "uint16"):
-        raise ObservationError(f"encoding: {message.encoding} has no brightness of 8 or 16 bits")
-    return CONVERTERS[0](message, encoding)
+        raise ObservationError(f"encoding: {given} has no brightness of 8 or 16 bits")
+    if form == Format.GENERIC and channels not in (1, 3, 4):
+        raise ObservationError(f"encoding: {given!r} has {channels} channels, expected 1, 3 or 4")
 
 
 def reduced(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

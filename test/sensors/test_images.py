@@ -202,6 +202,21 @@ def test_the_band_is_of_the_same_rows_in_a_raw_and_a_compressed_image(width, sha
     np.testing.assert_array_equal(view.read(compressed(image, ".png")), reduced)
 
 
+@by_converter
+@pytest.mark.parametrize("encoding", COLOUR)
+def test_a_band_is_cut_before_it_is_converted_and_is_the_same(
+    convert, encoding, monkeypatch
+) -> None:
+    monkeypatch.setattr("m2vae_ros.sensors.images.CONVERTERS", (convert,))
+    message = flat((1, 2, 3), encoding)
+    noise = np.random.default_rng(0).integers(0, 256, message.data.size, dtype=np.uint8)
+    message.data = noise
+    shown = picture(message)
+    for padding in (0, 4):
+        band = picture(padded(message, padding), band=lambda height, width: (2, height - 2))
+        np.testing.assert_array_equal(band, shown[2:-2])
+
+
 def compressed(image: np.ndarray, suffix: str) -> object:
     """A CompressedImage of red, green and blue, or of grey."""
     written = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image

@@ -89,4 +89,4 @@ class ImageBandView(PictureView):
 
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
-        return self(picture(message))
+        return reduced(picture(message, band=self.rows), self.shape)
