@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node of one robot that turns what it senses and what others publish into embeddings.
 
-Sensor messages become observations; at each tick those of one object are fused in place, and the
-embedding and its classification are published. What others publish is taken in as it comes.
+Of a sensor's message only the header is read until it is known that it counts. Readings of one
+object that come within a few milliseconds are fused together, in place, and the embedding and its
+classification are published. What others publish is taken in as it comes.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from tf2_msgs.msg import TFMessage
 
@@ -55,8 +57,9 @@ from m2vae_ros.ros.parameters import (
     undeclare,
 )
 from m2vae_ros.ros.process import run
-from m2vae_ros.sensors import SensorSuite
-from m2vae_ros.sensors.view import Stream
+from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic
+from m2vae_ros.sensors import Modality, SensorSuite
+from m2vae_ros.sensors.sensing_range import Position
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
@@ -78,6 +81,7 @@ class FusionNode(LifecycleNode):
         self._dropped_before = 0
         self._perception_if_configured: Perception | None = None
         self._timer: Timer | None = None
+        self._join: Timer | None = None
         self._writers = EmbeddingWriters(self, EMBEDDINGS)
         self._phase = "unconfigured"
         self._groups_of: SensorSuite | None = None
@@ -202,8 +206,9 @@ class FusionNode(LifecycleNode):
         before, self._settings = self._settings, settings
         self._perception.adjust(settings.perception)
         self._scan_attention = ScanAttention(settings.max_distance or 1.0)
-        if self._timer is not None and settings.common.period != before.common.period:
-            set_period(self._timer, settings.common.period)
+        for name, timer in (("period", self._timer), ("join_time", self._join)):
+            if timer is not None and getattr(settings.common, name) != getattr(before.common, name):
+                set_period(timer, getattr(settings.common, name))
 
     def _activate(self) -> None:
         self._perception.begin()
@@ -220,14 +225,20 @@ class FusionNode(LifecycleNode):
             self._listen()
         else:
             self.get_logger().info("waits for the time on /clock")
-        self._timer = self.create_timer(self._settings.common.period, self._tick)
-        self._activated.callback(self._end_timer, self._timer)
+        common = self._settings.common
+        self._timer = self.create_timer(common.period, self._tick)
+        # Others join within so long, however fast the simulated time runs.
+        self._join = self.create_timer(common.join_time, self._fuse, clock=steady_clock())
+        self._join.cancel()
+        self._activated.callback(self._end_timers)
         self._outputs.begin()
         self._activated.callback(self._outputs.end)
 
-    def _end_timer(self, timer: Timer) -> None:
-        self.destroy_timer(timer)
-        self._timer = None
+    def _end_timers(self) -> None:
+        for timer in (self._timer, self._join):
+            if timer is not None:
+                self.destroy_timer(timer)
+        self._timer = self._join = None
 
     def _listen(self) -> None:
         """Subscribe; not before the time is known.
@@ -245,14 +256,11 @@ class FusionNode(LifecycleNode):
         if about.kind == "topic":
             said = message_class(about.type)
             self._subscribe(said, about.topic, self._on_target, qos.EVERY_ONE)
-        by_topic: dict[tuple[str, str], dict[str, Stream]] = defaultdict(dict)
+        by_topic: dict[tuple[str, str], list[Modality]] = defaultdict(list)
         for name in self._settings.sensors:
-            modality = self._suite[name]
-            by_topic[modality.topic, modality.type][name] = modality.view.stream()
-        for (topic, kind), streams in by_topic.items():  # several may take of the same messages
-            views = [self._suite[name].view for name in streams]
-            profile = qos.TRACK if any(view.span for view in views) else qos.NEWEST_READING
-            self._subscribe(message_class(kind), topic, partial(self._on_sensor, streams), profile)
+            by_topic[self._suite[name].topic, self._suite[name].type].append(self._suite[name])
+        for modalities in by_topic.values():  # several may take of the same messages
+            self._subscribe_to_sensor(modalities)
         self.get_logger().info(f"listens to {', '.join(self._heard.names)}")
 
     def _subscribe(
@@ -264,6 +272,27 @@ class FusionNode(LifecycleNode):
         needed: bool = True,
     ) -> None:
         made = topics.subscription(self, message, topic, callback, profile, self._drops)
+        self._expect(made, topic, needed)
+
+    def _subscribe_to_sensor(self, modalities: list[Modality]) -> None:
+        sensor = SensorTopic(modalities)
+        topic = modalities[0].topic
+        names = [modality.name for modality in modalities]
+        take = partial(self._on_sensor, sensor, names)
+        received = f"received {topic}"
+
+        def wanted() -> bool:  # the first shows that something comes at all
+            heard = received in self._drops.counts
+            return not heard or any(map(self._perception.wants, names))
+
+        profile = qos.TRACK if sensor.every else qos.NEWEST_READING
+        group = None if sensor.every else OnDemand(wanted)
+        made = topics.serialised_subscription(
+            self, sensor.kind, topic, take, profile, self._drops, group
+        )
+        self._expect(made, topic)
+
+    def _expect(self, made: Subscription[Any], topic: str, needed: bool = True) -> None:
         self._activated.callback(self.destroy_subscription, made)
         self._heard.expect(topic, made, needed)
 
@@ -300,49 +329,58 @@ class FusionNode(LifecycleNode):
         self._perception.move(messages.motion(message), self._now)
         base = self._settings.common.base_frame or message.child_frame_id
         self._outputs.base_frame = frame_name(base)
+        self._fuse_soon()
 
-    def _on_sensor(self, streams: Mapping[str, Stream], message: Any) -> None:
-        """Take readings in; a laser scan shows where something stands, too."""
-        stamp, frame = self._now, None
-        if hasattr(message, "header"):
-            stamp = messages.nanoseconds(message.header.stamp)
-            frame = message.header.frame_id
+    def _on_sensor(self, sensor: SensorTopic, modalities: list[str], data: bytes) -> None:
+        """Take readings in; of the message nothing but its header is read, unless it is wanted."""
+        now = self._now
+        stamp, frame = sensor.header(data, now)
         if self._frames.is_settling(self._outputs.base_frame, frame):
             self._drops.counts["unused: no transform has come yet"] += 1
             return
-        for modality, stream in streams.items():
+        message = sensor.message(data)
+        for modality in modalities:
             if frame and self._frames.knows(frame):
                 self._outputs.sensor_frames[modality] = frame_name(frame)
             with self._drops.guard(self._suite[modality].topic):  # others are not to blame
-                self._sense(modality, stream, message, stamp, frame)
+                observation = sensor.observation(modality, message, stamp)
+                if observation is None:
+                    continue
+                finds = self._suite[modality].finds_objects
+                ahead = partial(self._ahead, message) if finds else None
+                self._perception.sense(modality, observation, stamp, now, ahead, frame)
+        self._fuse_soon()
 
-    def _sense(
-        self, modality: str, stream: Stream, message: Any, stamp: int, frame: str | None
-    ) -> None:
-        """Take in what a modality reads of a message, if it makes a reading."""
-        observation = stream(message, stamp)
-        if observation is None:
-            return
-        ahead = None
-        if self._suite[modality].finds_objects:
-            ahead = self._scan_attention(
-                (0.0, 0.0, 0.0),
-                messages.numbers(message.ranges),
-                message.angle_min,
-                message.angle_increment,
-            )
-        self._perception.sense(modality, observation, stamp, self._now, ahead, frame)
+    def _ahead(self, message: Callable[[], Any]) -> Position | None:
+        """Where a scan shows something, in its own frame."""
+        scan = message()
+        return self._scan_attention(
+            (0.0, 0.0, 0.0), messages.numbers(scan.ranges), scan.angle_min, scan.angle_increment
+        )
 
     def _on_target(self, message: Any) -> None:
         """Take in what the readings are of."""
         named, stamp, frame = targets(message, self._now)
         self._perception.point(named, stamp, self._now, frame)
+        self._fuse_soon()
+
+    def _fuse_soon(self) -> None:
+        """Fuse what waits, when others had the time to join."""
+        if self._join is not None and self._join.is_canceled() and self._perception.waits:
+            self._join.reset()
 
     def _tick(self) -> None:
-        """Fuse what has come since the last tick."""
+        """See to what may have waited long enough."""
         if not self._listening and not self._managed("subscribed", self._listen):
             self.trigger_deactivate()
             return
+        if self._join is None or self._join.is_canceled():  # else it will be soon
+            self._fuse()
+
+    def _fuse(self) -> None:
+        """Fuse what has come and can be placed."""
+        if self._join is not None:
+            self._join.cancel()
         with self._drops.guard("update"):
             for event in self._perception.update(self._now):
                 with self._drops.guard("update"):  # the other objects are not to blame

@@ -136,8 +136,17 @@ class FusionParameters:
         "tells less changes nothing. Negative: what the suite of the weights says.",
         minimum=-1.0,
     )
+    join_time: float = parameter(
+        0.003,
+        "Seconds after a reading in which others may join, to be fused together with it.",
+        minimum=0.0001,
+        maximum=10.0,
+    )
     period: float = parameter(
-        0.1, "Seconds; what arrives within one is fused together.", minimum=0.001, maximum=10.0
+        0.1,
+        "Seconds between looks at what waits for odometry or transforms that may never come.",
+        minimum=0.001,
+        maximum=10.0,
     )
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort_right
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,12 @@ from m2vae_ros.sensors.sensing_range import Position, SensingRange
 
 MOST_WAITING = 32
 """Readings of one sensor that wait for odometry at the same time."""
+
+MOST_UNREAD = 4
+"""Readings of one sensor that wait as they came: as messages, which are large."""
+
+WAKING = 0.05
+"""Seconds for which a sensor is wanted before its next reading may count, to be waited for then."""
 
 LEAST_PATIENCE = 2.0
 """Seconds that a reading waits for odometry, and odometry for readings, at least."""
@@ -137,12 +143,47 @@ class Dropped:
 Event = Learnt | Unused | Dropped
 
 
-@dataclass(frozen=True)
 class _Reading:
-    observation: np.ndarray
-    stamp: int
-    ahead: Position | None
-    frame: str | None
+    """A reading of which nothing is worked out before it is wanted, and then once."""
+
+    def __init__(
+        self,
+        observation: np.ndarray | Callable[[], np.ndarray],
+        stamp: int,
+        ahead: Callable[[], Position | None] | Position | None,
+        frame: str | None,
+    ) -> None:
+        self.stamp = stamp
+        self.frame = frame
+        self._parts: list[Any] = [observation, ahead]
+
+    @property
+    def observation(self) -> np.ndarray:
+        """What the model takes."""
+        found: np.ndarray = self._part(0)
+        return found
+
+    @property
+    def ahead(self) -> Position | None:
+        """Where it shows an object, in the sensor's frame."""
+        found: Position | None = self._part(1)
+        return found
+
+    def settle(self) -> None:
+        """Let go of the message; what is wrong with it is said when it is wanted."""
+        for part in range(len(self._parts)):
+            with suppress(Exception):
+                self._part(part)
+
+    def _part(self, part: int) -> Any:
+        if callable(self._parts[part]):
+            try:
+                self._parts[part] = self._parts[part]()
+            except Exception as error:
+                self._parts[part] = error
+        if isinstance(self._parts[part], Exception):
+            raise self._parts[part]
+        return self._parts[part]
 
 
 class _Pointed(NamedTuple):
@@ -213,6 +254,7 @@ class Perception:
             settings.gate, int(settings.stamp_tolerance * NANOSECONDS), settings.min_gain
         )
         self._settings = settings
+        self._rests.clear()
         self._track.standing, self._track.keep = settings.standing, self._patience
 
     @property
@@ -237,6 +279,8 @@ class Perception:
         }
         self._ahead: Position | None = None
         self._crowded_out: list[Unused] = []
+        self._rests: dict[str, tuple[int, int]] = {}
+        self._moves = False
         self._strays = 0
         self._pointed: list[_Pointed] = []
 
@@ -279,24 +323,28 @@ class Perception:
             self.begin()
         self._strays = 0
         self._track.add(motion)
+        self._moves = self._track.moves
+        self._wake(now)
 
     def sense(
         self,
         modality: str,
-        observation: np.ndarray,
+        observation: np.ndarray | Callable[[], np.ndarray],
         stamp: int,
         now: int,
-        ahead: Position | None = None,
+        ahead: Callable[[], Position | None] | Position | None = None,
         frame: str | None = None,
     ) -> None:
         """Take in a reading, for the next `update`.
 
         Args:
             modality: of this robot's.
-            observation: in the shape of the modality's view.
+            observation: in the shape of the modality's view; or what makes it, and is called only
+                if the reading counts. What that raises is an event of `update`.
             stamp: when it was taken, nanoseconds.
             now: this robot's time, nanoseconds.
-            ahead: where the reading itself shows an object, in the sensor's frame, if it can.
+            ahead: where the reading itself shows an object, in the sensor's frame, if it can; or
+                what finds that, and is called only if it matters.
             frame: the sensor's; None for the robot's own.
 
         Raises:
@@ -310,6 +358,25 @@ class Perception:
             if len(waiting) == MOST_WAITING:  # the oldest goes
                 self._crowded_out.append(Unused(modality, NO_ODOMETRY))
             waiting.append(_Reading(observation, stamp, ahead, frame))
+            if len(waiting) > MOST_UNREAD:
+                waiting[-1 - MOST_UNREAD].settle()
+
+    def wants(self, modality: str) -> bool:
+        """Whether a reading may count, as far as `move` and `update` tell; else leave it unread.
+
+        It cannot while the robot moves, or stands before what it sensed a moment ago. Of a sensor
+        that shows what is there every reading counts.
+        """
+        if self._settings.ranges[modality] is None or self._settings.about.kind == "topic":
+            return True
+        if modality in self._settings.finders and not self._settings.places:
+            return True
+        return not self._moves and modality not in self._rests
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are readings that no `update` has made anything of."""
+        return any(self._waiting.values())
 
     def update(self, now: int) -> Iterator[Event]:
         """Fuse what has come and can be placed by now, all of one object at once.
@@ -317,14 +384,19 @@ class Perception:
         Args:
             now: this robot's time, nanoseconds.
         """
+        self._wake(now)
         crowded_out, self._crowded_out = self._crowded_out, []
         yield from crowded_out
         placed: dict[str, tuple[_Reading, np.ndarray]] = {}
         for modality in self._waiting:
             yield from self._place(modality, now, placed)
-        for modality, (reading, place) in placed.items():
-            if modality in self._settings.finders:
-                self._ahead = reading.ahead and point_at(place, reading.ahead)
+        for modality in [m for m in placed if m in self._settings.finders]:
+            reading, place = placed[modality]
+            try:
+                self._find(reading, place)
+            except Exception as error:  # the other readings are not to blame
+                del placed[modality]
+                yield Dropped((modality,), error)
         looks: dict[Target, dict[str, _Reading]] = {}
         for modality, (reading, place) in placed.items():
             try:
@@ -344,12 +416,15 @@ class Perception:
         """
         if embedding.sender == self.memory.owner:
             return Learnt("own", {}, None)
+        if not self._settings.places:
+            self._rests.clear()  # there may be something else to look at
         return self._learnt(self.memory.receive(embedding, now), {})
 
     def reset(self, object_id: str, now: int) -> Embedding | None:
         """Forget an object, see `ObjectMemory.reset`; returns what was held of it."""
         held = self.memory.get(object_id)
         self.memory.reset(object_id, now)
+        self._rests.clear()
         if held is not None:
             for key in [key for key in self._last_looks if key[0] in held.names]:
                 del self._last_looks[key]
@@ -417,8 +492,14 @@ class Perception:
         last = None if name is None else self._last_looks.get((name, modality))
         period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
         if last is not None and last <= reading.stamp < last + period:
+            self._rest(modality, last)
             raise UnusedReading("sensed a moment ago")
         return seen
+
+    def _find(self, reading: _Reading, place: np.ndarray) -> None:
+        """Where something stands ahead, if no map says that."""
+        if not self._settings.places:
+            self._ahead = reading.ahead and point_at(place, reading.ahead)
 
     def _looked_at(self, modality: str, place: np.ndarray) -> Target:
         """One of those on the map, else what a reading shows, else one that others published."""
@@ -518,3 +599,16 @@ class Perception:
             self._last_looks = {k: t for k, t in self._last_looks.items() if k[0] in held}
         for modality, stamp in looks.items():
             self._last_looks[object_id, modality] = stamp
+            self._rest(modality, stamp)
+
+    def _rest(self, modality: str, stamp: int) -> None:
+        """What was looked at by this sensor need not be again for a while."""
+        period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
+        self._rests[modality] = (stamp, stamp + int(period))
+
+    def _wake(self, now: int) -> None:
+        """End the rest of sensors that may have something to look at."""
+        ahead = now + int(WAKING * NANOSECONDS)
+        if self._moves or any(not since <= ahead < end for since, end in self._rests.values()):
+            rests = {} if self._moves else self._rests
+            self._rests = {m: rest for m, rest in rests.items() if rest[0] <= ahead < rest[1]}

@@ -7,19 +7,30 @@ Arrays of numbers are views of the bytes where those are many, not copies.
 
 from __future__ import annotations
 
-from typing import Any
+from struct import Struct
+from struct import error as StructError
+from typing import Any, NamedTuple
 
 from rclpy.serialization import deserialize_message
 from rosbags.typesys import Stores, get_typestore
 
 from m2vae_ros.ros.message_types import type_name
 from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.messages import NANOSECONDS
 
 ENCAPSULATION = 4
 """Bytes that say how the others are to be read."""
 
-LARGE = ("sensor_msgs/msg/Image", "sensor_msgs/msg/LaserScan", "sensor_msgs/msg/PointCloud2")
-"""Types whose arrays are not to be copied."""
+WITH_ARRAYS = tuple(
+    f"{package}/msg/{name}"
+    for package, name in (
+        ("nav_msgs", "Odometry"),
+        ("sensor_msgs", "Image"),
+        ("sensor_msgs", "LaserScan"),
+        ("sensor_msgs", "PointCloud2"),
+    )
+)
+"""Types whose arrays are not to be copied, or not number by number."""
 
 _STORE = get_typestore(Stores.LATEST)
 
@@ -37,6 +48,41 @@ def check(data: bytes) -> None:
         raise ObservationError(f"bytes: {len(data)} are no message")
 
 
+class Header(NamedTuple):
+    """A std_msgs/Header: nanoseconds, and the frame."""
+
+    stamp: int
+    frame: str
+
+
+def has_header(kind: type[Any]) -> bool:
+    """Whether messages of this class begin with a std_msgs/Header."""
+    first = next(iter(kind.get_fields_and_field_types().items()), None)
+    return first == ("header", "std_msgs/Header")
+
+
+def header(data: bytes) -> Header:
+    """With what a message begins that has a header; nothing else of it is read.
+
+    Raises:
+        ObservationError: it ends before its header does, or the name of the frame is no text.
+    """
+    order = "<" if data[1:2] and data[1] & 1 else ">"
+    layout = Struct(f"{order}iII")
+    try:
+        seconds, nanoseconds, length = layout.unpack_from(data, ENCAPSULATION)
+    except StructError:
+        raise ObservationError(f"bytes: {len(data)} are no message") from None
+    begin = ENCAPSULATION + layout.size
+    if len(data) < begin + length:
+        raise ObservationError("header.frame_id: is longer than the message")
+    try:
+        frame = data[begin : begin + length].rstrip(b"\0").decode()
+    except UnicodeDecodeError:
+        raise ObservationError("header.frame_id: is no text in UTF-8") from None
+    return Header(seconds * NANOSECONDS + nanoseconds, frame)
+
+
 def message(data: bytes, kind: type[Any]) -> Any:
     """What has the fields of the message.
 
@@ -50,7 +96,7 @@ def message(data: bytes, kind: type[Any]) -> Any:
     check(data)
     name = type_name(kind)
     try:
-        if name in LARGE:
+        if name in WITH_ARRAYS:
             return _STORE.deserialize_cdr(data, name)
         return deserialize_message(data, kind)
     except Exception as error:  # whatever the bytes made it stumble over

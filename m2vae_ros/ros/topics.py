@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import CallbackGroup
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
@@ -21,6 +22,11 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 from rclpy.subscription import Subscription
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # ROS 2 Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
 
 from m2vae_ros.ros import serialised
 from m2vae_ros.ros.drop_log import DropLog
@@ -84,9 +90,16 @@ def serialised_subscription(
     callback: Callable[[bytes], None],
     profile: QoSProfile,
     drops: DropLog,
+    group: CallbackGroup | None = None,
 ) -> Subscription[Any]:
     """`subscription`, but messages come as they travelled, see `serialised`."""
-    create = partial(node.create_subscription, raw=True)
+    create = partial(
+        node.create_subscription,
+        raw=True,
+        callback_group=group,
+        # rclpy's own would be waited for each time, and `Listening` says more
+        event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+    )
     return _made(create, node, topic, profile, kind, topic, drops.guarded(topic, callback))
 
 

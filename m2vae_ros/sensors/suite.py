@@ -52,6 +52,7 @@ PARAMETERS = (
     "heading_noise",
     "max_surprise",
     "min_gain",
+    "join_time",
     "period",
     "stamp_tolerance",
     "objects",

@@ -63,7 +63,6 @@ CHANGES = [
     Change("heading_noise", 0.0175, 0.1, MOVING, {"yaw": 0.05}),
     Change("odometry_tolerance", 0.001, 60.0, NOT_PLACED),
     Change("min_gain", 1e9, 0.0, "confirmed camera", looked=True),
-    Change("camera.refresh_period", 60.0, 0.0, "unused: sensed a moment ago", looked=True),
     Change("camera.min_distance", 0.6, 0.1, NOT_SEEN),
     Change("camera.max_distance", 0.4, 2.0, NOT_SEEN),
     Change("camera.max_bearing", 0.1, 1.0, NOT_SEEN, given=ASIDE),
@@ -91,6 +90,20 @@ def test_what_is_set_decides_whether_the_next_look_is_fused(change: Change, weig
         t.sense("amiro1", image(100), "camera", **change.moves)
         t.until(lambda: t.counted("amiro1", "fused camera") == 1 + change.looked)
         assert t.counted("amiro1", change.otherwise) == 1
+
+
+def test_a_sensor_that_rests_is_woken_by_a_shorter_refresh_period(weights) -> None:
+    with team() as t:
+        node = t.active_robot("amiro1", weights, ["camera"], **{"camera.refresh_period": 60.0})
+        for value in (10, 200):
+            t.sense("amiro1", image(value), "camera")
+            t.until(lambda: t.counted("amiro1", "fused camera") == 1)
+        t.settle()
+        assert t.counted("amiro1", "fused camera") == 1
+
+        assert not t.set(node, {"camera.refresh_period": 0.0, "min_gain": 0.0})
+        t.sense("amiro1", image(100), "camera")
+        t.until(lambda: t.counted("amiro1", "fused camera") >= 2)
 
 
 def test_with_a_wider_gate_two_places_are_one_object(weights) -> None:
@@ -129,14 +142,14 @@ def test_with_more_tolerance_stamps_may_lie_further_in_the_future(weights) -> No
         t.until(lambda: node._memory.get("late") is not None)
 
 
-def test_a_shorter_period_counts_at_once_and_what_waited_is_fused(weights) -> None:
+def test_a_shorter_time_to_join_counts_at_once_and_what_waited_is_fused(weights) -> None:
     with team() as t:
-        node = t.active_robot("amiro1", weights, ["camera"], period=10.0)
+        node = t.active_robot("amiro1", weights, ["camera"], join_time=10.0)
         t.sense("amiro1", image(), "camera")
         t.until(lambda: t.counted("amiro1", "received front_camera/image_raw") == 1)
         t.settle()
         assert not t.embeddings
-        assert not t.set(node, {"period": 0.05})
+        assert not t.set(node, {"join_time": 0.05})
         t.until(lambda: len(t.embeddings) == 1, patience=5.0)
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from m2vae_ros.robot.odometry import Moving, OdometryToCome, Standing, Track, Unplaced
 from m2vae_ros.sensors.messages import Motion
 
-stamps = st.lists(st.integers(0, 10**19 // 2), min_size=1, max_size=30)
+times = st.one_of(st.integers(0, 10**19 // 2), st.integers(0, 10**8))
+stamps = st.lists(times, min_size=1, max_size=30)
 
 
 def track(*motions: Motion, **how) -> Track:
@@ -28,27 +29,44 @@ def at(stamp: int, x: float = 0.0, speed: float = 0.0, turn: float = 0.0) -> Mot
     return Motion(x, 0.0, 0.0, speed, turn, stamp)
 
 
-@given(stamps=stamps, stamp=st.integers(0, 10**19 // 2), tolerance=st.floats(0.001, 1e9))
-def test_a_pose_is_only_known_between_two_odometries_nearby(
+@given(
+    stamps=stamps,
+    stamp=times,
+    tolerance=st.floats(0.001, 1e9),
+)
+def test_a_pose_is_only_known_between_two_odometries_nearby_or_just_after_two(
     stamps: list[int], stamp: int, tolerance: float
 ) -> None:
     track = Track(Standing(tolerance))
     for known in stamps:  # in any order
         track.add(Motion(1.0, 2.0, 3.0, 0.0, 0.0, known))
-    before = [s for s in stamps if s <= stamp]
-    after = [s for s in stamps if s > stamp]
-    if not after and stamp in stamps:
-        before, after = [s for s in stamps if s < stamp], [stamp]
+    *_, earlier, before = [None, None, *sorted(s for s in set(stamps) if s <= stamp)]
+    after = min((s for s in stamps if s > stamp), default=None)
+
+    def near(one: int | None, other: int | None, seconds: float = tolerance) -> bool:
+        return one is not None and other is not None and (other - one) / 1e9 <= seconds
+
+    between = near(before, stamp) and near(stamp, after)
+    just_after = near(before, stamp, min(0.02, tolerance)) and near(earlier, before)
     try:
         pose = track.at(stamp).pose
     except Unplaced as error:
-        near = before and after and max(stamp - max(before), min(after) - stamp)
-        assert not before or not after or near / 1e9 > tolerance
-        assert isinstance(error, OdometryToCome) == bool(before and not after)
+        assert not between
+        assert not just_after
+        assert isinstance(error, OdometryToCome) == (before is not None and after is None)
     else:
         assert pose == (1.0, 2.0, 3.0)
-        assert (stamp - max(before)) / 1e9 <= tolerance
-        assert (min(after) - stamp) / 1e9 <= tolerance
+        assert between or just_after
+
+
+def test_just_after_odometry_none_of_later_is_waited_for() -> None:
+    standing, driving = at(100_000_000), at(100_000_000, x=0.02, speed=0.3)
+    assert track(at(0), standing).at(115_000_000) == standing
+    with pytest.raises(Moving):
+        track(at(0), driving).at(115_000_000)
+    for known in (track(at(0), standing), track(at(0), driving)):
+        with pytest.raises(OdometryToCome):
+            known.at(125_000_000)
 
 
 @given(
@@ -104,7 +122,7 @@ def test_who_reports_speeds_stands_as_soon_as_they_are_none() -> None:
     made = track(*(at(i * 10**7, x=i * 0.003, speed=0.3) for i in range(10)))
     made.add(at(10 * 10**7, x=0.03))
     made.add(at(11 * 10**7, x=0.03))
-    assert made.at(10 * 10**7 + 1).pose[0] == 0.03
+    assert made.at(11 * 10**7 + 1).pose[0] == 0.03
 
 
 def test_noise_of_a_localisation_that_is_allowed_for_does_not_make_a_robot_move() -> None:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fusion_team import ENGINE, LinearGaussianEngine, code, embedding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m2vae_ros.fusion.validation import UnfitEmbedding
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Dropped, Learnt, Perception, Settings, Target, Unused
 from m2vae_ros.sensors import ObservationError
@@ -292,3 +296,111 @@ def test_many_robots_agree_without_ros() -> None:
     first, *others = (robot.memory.objects() for robot in team)
     assert [set(e.held) for e in first] == [{"camera", "lidar", "reflectance"}] * 4
     assert all(other == first for other in others)
+
+
+class Unread:
+    """A reading that notes that it was read."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.read = 0
+
+    def __call__(self) -> np.ndarray:
+        self.read += 1
+        return code(self.seed)
+
+
+def test_only_a_reading_that_counts_is_read_and_once() -> None:
+    robot = perception(refresh_periods={"camera": 2.0})
+    driving, first, again = Unread(), Unread(), Unread()
+    for ms, reading, speed in ((1000, driving, 0.3), (2000, first, 0.0), (2500, again, 0.0)):
+        for between in (-150, -50):
+            stand(robot, (ms + between) * MS, speed=speed)
+        robot.sense("camera", reading, ms * MS, ms * MS)
+        stand(robot, (ms + 50) * MS, speed=speed)
+        list(robot.update((ms + 60) * MS))
+    assert (driving.read, first.read, again.read) == (0, 1, 0)
+
+
+def test_a_scan_is_not_searched_for_what_a_map_says() -> None:
+    def search() -> None:
+        raise AssertionError("searched")
+
+    robot = perception(finders=["lidar"])
+    stand(robot, SECOND - 10 * MS)
+    robot.sense("lidar", code(1), SECOND, SECOND, search)
+    stand(robot, SECOND + 10 * MS)
+    (event,) = robot.update(SECOND + 10 * MS)
+    assert event.kind == "fused"
+
+
+@pytest.mark.parametrize("part", ["observation", "ahead"])
+def test_what_cannot_be_read_is_an_event_and_the_others_count(part: str) -> None:
+    def broken() -> np.ndarray:
+        raise ObservationError("data: too short")
+
+    robot = perception(finders=["lidar"], places=[])
+    robot.memory.observe("it", (1.0, 0.0, 0.0), {"camera": code(3)}, {"camera": 1})
+    parts = {"observation": code(1), "ahead": None, part: broken}
+    stand(robot, SECOND - 10 * MS)
+    robot.sense("lidar", parts["observation"], SECOND, SECOND, parts["ahead"])
+    robot.sense("camera", code(0), SECOND, SECOND)
+    stand(robot, SECOND + 10 * MS)
+    dropped, learnt = robot.update(SECOND + 10 * MS)
+    assert isinstance(dropped, Dropped)
+    assert dropped.modalities == ("lidar",)
+    assert str(dropped.error) == "data: too short"
+    assert set(learnt.looks) == {"camera"}
+
+
+def test_of_readings_that_wait_only_a_few_are_kept_as_they_came() -> None:
+    robot = perception()
+    stand(robot, SECOND)
+    waiting = [Unread(seed) for seed in range(20)]
+    for i, reading in enumerate(waiting):
+        robot.sense("camera", reading, SECOND + i * 100 * MS, SECOND + i * 100 * MS)
+    assert [reading.read for reading in waiting] == [1] * 16 + [0] * 4
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["stand", "drive", "camera", "lidar", "told", "reset"]),
+            st.integers(1, 700),
+        ),
+        max_size=60,
+    ),
+    on_the_map=st.booleans(),
+)
+def test_a_reading_that_is_not_wanted_would_not_have_counted(steps, on_the_map: bool) -> None:
+    """Leaving it unread loses nothing: of a robot that just stops it is read when that is known."""
+    how = {"refresh_periods": {"camera": 1.0, "lidar": 0.5}, "finders": ["lidar"], "min_gain": 0.0}
+    robot = perception(**how) if on_the_map else perception(**how, places=[])
+    stamp, x, drove = SECOND, 0.0, [False]
+    for step, ms in steps:
+        stamp += ms * MS
+        if step == "told":
+            told = replace(embedding(held={"camera": stamp}), position=(x + 1.0, 0.0, 0.0))
+            with suppress(UnfitEmbedding):
+                robot.receive(told, stamp)
+        elif step == "reset":
+            for held in robot.memory.objects():
+                robot.reset(held.object_id, stamp)
+        elif step in RANGES:
+            list(robot.update(stamp))  # as now and then
+            wanted = robot.wants(step)
+            robot.sense(step, code(ms), stamp, stamp, (1.0, 0.0, 0.0))
+            stand(robot, stamp + MS, x)
+            drove.append(False)
+            events = list(robot.update(stamp + 2 * MS))
+            looked = any(isinstance(event, Learnt) and step in event.looks for event in events)
+            assert wanted or not looked or any(drove[-3:-1])
+        else:
+            drove.append(step == "drive")
+            x += 0.1 * drove[-1]
+            stand(robot, stamp, x, speed=0.3 * drove[-1])
+            list(robot.update(stamp))
+    for later in (1900, 2000):
+        stand(robot, stamp + later * MS, x)
+    list(robot.update(stamp + 2000 * MS))
+    assert all(map(robot.wants, RANGES))

@@ -97,6 +97,10 @@ def process(*command: Any) -> Iterator[subprocess.Popen]:
     ) as running:
         try:
             yield running
+        except AssertionError:
+            running.send_signal(signal.SIGINT)
+            print(*running.communicate(timeout=PATIENCE), sep="\n")  # shown of a test that fails
+            raise
         finally:
             running.send_signal(signal.SIGINT)  # which a process that has ended does not mind
             try:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,32 @@ def test_padding_that_is_not_there_is_refused_before_anything_reads_it(data) -> 
 @pytest.mark.parametrize("data", [SHORT + b"abc", serialize_message(String(data="x"))])
 def test_padding_that_is_there_is_not(data) -> None:
     serialised.check(data)
+
+
+@given(
+    st.integers(-(2**31), 2**31 - 1),
+    st.integers(0, 2**32 - 1),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40),
+)
+def test_the_header_is_read_without_the_rest(seconds, nanoseconds, frame) -> None:
+    sent = reflectance()
+    sent.header.stamp.sec, sent.header.stamp.nanosec = seconds, nanoseconds
+    sent.header.frame_id = frame
+    data = serialize_message(sent)
+    expected = (seconds * 10**9 + nanoseconds, frame)
+    assert serialised.header(data) == expected
+    text = frame.encode() + b"\0"
+    big = struct.pack(">HHiII", 0, 0, seconds, nanoseconds, len(text)) + text
+    assert serialised.header(big) == expected
+    for end in range(16 + len(text)):
+        with pytest.raises(ObservationError):
+            serialised.header(data[:end])
+
+
+def test_only_what_begins_with_a_header_has_one() -> None:
+    assert serialised.has_header(Image)
+    assert not serialised.has_header(String)
+    assert not serialised.has_header(TFMessage)
 
 
 @pytest.mark.ros
