@@ -16,7 +16,7 @@ from m2vae_ros.host.files import replacing
 from tools.bench.machine import machine
 from tools.bench.report import show, slower, to_plain
 
-SECTIONS = ("engine", "sensors", "exchange", "node", "team", "discovery", "training")
+SECTIONS = ("engine", "sensors", "exchange", "node", "latency", "team", "discovery", "training")
 """Modules of `tools.bench.sections`, each with `measure() -> Measured`."""
 
 

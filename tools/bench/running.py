@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
 
 from m2vae_ros.bringup.activation import Activation
 from m2vae_ros.bringup.processes import Processes, environment
@@ -52,6 +54,33 @@ class Running:
         """Let what has just started come to rest."""
         time.sleep(IDLE)
 
+    def listen(self, kind: type, topic: str, profile: QoSProfile) -> None:
+        """Note from now on what comes on a topic, and when."""
+        self._heard: list[tuple[int, Any]] = []
+        clock = self._node.get_clock()
+
+        def note(message: Any) -> None:
+            self._heard.append((clock.now().nanoseconds, message))
+
+        self._node.create_subscription(kind, topic, note, profile)
+
+    def hear(self, least: int = 0, seconds: float = 0.0) -> list[tuple[int, Any]]:
+        """What comes in so many seconds, and until there are at least so many.
+
+        Returns:
+            when each came, nanoseconds, and the message.
+
+        Raises:
+            RuntimeError: nothing came for long.
+        """
+        self._heard.clear()
+        begin = time.monotonic()
+        while time.monotonic() < begin + seconds or len(self._heard) < least:
+            self._executor.spin_once(timeout_sec=0.01)
+            if time.monotonic() > begin + seconds + PATIENCE:
+                raise RuntimeError(f"{len(self._heard)} messages came, not {least}")
+        return list(self._heard)
+
     def close(self) -> None:
         """End the node that asks."""
         self._executor.shutdown()
@@ -80,16 +109,16 @@ def nodes(specs: Sequence[NodeSpec]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def bare_nodes(specs: Sequence[NodeSpec]) -> Iterator[list[int]]:
-    """As many bare nodes with the same names: their process ids."""
-    file = str(Path(__file__).with_name("bare_node.py"))
+def scripts(file: str, of: Sequence[NodeSpec | str]) -> Iterator[list[int]]:
+    """A file of this folder, run for each node in its place, or for each word: their ids."""
+    path = str(Path(__file__).with_name(file))
     started = []
     try:
-        for spec in specs:
-            names = ["-r", f"__ns:={spec.namespace}", "-r", f"__node:={spec.name}"]
+        for one in of:
+            words = [one] if isinstance(one, str) else named(one)
             started.append(
                 subprocess.Popen(
-                    [sys.executable, file, "--ros-args", *names],
+                    [sys.executable, path, *words],
                     env=environment(),
                     start_new_session=True,
                     preexec_fn=die_with_parent,
@@ -98,6 +127,16 @@ def bare_nodes(specs: Sequence[NodeSpec]) -> Iterator[list[int]]:
         yield [process.pid for process in started]
     finally:
         stop(started)
+
+
+def bare_nodes(specs: Sequence[NodeSpec]) -> AbstractContextManager[list[int]]:
+    """As many bare nodes with the same names."""
+    return scripts("bare_node.py", specs)
+
+
+def named(spec: NodeSpec) -> list[str]:
+    """What gives a node its names."""
+    return ["--ros-args", "-r", f"__ns:={spec.namespace}", "-r", f"__node:={spec.name}"]
 
 
 def status(pid: int) -> dict[str, float]:
