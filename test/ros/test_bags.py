@@ -44,7 +44,7 @@ from m2vae_ros.world.suite import AMIRO
 
 pytestmark = pytest.mark.ros
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 ROOT = Path(__file__).parents[2]
 
 
