@@ -14,4 +14,8 @@ __path__ = extend_path(__path__, __name__)
 # Whoever has larger images sets the variable.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
+# ONNX Runtime of PyPI tells its makers how it is used, by a thread of its own, unless this is set
+# when it is loaded. What robots do is nobody else's business.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __version__ = "0.1.0"

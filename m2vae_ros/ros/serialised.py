@@ -7,14 +7,14 @@ Arrays of numbers are views of the bytes where those are many, not copies.
 
 from __future__ import annotations
 
+from functools import cache
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple
 
 from rclpy.serialization import deserialize_message
-from rosbags.typesys import Stores, get_typestore
 
-from m2vae_ros.ros.message_types import type_name
+from m2vae_ros.ros.message_types import message_definition, type_name
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.messages import NANOSECONDS
 
@@ -32,7 +32,13 @@ WITH_ARRAYS = tuple(
 )
 """Types whose arrays are not to be copied, or not number by number."""
 
-_STORE = get_typestore(Stores.LATEST)
+PARTS = (
+    "std_msgs/msg/Header",
+    "sensor_msgs/msg/PointField",
+    *(f"geometry_msgs/msg/{name}" for name in ("Point", "Quaternion", "Vector3", "Pose", "Twist")),
+    *(f"geometry_msgs/msg/{name}WithCovariance" for name in ("Pose", "Twist")),
+)
+"""Types that those consist of."""
 
 
 def check(data: bytes) -> None:
@@ -97,7 +103,22 @@ def message(data: bytes, kind: type[Any]) -> Any:
     name = type_name(kind)
     try:
         if name in WITH_ARRAYS:
-            return _STORE.deserialize_cdr(data, name)
+            return _store().deserialize_cdr(data, name)
         return deserialize_message(data, kind)
     except Exception as error:  # whatever the bytes made it stumble over
         raise ObservationError(f"bytes: are no {name}: {error}") from error
+
+
+@cache
+def _store() -> Any:
+    """What reads the types with arrays, as they are defined here.
+
+    Made with the first of them: a node is active before, and rosbags' own stores are those of every
+    ROS 2 one after the other.
+    """
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    store = get_typestore(Stores.EMPTY)
+    for name in (*PARTS, *WITH_ARRAYS):
+        store.register(get_types_from_msg(message_definition(name), name))
+    return store

@@ -2,25 +2,20 @@
 """From a sensor_msgs/Image or CompressedImage, of whatever library read it, to an array.
 
 Where cv_bridge is installed it converts, elsewhere rosbags-image, which knows the same encodings.
+
+OpenCV, which both need, is loaded with the first picture: robots without a camera do without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, Literal
 
-import cv2
 import numpy as np
-from rosbags.image import ImageError, image_to_cvimage
-from rosbags.image.image import Format, to_cvtype
 
 from m2vae_ros.sensors.observation import ObservationError
-
-try:
-    from cv_bridge import CvBridge, CvBridgeError
-except ImportError:
-    CvBridge = None
 
 RAW = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -80,6 +75,8 @@ def _rows(message: Any, first: int, end: int) -> Any:
 
 
 def _check_encoding(given: str, encoding: Encoding) -> None:
+    from rosbags.image.image import Format, to_cvtype
+
     if encoding == "rgb8" and given in GREY_ENCODINGS:
         raise ObservationError(f"encoding: {given} has no colour, colour is needed")
     _, form, values, channels = to_cvtype(given)
@@ -110,10 +107,18 @@ def reduced(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         raise ObservationError(f"image: shape {image.shape}, expected {expected}")
     if image.dtype != np.uint8:
         raise ObservationError(f"image: values of type {image.dtype}, expected uint8")
-    small = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_AREA)
+    small = averaged(np.ascontiguousarray(image), width, height)
     planes = small.reshape(height, width, channels).transpose(2, 0, 1)
     shares: np.ndarray = np.ascontiguousarray(planes, dtype=np.float32) / np.float32(255.0)
     return shares
+
+
+def averaged(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image of another size, whose pixels are means of areas: (height, width, ...)."""
+    import cv2
+
+    small: np.ndarray = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return small
 
 
 def as_message(image: np.ndarray) -> Any:
@@ -157,6 +162,8 @@ def pixels(message: Any) -> np.ndarray:
     Raises:
         ObservationError: names the field that does not fit.
     """
+    from rosbags.image import image_to_cvimage
+
     check(message)
     found: np.ndarray = image_to_cvimage(_without_padding(message))
     return found
@@ -164,6 +171,9 @@ def pixels(message: Any) -> np.ndarray:
 
 def picture_by_rosbags(message: Any, encoding: Encoding) -> np.ndarray:
     """`picture` of a raw message that passed `check`."""
+    import cv2
+    from rosbags.image import ImageError, image_to_cvimage
+
     try:
         found: np.ndarray = image_to_cvimage(_without_padding(message), encoding)
     except (ImageError, cv2.error) as error:
@@ -173,6 +183,8 @@ def picture_by_rosbags(message: Any, encoding: Encoding) -> np.ndarray:
 
 def picture_by_cv_bridge(message: Any, encoding: Encoding) -> np.ndarray:
     """`picture` of a raw message that passed `check`, by cv_bridge."""
+    from cv_bridge import CvBridge, CvBridgeError
+
     try:
         found: np.ndarray = CvBridge().imgmsg_to_cv2(message, encoding)
     except (CvBridgeError, TypeError, ValueError) as error:
@@ -181,11 +193,14 @@ def picture_by_cv_bridge(message: Any, encoding: Encoding) -> np.ndarray:
 
 
 CONVERTERS: tuple[Callable[[Any, Encoding], np.ndarray], ...] = (
-    (picture_by_cv_bridge, picture_by_rosbags) if CvBridge is not None else (picture_by_rosbags,)
+    (picture_by_cv_bridge, picture_by_rosbags) if find_spec("cv_bridge") else (picture_by_rosbags,)
 )
 
 
 def _bytes_of_a_pixel(encoding: str) -> int:
+    from rosbags.image import ImageError
+    from rosbags.image.image import to_cvtype
+
     try:
         depth, _, _, channels = to_cvtype(encoding)
     except ImageError as error:
@@ -209,6 +224,8 @@ def _without_padding(message: Any) -> Any:
 
 
 def _unpacked(message: Any, encoding: Encoding) -> np.ndarray:
+    import cv2
+
     data = np.frombuffer(message.data, np.uint8)
     if not data.size:
         raise ObservationError("data: is empty")

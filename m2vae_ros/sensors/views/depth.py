@@ -6,10 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 
-from m2vae_ros.sensors.images import RAW, pixels
+from m2vae_ros.sensors.images import RAW, averaged, pixels
 from m2vae_ros.sensors.observation import ObservationError
 from m2vae_ros.sensors.view import PictureView, check_positive
 
@@ -62,8 +61,7 @@ class DepthView(PictureView):
             raise ObservationError("data: every depth is NaN")
         seen = np.isfinite(depth) & (depth > 0.0)
         shares = np.where(seen, np.minimum(np.where(seen, depth, 0) / self.max_depth, 1.0), 1.0)
-        size = (self.width, self.height)
-        small = cv2.resize(shares.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        small = averaged(shares.astype(np.float32), self.width, self.height)
         # the mean of ones may be rounded up
         reduced: np.ndarray = np.minimum(small, 1.0).reshape(self.shape)
         return reduced
