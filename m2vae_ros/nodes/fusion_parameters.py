@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, make_dataclass
 from typing import Any
 
 from m2vae_ros.fusion.onnx_engine import PROVIDERS
+from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.robot.perception import Settings, Target
 from m2vae_ros.ros.outputs import OutputParameters
@@ -49,24 +50,6 @@ class RangedSensorParameters(SensorParameters):
     def range(self) -> SensingRange:
         """From where the sensor looks at an object."""
         return SensingRange(self.min_distance, self.max_distance, self.max_bearing)
-
-
-@dataclass(frozen=True)
-class KnownObjects:
-    """Where objects are known to be; without any, objects are found by LiDAR or by others."""
-
-    names: tuple[str, ...] = parameter((), "Name of each object.")
-    x: tuple[float, ...] = parameter((), "Metres, in the global frame.")
-    y: tuple[float, ...] = parameter((), "Metres, in the global frame.")
-
-    def __post_init__(self) -> None:
-        if not len(self.names) == len(self.x) == len(self.y):
-            raise ParameterError(
-                f"parameter objects: {len(self.names)} names, {len(self.x)} x and "
-                f"{len(self.y)} y: must be equally many"
-            )
-        if len(set(self.names)) < len(self.names) or "" in self.names:
-            raise ParameterError("parameter objects.names: each must be there, and once")
 
 
 @dataclass(frozen=True)

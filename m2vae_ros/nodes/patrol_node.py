@@ -19,7 +19,7 @@ from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.msg import ObjectClassification
-from m2vae_ros.nodes.fusion_parameters import KnownObjects
+from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.robot.driving import STILL, Driver, Goal, Velocity
 from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.placement import Placement, pose_of

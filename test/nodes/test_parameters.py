@@ -18,12 +18,8 @@ from rclpy.parameter import Parameter
 
 from m2vae_ros.host.resources import resource
 from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
-from m2vae_ros.nodes.fusion_parameters import (
-    FusionParameters,
-    KnownObjects,
-    SuiteParameters,
-    sensor_groups,
-)
+from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
+from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.nodes.patrol_node import PatrolParameters
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.sensors import SensorSuite
