@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, make_dataclass
+from functools import lru_cache
 from typing import Any
 
 from m2vae_ros.fusion.onnx_engine import PROVIDERS
@@ -212,6 +213,7 @@ class SuiteParameters:
         )
 
 
+@lru_cache(maxsize=1)
 def sensor_groups(suite: SensorSuite) -> type:
     """The parameters of a suite's sensors: a dataclass with a group for each modality.
 

@@ -12,9 +12,10 @@ as that is configured (`check_fixed`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import field, fields, is_dataclass
+from functools import cache
 from math import inf
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -40,6 +41,9 @@ Changes = Mapping[str, Any]
 """Name -> value of parameters that are about to be set."""
 
 NO_CHANGES: Changes = MappingProxyType({})
+
+QOS_OVERRIDES = "qos_overrides."
+"""How the names begin that rclpy declares when a topic is joined, see `m2vae_ros.ros.topics`."""
 
 WHEN_CONFIGURED = "is read when the node is configured"
 
@@ -147,22 +151,39 @@ def follow(node: Node, become: Callable[[Changes], T], apply: Callable[[T], None
     tells_when_set = hasattr(node, "add_post_set_parameters_callback")
 
     def on_set(parameters: list[Parameter[Any]]) -> SetParametersResult:
+        changes = _followed(parameters)
+        if not changes:
+            return SetParametersResult(successful=True)
         try:
-            accepted = become({parameter.name: parameter.value for parameter in parameters})
+            accepted = become(changes)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if not tells_when_set:
             apply(accepted)
         return SetParametersResult(successful=True)
 
+    def on_done(parameters: list[Parameter[Any]]) -> None:
+        if _followed(parameters):
+            apply(become(NO_CHANGES))
+
     node.add_on_set_parameters_callback(on_set)
     if tells_when_set:
-        node.add_post_set_parameters_callback(lambda _: apply(become(NO_CHANGES)))
+        node.add_post_set_parameters_callback(on_done)
+
+
+def _followed(parameters: Iterable[Parameter[Any]]) -> dict[str, Any]:
+    """Name -> value of those that can change: not of quality of service, four for each topic."""
+    return {p.name: p.value for p in parameters if not p.name.startswith(QOS_OVERRIDES)}
+
+
+@cache
+def _hints(of: type) -> Mapping[str, Any]:
+    return get_type_hints(of)
 
 
 def _parameters(defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:
     """Name, type, default and metadata of each parameter."""
-    hints = get_type_hints(type(defaults))
+    hints = _hints(type(defaults))
     for item in fields(defaults):
         default = getattr(defaults, item.name)
         if is_dataclass(default):
@@ -206,7 +227,7 @@ def _declare_one(node: Node, name: str, kind: Any, default: Any, facts: Mapping[
 
 
 def _read(node: Node, of: Any, prefix: str, changes: Changes) -> Any:
-    hints = get_type_hints(of)
+    hints = _hints(of)
     values: dict[str, Any] = {}
     for item in fields(of):
         kind, name = hints[item.name], prefix + item.name
