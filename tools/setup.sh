@@ -249,6 +249,18 @@ ensure_environment() {
 
 # --- install/ -------------------------------------------------------------------------------------
 
+# Nodes start in a third of the time from bytecode, which Python keeps only where
+# PYTHONDONTWRITEBYTECODE is not set, as it is in many containers.
+compile_nodes() {
+    (. tools/environment.sh && env -u PYTHONDONTWRITEBYTECODE python -c '
+import cv2, rosbags.image, rosbags.typesys
+import m2vae_ros.apps.demo, m2vae_ros.cli
+from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.nodes import amiro_sim_node, fusion_node, patrol_node
+
+type(LatentEmbedding()).__import_type_support__()')
+}
+
 ensure_build() {
     build_is_ready && return
     ensure_system
@@ -265,6 +277,7 @@ ensure_build() {
         fail "colcon could not build the package (log: $root/.colcon.log)"
     }
     rm .colcon.log
+    compile_nodes
     build_digest >"$install/set-up"
 }
 
