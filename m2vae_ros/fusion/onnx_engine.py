@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,8 +58,10 @@ class OnnxEngine:
         self._device = device
         self._path = card.folder / GRAPHS
         self._archive = _archive(self._path, card.file(GRAPHS))
-        if missing := _names(card.suite) - {file.filename for file in self._archive.infolist()}:
-            raise WeightsError(f"{self._path}: {min(missing)}: is missing")
+        self._index = self._read_index()
+        if missing := _names(card.suite) - self._index.keys():
+            raise WeightsError(f"{self._path}: {min(missing)}.onnx: is missing")
+        self._weights: dict[str, onnxruntime.OrtValue] = {}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     @classmethod
@@ -79,12 +82,16 @@ class OnnxEngine:
 
     def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:
         """See `Engine.encode`."""
-        subset = [modality for modality in self.modalities if modality in codes]
-        if not subset or len(subset) < len(codes):
-            raise ValueError(f"cannot encode {sorted(codes)}: the model has {self.modalities}")
+        subset = self._subset(codes)
         arrays = {modality: codes[modality][None] for modality in subset}
         mean, log_variance = self._run(f"encode {'+'.join(subset)}", arrays)
         return SimpleNamespace(mean=mean[0], log_variance=log_variance[0])
+
+    def unfold(self, mean: np.ndarray, held: Iterable[str]) -> dict[str, np.ndarray]:
+        """The codes (D_m,) that a mean (D_z,) stands for, see `m2vae_ros.vae.in_place.unfold`."""
+        subset = self._subset(tuple(held))
+        codes = self._run(f"unfold {'+'.join(subset)}", {"mean": mean[None]})
+        return {modality: code[0] for modality, code in zip(subset, codes, strict=True)}
 
     def decode(self, modality: str, mean: np.ndarray) -> np.ndarray:
         """See `Engine.decode`."""
@@ -104,6 +111,13 @@ class OnnxEngine:
         probabilities: np.ndarray = self._run("classify", {"mean": mean[None]})[0][0]
         return probabilities
 
+    def _subset(self, names: Collection[str]) -> list[str]:
+        """Modalities in the model's order."""
+        subset = [modality for modality in self.modalities if modality in names]
+        if not subset or len(subset) < len(names):
+            raise ValueError(f"cannot encode {sorted(names)}: the model has {self.modalities}")
+        return subset
+
     def _run(self, graph: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         session = self._sessions.get(graph)
         if session is None:
@@ -119,22 +133,46 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        names = self._index[graph]
         try:
+            for name in names:
+                if name not in self._weights:
+                    self._weights[name] = self._read_weights(name)
+            options.add_external_initializers(names, [self._weights[name] for name in names])
             content = self._archive.read(f"{graph}.onnx")
             return onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
         except Exception as error:  # ONNX Runtime has a dozen, none of them documented
             raise WeightsError(f"{self._path}: {graph}: {error}") from error
 
+    def _read_index(self) -> dict[str, list[str]]:
+        """Graph -> the names of its weights."""
+        try:
+            index: dict[str, list[str]] = json.loads(self._archive.read("index.json"))
+            present = set(self._archive.namelist())
+            for graph, names in index.items():
+                for file in (f"{graph}.onnx", *(f"{name}.npy" for name in names)):
+                    if file not in present:
+                        raise WeightsError(f"{self._path}: {file}: is missing")
+        except KeyError:
+            raise WeightsError(f"{self._path}: index.json: is missing") from None
+        except (TypeError, AttributeError, RecursionError, UnicodeError, json.JSONDecodeError) as e:
+            raise WeightsError(f"{self._path}: index.json: makes no sense: {e}") from e
+        return index
+
+    def _read_weights(self, name: str) -> onnxruntime.OrtValue:
+        array = np.load(io.BytesIO(self._archive.read(f"{name}.npy")), allow_pickle=False)
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
 
 def _names(suite: SensorSuite) -> set[str]:
-    """The files of all graphs of a suite."""
+    """All graphs of a suite."""
     counts = range(1, len(suite) + 1)
-    subsets = ("+".join(subset) for count in counts for subset in combinations(suite, count))
-    names = {f"encode {subset}" for subset in subsets}
+    subsets = ["+".join(subset) for count in counts for subset in combinations(suite, count)]
+    names = {f"{step} {subset}" for subset in subsets for step in ("encode", "unfold")}
     names |= {f"{step} {name}" for step in ("observe", "decode", "reconstruct") for name in suite}
     if suite.classes:
         names.add("classify")
-    return {f"{name}.onnx" for name in names}
+    return names
 
 
 def _archive(path: Path, content: bytes) -> zipfile.ZipFile:

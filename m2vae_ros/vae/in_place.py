@@ -4,7 +4,9 @@
 Both work on any *model* with two methods, whatever its arrays are made of:
 
 - ``encode({modality: x}) -> posterior`` with the fields ``mean`` and ``log_variance``,
-- ``decode(modality, mean) -> x``.
+- ``decode(modality, mean) -> x``,
+
+and, if it has these lines in one piece, as a graph, ``unfold(mean, held) -> {modality: x}``.
 
 `M2VAE` has them for batches of tensors, the engines of `m2vae_ros.fusion` for single arrays, so
 the running robots and the published accuracies come from the same lines.
@@ -89,6 +91,9 @@ def unfold(model: Any, mean: Any, held: Iterable[str], rounds: int = ROUNDS) -> 
         Modality -> (..., D_m).
     """
     held = tuple(held)
+    if rounds == ROUNDS and (at_once := getattr(model, "unfold", None)):
+        observations: dict[str, Any] = at_once(mean, held)
+        return observations
 
     def decoded(point: Any) -> dict[str, Any]:
         return {modality: model.decode(modality, point) for modality in held}

@@ -20,6 +20,7 @@ from m2vae_ros.fusion.torch_engine import TorchEngine
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.card import WeightsError
+from m2vae_ros.vae.in_place import unfold
 from m2vae_ros.vae.m2vae import subsets
 from m2vae_ros.vae.weights import load
 
@@ -52,6 +53,10 @@ def test_it_agrees_with_torch_on_every_step_and_subset(folder: Path) -> None:
         mine, theirs = light.encode(some), torch.encode(some)
         np.testing.assert_allclose(mine.mean, theirs.mean, atol=1e-5)
         np.testing.assert_allclose(mine.log_variance, theirs.log_variance, atol=1e-5)
+        seen, expected = (unfold(engine, theirs.mean, subset) for engine in (light, torch))
+        assert list(seen) == list(subset)
+        for name in subset:
+            np.testing.assert_allclose(seen[name], expected[name], atol=1e-5)
     for name in light.modalities:
         for step in ("decode", "reconstruct"):
             z = torch.encode(codes).mean
@@ -60,6 +65,24 @@ def test_it_agrees_with_torch_on_every_step_and_subset(folder: Path) -> None:
             np.testing.assert_allclose(mine, theirs, atol=1e-5)
     z = torch.encode(codes).mean
     np.testing.assert_allclose(light.classify(z), torch.classify(z), atol=1e-5)
+
+
+def test_unfolding_is_one_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = OnnxEngine.load(folder)
+    calls = []
+    run = OnnxEngine._run
+    monkeypatch.setattr(OnnxEngine, "_run", lambda *a: calls.append(a[1]) or run(*a))
+    unfold(engine, np.zeros(engine.latent_dim, np.float32), reversed(engine.modalities))
+    assert calls == [f"unfold {'+'.join(engine.modalities)}"]
+
+
+def test_weights_lie_in_the_graphs_once_however_many_need_them(folder: Path) -> None:
+    tensors = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    with zipfile.ZipFile(folder / "graphs.zip") as archive:
+        weights = sum(i.file_size for i in archive.infolist() if i.filename.endswith(".npy"))
+        graphs = [i.file_size for i in archive.infolist() if i.filename.endswith(".onnx")]
+    assert weights <= 1.05 * tensors
+    assert max(graphs) < 100_000
 
 
 def test_without_classes_nothing_is_classified(tmp_path: Path) -> None:
@@ -132,6 +155,32 @@ def test_graphs_that_lack_one_that_the_suite_needs_are_refused_before_it_is_need
                 archive.writestr(name, graph)
     seal(rover)
     with pytest.raises(WeightsError, match=re.escape(f"graphs.zip: {last}: is missing")):
+        OnnxEngine.load(rover)
+
+
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        (None, "index.json: is missing"),
+        ("[", "index.json: makes no sense"),
+        ("[]", "index.json: makes no sense"),
+        ('{"classify": 3}', "index.json: makes no sense"),
+        ('{"classify": ["0"]}', "0.npy: is missing"),
+    ],
+)
+def test_an_index_of_graphs_that_makes_no_sense_is_refused(
+    rover: Path, index: str | None, reason: str
+) -> None:
+    with zipfile.ZipFile(rover / "graphs.zip") as archive:
+        files = {file: archive.read(file) for file in archive.namelist()}
+    del files["index.json"]
+    with zipfile.ZipFile(rover / "graphs.zip", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        if index is not None:
+            archive.writestr("index.json", index)
+    seal(rover)
+    with pytest.raises(WeightsError, match=re.escape(f"graphs.zip: {reason}")):
         OnnxEngine.load(rover)
 
 
