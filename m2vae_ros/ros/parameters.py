@@ -183,7 +183,8 @@ def _hints(of: type) -> Mapping[str, Any]:
 
 def _parameters(defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:
     """Name, type, default and metadata of each parameter."""
-    hints = _hints(type(defaults))
+    of: Any = type(defaults)
+    hints = _hints(of)
     for item in fields(defaults):
         default = getattr(defaults, item.name)
         if is_dataclass(default):

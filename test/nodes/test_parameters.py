@@ -15,12 +15,15 @@ import yaml
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from std_msgs.msg import String
 
 from m2vae_ros.host.resources import resource
 from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.nodes.patrol_node import PatrolParameters
+from m2vae_ros.ros import topics
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.suite import PARAMETERS
@@ -221,3 +224,13 @@ def test_what_is_accepted_counts_with_every_rclpy_and_what_is_refused_does_not(k
     finally:
         node.destroy_node()
         context.try_shutdown()
+
+
+def test_joining_a_topic_changes_nothing_that_is_followed() -> None:
+    with node_with() as node:
+        declare(node, Outer)
+        judged: list[object] = []
+        follow(node, judged.append, judged.append)
+        topics.publisher(node, String, "topic", QoSProfile(depth=1))
+        assert node.has_parameter("qos_overrides./topic.publisher.depth")
+        assert judged == []

@@ -39,6 +39,26 @@ def test_a_parameter_that_makes_no_sense_is_named(node: str, parameter: str, rea
     assert len(ended.stderr.splitlines()) == 1
 
 
+LIGHT = """
+import os, sys
+import m2vae_ros.nodes, rclpy
+before = os.listdir("/proc/self/task")
+import m2vae_ros.nodes.NODE
+print(sorted({UNUSED} & set(sys.modules)), len(os.listdir("/proc/self/task")) - len(before))
+"""
+PICTURES = "'cv2', 'rosbags.image', 'rosbags.typesys'"
+
+
+@pytest.mark.parametrize(
+    ("node", "unused"),
+    [("fusion_node", PICTURES), ("patrol_node", f"{PICTURES}, 'onnxruntime'")],
+)
+def test_a_node_loads_what_it_needs_from_the_start_and_no_threads(node: str, unused: str) -> None:
+    code = LIGHT.replace("NODE", node).replace("UNUSED", unused)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "[] 0\n", ended.stderr
+
+
 LATE = """
 from m2vae_ros.ros.parameters import ParameterError
 from m2vae_ros.ros.process import run
