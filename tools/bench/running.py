@@ -139,6 +139,13 @@ def named(spec: NodeSpec) -> list[str]:
     return ["--ros-args", "-r", f"__ns:={spec.namespace}", "-r", f"__node:={spec.name}"]
 
 
+def modules(name: str) -> float:
+    """How many modules of Python there are once one of them is imported."""
+    code = f"import {name}, sys; print(len(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(run.stdout)
+
+
 def status(pid: int) -> dict[str, float]:
     """Resident memory (MB) and threads of a process."""
     fields = dict(

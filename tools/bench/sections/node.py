@@ -8,11 +8,15 @@ from collections import defaultdict
 
 from m2vae_ros.bringup.specs import fusion
 from tools.bench.figures import Figure, Measured, Spread
-from tools.bench.running import bare_nodes, nodes, running, status
+from tools.bench.running import bare_nodes, modules, nodes, running, status
 from tools.bench.timing import calibration, timed
 
 ROUNDS = 5
 WAYS = {"fusion_node": nodes, "bare rclpy node": bare_nodes}
+MODULES = {
+    "fusion_node": "m2vae_ros.nodes.fusion_node",
+    "bare rclpy node": "tools.bench.bare_node",
+}
 
 
 def measure() -> Measured:
@@ -37,6 +41,11 @@ def measure() -> Measured:
             _figure("process start → active", values["start"], "s"),
             _figure("resident memory", values["memory"], "MB"),
             _figure("threads", values["threads"], "threads"),
+            _figure(
+                "modules of Python imported",
+                {way: [modules(name)] for way, name in MODULES.items()},
+                "modules",
+            ),
         ],
     )
 
