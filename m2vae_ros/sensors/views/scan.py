@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,10 +87,8 @@ class ScanView(View):
                 cover the directions of this view.
         """
         values = self._near(ranges)
-        position, neighbour = self._positions(len(values), float(angle_min), float(angle_increment))
-        left = np.floor(position).astype(int)
-        weight = position - left
-        a, b = values[left], values[neighbour(left)]
+        left, right, weight = _beams(self, len(values), float(angle_min), float(angle_increment))
+        a, b = values[left], values[right]
         nearest = np.where(weight < 0.5, a, b)
         both_hit = np.isfinite(a) & np.isfinite(b)
         with np.errstate(invalid="ignore"):  # inf - inf, not taken
@@ -118,10 +116,14 @@ class ScanView(View):
             raise ObservationError("ranges: every value is NaN")
         return np.where((ranges > 0.0) & (ranges < self.max_range), ranges, np.inf)
 
-    def _positions(
+    def beams_of(
         self, count: int, first: float, step: float
-    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Where among `count` beams the directions lie, and the beam after a given one."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Between which two of `count` beams each direction lies, and how far from the former.
+
+        Raises:
+            ObservationError: see `__call__`.
+        """
         if not math.isfinite(first):
             raise ObservationError(f"angle_min: {first} is not an angle")
         if not math.isfinite(step) or step == 0.0:
@@ -141,10 +143,18 @@ class ScanView(View):
             )
         # A full turn may end on the direction it began with; no beam lies beyond the last one.
         position = np.minimum(position, count - 1 + (1.0 - 1e-9 if full else 0.0))
-        if full:
-            return position, lambda left: (left + 1) % count
-        return position, lambda left: np.minimum(left + 1, count - 1)
+        left = np.floor(position).astype(int)
+        right = (left + 1) % count if full else np.minimum(left + 1, count - 1)
+        return left, right, position - left
 
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
         return self(numbers(message.ranges), message.angle_min, message.angle_increment)
+
+
+@lru_cache(maxsize=16)
+def _beams(
+    view: ScanView, count: int, first: float, step: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`ScanView.beams_of`, which is the same for every message of a scanner."""
+    return view.beams_of(count, first, step)
