@@ -32,6 +32,6 @@ def shared_files() -> list[tuple[str, list[str]]]:
 
 setup(
     install_requires=requirements("base"),
-    extras_require={"train": requirements("train")},
+    extras_require={name: requirements(name) for name in ("train", "cluster")},
     data_files=shared_files(),
 )

@@ -50,3 +50,13 @@ def split(text: str) -> tuple[str, float]:
             amount = positive_number(text.removesuffix(unit)) * factor
             return ("size" if unit.endswith("B") else "seconds"), amount
     raise argparse.ArgumentTypeError(f"{text}: a number and one of {', '.join(_UNITS)}, e.g. 500MB")
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """Add --dask."""
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="of a dask scheduler, e.g. tcp://host:8786, whose workers are used instead of this "
+        "machine's cores; each with one thread",
+    )

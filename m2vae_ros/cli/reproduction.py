@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from m2vae_ros.cli.arguments import positive
+from m2vae_ros.cli.arguments import add_dask, positive
 
 EXPERIMENTS = (
     "table1",
@@ -50,6 +49,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     reproduce.add_argument(
         "--runs", type=Path, help="folder of the trainings; default: runs/reproduce, runs/quick"
     )
+    add_dask(reproduce)
     reproduce.add_argument("--workers", type=positive, help="processes; default: one per core")
     reproduce.add_argument(
         "--bags",
@@ -63,18 +63,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _reproduce(options: argparse.Namespace) -> int:
+    from joblib import effective_n_jobs
     from rich.console import Console
 
     from m2vae_ros.experiments.lab import Lab
     from m2vae_ros.experiments.reproduce import reproduce
+    from m2vae_ros.host.workers import workers
 
     quick = options.quick
-    lab = Lab(
-        out=options.out or Path("reports/quick" if quick else "reports"),
-        runs=options.runs or Path("runs/quick" if quick else "runs/reproduce"),
-        quick=quick,
-        seeds=options.seeds or (1 if quick else 5),
-        workers=options.workers or os.cpu_count() or 1,
-        bags=options.bags,
-    )
-    return 0 if reproduce(options.experiments, lab, Console()) else 1
+    with workers(options.dask):
+        lab = Lab(
+            out=options.out or Path("reports/quick" if quick else "reports"),
+            runs=options.runs or Path("runs/quick" if quick else "runs/reproduce"),
+            quick=quick,
+            seeds=options.seeds or (1 if quick else 5),
+            workers=options.workers or effective_n_jobs(),
+            bags=options.bags,
+        )
+        return 0 if reproduce(options.experiments, lab, Console()) else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples
-from m2vae_ros.cli.arguments import SUITE_HELP, non_negative, positive
+from m2vae_ros.cli.arguments import SUITE_HELP, add_dask, non_negative, positive
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
@@ -30,6 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     collect.add_argument("file", type=Path, help="the .npz file to write")
     collect.add_argument("--count", type=positive, default=20_000, help="default: %(default)s")
     collect.add_argument("--seed", type=non_negative, default=1, help="default: %(default)s")
+    add_dask(collect)
     bag_samples.add_options(collect)
     collect.set_defaults(run=_collect)
 
@@ -43,20 +44,21 @@ def _collect(options: argparse.Namespace) -> int:
     if options.bags:
         samples = bag_samples.read(options, suite)
     else:
-        samples = draw(options.count, options.seed, suite)
+        samples = draw(options.count, options.seed, suite, options.dask)
     samples.save(options.file)
     print(f"{options.file}: {len(samples)} samples, sha256 {samples.digest()[:16]}…")
     return 0
 
 
-def draw(count: int, seed: int, suite: SensorSuite) -> Samples:
-    """Samples from the simulator, with a progress bar.
+def draw(count: int, seed: int, suite: SensorSuite, dask: str | None = None) -> Samples:
+    """Samples from the simulator, on all cores or a cluster, with a progress bar.
 
     Raises:
-        ValueError: the suite is not that of the simulated world.
+        ValueError: the suite is not that of the simulated world, or see `host.workers`.
     """
     from tqdm import tqdm
 
+    from m2vae_ros.host.workers import workers
     from m2vae_ros.sim.sampler import sample
     from m2vae_ros.world.suite import AMIRO
 
@@ -65,5 +67,6 @@ def draw(count: int, seed: int, suite: SensorSuite) -> Samples:
             f"suite {suite.name}: only {AMIRO.name} can be simulated; say --bags, or --data"
         )
 
-    with tqdm(total=count, desc="simulated objects", unit="object", dynamic_ncols=True) as bar:
+    bar = tqdm(total=count, desc="simulated objects", unit="object", dynamic_ncols=True)
+    with workers(dask), bar:
         return sample(count, seed, progress=bar.update)

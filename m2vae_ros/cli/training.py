@@ -80,7 +80,16 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="of the initial weights and the order of samples; default: %(default)s",
     )
     bag_samples.add_options(train)
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from m2vae_ros.training import distributed
+
+    with distributed.process_group():
+        if distributed.count() > 1 and (options.minutes or options.classifiers_only):
+            raise ValueError("--minutes, --classifiers-only: one process only, without torchrun")
+        return _train(options)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -108,6 +117,8 @@ def _train(options: argparse.Namespace) -> int:
             recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
             print(f"the networks will take about {seconds / 60:.1f} minutes, then the classifiers")
         trained = train(data, out, recipe, provenance, start, options.twin)
+    if not trained:  # another process has it
+        return 0
     if provenance["source"] == "simulator":
         _measure(trained, samples.draw(options.count // 5, options.seed + 1, suite), out)
     elif held_out := parts(data, recipe.seed)[1]:
@@ -153,6 +164,7 @@ def _samples(
 ) -> tuple[Samples, dict[str, object]]:
     """What to train on, and where it comes from, for the card."""
     from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.training import distributed
 
     if options.data:
         return Samples.load(options.data).of(suite), {"source": options.data.name}
@@ -164,11 +176,12 @@ def _samples(
     else:
         kept = out / ".training" / f"{options.count}-{options.seed}.npz"
         provenance = {"source": "simulator", "world": "worlds/amiro.world", "seed": options.seed}
-    if not kept.exists():
+    if not kept.exists() and distributed.rank() == 0:
         if options.bags:
             bag_samples.read(options, suite).save(kept)
         else:
             samples.draw(options.count, options.seed, suite).save(kept)
+    distributed.wait()
     return Samples.load(kept).of(suite), provenance
 
 

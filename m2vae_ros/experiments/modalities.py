@@ -13,7 +13,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from sklearn.naive_bayes import GaussianNB
-from torch import Tensor
 
 from m2vae_ros.datasets.attributes import attributes, best_rate, modalities
 from m2vae_ros.datasets.labelled import Labelled
@@ -24,18 +23,15 @@ from m2vae_ros.experiments.section import Check, Prose, Section, Table
 from m2vae_ros.experiments.table1 import one_classifier
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
-from m2vae_ros.vae.gaussian import Gaussian
-from m2vae_ros.vae.in_place import fuse_in_place, sensed_in_turn
+from m2vae_ros.vae.in_place import sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE, Subset, subsets
+from m2vae_ros.vae.terms import ORDERS
 
 NAME = "modalities"
 FILE = "modalities.png"
 
 TOLERANCE = {4: 0.02, 5: 0.03}
 """Number of modalities -> how far the rate of any subset may be from the raw data's."""
-
-STEPS = 8
-"""Of in-place fusion, drawn for each batch's re-encoding loss; 5 modalities have 211."""
 
 
 @dataclass(frozen=True)
@@ -96,24 +92,6 @@ def run(lab: Lab) -> None:
     save(picture(numbers), lab.out / FILE)
 
 
-def some_steps(
-    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian]
-) -> Tensor:
-    """The re-encoding loss, estimated from a few steps of in-place fusion drawn at random, (B,).
-
-    `m2vae_ros.vae.objectives.reencoding_loss` is the mean over all of them, and this is an unbiased
-    estimate of it: their number grows as 3^n.
-    """
-    steps = [(s, t) for s in posteriors for t in posteriors if set(s) <= set(t)]
-    losses = []
-    for index in torch.randperm(len(steps))[:STEPS].tolist():
-        held, target = steps[index]
-        new = {m: x[m] for m in target if m not in held}
-        fused = fuse_in_place(model, posteriors[held].mean, held, new)
-        losses.append(posteriors[target].detach().kl(fused))
-    return torch.stack(losses).mean(0)
-
-
 def samples(n: int, setting: Settings, seed: int) -> tuple[Labelled, Labelled]:
     """Training and test set of a seed; no two seeds share a sample."""
     return attributes(n, setting.train, 2 * seed), attributes(n, setting.test, 2 * seed + 1)
@@ -124,8 +102,8 @@ def trained(lab: Lab, n: int, setting: Settings, seed: int) -> M2VAE:
     recipe = replace(setting.recipe, schedule=replace(setting.recipe.schedule, seed=seed))
     train, _ = samples(n, setting, seed)
     facts = f"attributes {n} {setting.train} {seed}"
-    run = lab.training(NAME, n, seed, recipe={**asdict(recipe), "steps": STEPS}, data=facts)
-    return train_m2vae(recipe, tensors(train.x), seed, reencoding=some_steps, **run)
+    run = lab.training(NAME, n, seed, recipe={**asdict(recipe), "orders": ORDERS}, data=facts)
+    return train_m2vae(recipe, tensors(train.x), seed, **run)
 
 
 def measure(lab: Lab, n: int, setting: Settings, seed: int) -> dict[str, dict[str, float]]:

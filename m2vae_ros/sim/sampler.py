@@ -15,6 +15,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
@@ -42,7 +43,9 @@ from m2vae_ros.world.sdf import (
 )
 from m2vae_ros.world.suite import AMIRO, viewpoint
 
-_REPORT_EVERY = 50
+_BLOCK = 200
+"""Samples that are drawn together: by one process, if joblib is told to use several."""
+
 _BELOW_THE_FLOOR = -10.0
 
 
@@ -66,32 +69,47 @@ def sample(
     """
     if count < 0 or seed < 0:
         raise ValueError(f"count and seed must not be negative, not {count} and {seed}")
-    world = read_world(resource("worlds/amiro.world") if world_path is None else world_path)
-    variety = ObjectVariety.of(world)
-    renderer = SampleRenderer(world, variety.height, SensorNoise())
+    path = resource("worlds/amiro.world") if world_path is None else world_path
+    world = read_world(path)
+    _robot_with_all_sensors(world)  # said now
+    blocks = [range(first, min(first + _BLOCK, count)) for first in range(0, count, _BLOCK)]
+    at_once = None if len(blocks) > 1 else 1  # None: as the caller told joblib
+    parts = Parallel(at_once, return_as="generator")(
+        delayed(_drawn)(world, seed, block) for block in blocks
+    )
     packed: dict[str, np.ndarray] = {
         name: np.empty((count, *view.shape), dtype=view.packed)
         for name, view in AMIRO.views.items()
     }
     labels = np.empty(count, dtype=np.int64)
-    try:
-        for index in range(count):
-            block, position = divmod(index, len(AMIRO.classes))
-            if position == 0:
-                order = np.random.default_rng([seed, 0, block]).permutation(len(AMIRO.classes))
-            rng = np.random.default_rng([seed, 1, index])
-            labels[index] = order[position]
-            item = variety.draw(attributes_of(int(order[position])), rng)
-            renderer.show(item)
-            for name, modality in AMIRO.items():
-                packed[name][index] = modality.view.pack(renderer.render(modality, rng))
-            done = index + 1
-            if progress is not None and (done % _REPORT_EVERY == 0 or done == count):
-                progress(done - (index // _REPORT_EVERY) * _REPORT_EVERY)
-    finally:
-        renderer.close()
+    for block, (seen, classes) in zip(blocks, parts, strict=True):
+        for name, values in seen.items():
+            packed[name][block.start : block.stop] = values
+        labels[block.start : block.stop] = classes
+        if progress is not None:
+            progress(len(block))
     # each object is drawn by itself: none is in two samples
     return Samples(AMIRO, packed, labels, np.arange(count).astype(np.str_))
+
+
+def _drawn(world: World, seed: int, indices: range) -> tuple[dict[str, np.ndarray], list[int]]:
+    """Some of the samples: what each modality saw, and the labels."""
+    variety = ObjectVariety.of(world)
+    renderer = SampleRenderer(world, variety.height, SensorNoise())
+    packed: dict[str, list[np.ndarray]] = {name: [] for name in AMIRO}
+    labels = []
+    try:
+        for index in indices:
+            block, position = divmod(index, len(AMIRO.classes))
+            order = np.random.default_rng([seed, 0, block]).permutation(len(AMIRO.classes))
+            rng = np.random.default_rng([seed, 1, index])
+            labels.append(int(order[position]))
+            renderer.show(variety.draw(attributes_of(labels[-1]), rng))
+            for name, modality in AMIRO.items():
+                packed[name].append(modality.view.pack(renderer.render(modality, rng)))
+    finally:
+        renderer.close()
+    return {name: np.stack(values) for name, values in packed.items()}, labels
 
 
 class SampleRenderer:

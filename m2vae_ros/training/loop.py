@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from m2vae_ros.training import checkpoint as checkpoints
+from m2vae_ros.training import distributed
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -46,8 +47,12 @@ class Schedule:
 
 
 def device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU if there is one (this process's, where there are several), else the CPU."""
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if torch.cuda.is_available()
+        else torch.device("cpu")
+    )
 
 
 def fit(
@@ -66,6 +71,9 @@ def fit(
 
     With data held out, the module ends with the weights of the epoch that was best on those, and
     the training ends early when none has been better for a while.
+
+    Processes that torchrun started share each batch; the first writes the checkpoint, which all
+    read to resume.
 
     Every epoch seeds its own randomness, so a resumed run ends with the same weights as one that
     was never interrupted.
@@ -103,13 +111,14 @@ def fit(
         desc=title,
         unit="epoch",
         dynamic_ncols=True,
-        disable=quiet,
+        disable=quiet or distributed.rank() > 0,
     )
+    step = distributed.parallel(_Step(module, loss))
     with bar:
         for epoch in range(len(history), schedule.epochs):
             if best and best.since(history) >= schedule.patience:
                 break
-            means = _one_epoch(loss, data, optimizer, schedule, epoch)
+            means = _one_epoch(step, data, optimizer, schedule, epoch)
             if not math.isfinite(means["loss"]):
                 raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
             if best:
@@ -118,7 +127,8 @@ def fit(
             bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
             bar.update()
             due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if checkpoint and (due or len(history) == schedule.epochs):
+            due = (due or len(history) == schedule.epochs) and distributed.rank() == 0
+            if checkpoint and due:
                 checkpoints.save(checkpoint, module, optimizer, history, key, kept)
                 saved_at = time.monotonic()
     if best:
@@ -148,7 +158,8 @@ class _Best:
         self._module.eval()
         with torch.no_grad():
             torch.manual_seed(0)  # epochs differ by their weights alone
-            found = float(loss(self._data, epoch)["loss"].mean())
+            mean = loss(self._data, epoch)["loss"].mean()
+        found = float(distributed.total(mean)) / distributed.count()  # all end in one epoch
         self._module.train()
         if found < min((one["held out"] for one in history), default=math.inf):
             self.state.update({k: v.clone() for k, v in self._module.state_dict().items()})
@@ -161,26 +172,44 @@ class _Best:
         return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
+class _Step(nn.Module):
+    """The loss as a module, which is what torch runs on several processes."""
+
+    def __init__(self, module: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.module = module
+        self._loss = loss
+
+    def forward(self, batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        return dict(self._loss(batch, epoch))
+
+
 def _one_epoch(
-    loss: Loss,
+    step: nn.Module,
     data: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     epoch: int,
 ) -> dict[str, float]:
     """One pass over the data, with the randomness and the rate of the epoch: each term's mean."""
-    torch.manual_seed(1_000_003 * schedule.seed + epoch)
+    seed = 1_000_003 * schedule.seed + epoch
+    torch.manual_seed(seed)
     rate = 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * epoch / schedule.epochs))
     for group in optimizer.param_groups:
         group["lr"] = rate
     first = next(iter(data.values()))
     order = torch.randperm(len(first)).to(first.device)
+    rank, count = distributed.rank(), distributed.count()
+    if rank:  # the same order, and noise of its own
+        torch.manual_seed(seed + 499_979 * rank)
     sums: dict[str, Tensor] = {}
     for index in torch.split(order, schedule.batch_size):
-        terms = loss({name: tensor[index] for name, tensor in data.items()}, epoch)
+        mine = index[rank::count]
+        terms = step({name: tensor[mine] for name, tensor in data.items()}, epoch)
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(terms["loss"].mean())
+        # the mean over the processes is that over the batch, also where shares differ in size
+        torch.autograd.backward(terms["loss"].sum() * (count / len(index)))
         optimizer.step()
         for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.detach().sum()
-    return {name: float(total) / len(first) for name, total in sums.items()}
+    return {name: float(distributed.total(total)) / len(first) for name, total in sums.items()}

@@ -15,9 +15,10 @@ from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset
 from m2vae_ros.vae.objectives import m2vae_bound, reencoding_loss
+from m2vae_ros.vae.terms import Terms, all_terms, drawn_terms
 
-Reencoding = Callable[[M2VAE, Mapping[str, Tensor], Mapping[Subset, Gaussian]], Tensor]
-"""(model, batch, posteriors) -> the re-encoding loss E_reenc of Eq. 19, (B,)."""
+Reencoding = Callable[[M2VAE, Mapping[str, Tensor], Mapping[Subset, Gaussian], Terms], Tensor]
+"""(model, batch, posteriors, terms) -> the re-encoding loss E_reenc of Eq. 19, (B,)."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,14 @@ def train_m2vae(
     model = M2VAE(config) if start is None else deepcopy(start).requires_grad_(True)
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
-        posteriors = model.posteriors(batch)
-        terms = {"loss": -m2vae_bound(model, batch, posteriors, recipe.beta_norm)}
+        everything = tuple(batch)  # what is held out is judged by all there is
+        terms = drawn_terms(everything) if model.training else all_terms(everything)
+        posteriors = model.posteriors(batch, terms.bounds)
+        losses = {"loss": -m2vae_bound(model, batch, posteriors, recipe.beta_norm, terms)}
         if alpha := recipe.alpha_at(epoch):
-            terms["reencoding"] = reencoding(model, batch, posteriors)
-            terms["loss"] = terms["loss"] + alpha * terms["reencoding"]
-        return terms
+            losses["reencoding"] = reencoding(model, batch, posteriors, terms)
+            losses["loss"] = losses["loss"] + alpha * losses["reencoding"]
+        return losses
 
     fit(model, loss, inputs, recipe.schedule, title=title, held_out=held_out, **run)
     return model

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.sensors import Modality, SensorSuite
+from m2vae_ros.training import distributed
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
@@ -211,13 +212,16 @@ def train(
         with_twin: whether a twin is trained, to compare with.
 
     Returns:
-        Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights.
+        Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights; nothing where several
+        processes train and this is not the first.
     """
     begin = time.monotonic()
     seen, held_out = parts(samples, recipe.seed)
     beta_vaes, inputs, fusions = train_networks(
         seen, recipe, folder / ".training", start, with_twin, held_out
     )
+    if distributed.rank():
+        return {}
     classifiers = train_classifiers(fusions, inputs, seen, recipe)
     facts = {
         "recipe": json.loads(json.dumps(asdict(recipe))),

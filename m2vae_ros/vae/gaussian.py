@@ -44,6 +44,10 @@ class Gaussian:
         means = torch.stack([one.mean for one in gaussians])
         return cls(means, torch.stack([one.log_variance for one in gaussians]))
 
+    def __getitem__(self, index: Tensor) -> Gaussian:
+        """Some of a stack."""
+        return Gaussian(self.mean[index], self.log_variance[index])
+
     def sample(self) -> Tensor:
         """One reparametrised sample, (..., D): gradients reach mean and variance."""
         return self.mean + torch.randn_like(self.mean) * (0.5 * self.log_variance).exp()
@@ -51,12 +55,14 @@ class Gaussian:
     def kl(self, other: Gaussian) -> Tensor:
         """D_KL(self ‖ other) in nats, summed over the dimensions, (...)."""
         log_ratio = self.log_variance - other.log_variance
-        distance = (self.mean - other.mean).square() / other.log_variance.exp()
-        return 0.5 * (log_ratio.exp() + distance - 1 - log_ratio).sum(-1)
+        distance = (self.mean - other.mean).square() * (-other.log_variance).exp()
+        terms = log_ratio.exp() + distance - log_ratio
+        return 0.5 * (terms.sum(-1) - terms.shape[-1])
 
     def kl_to_prior(self) -> Tensor:
         """D_KL(self ‖ N(0, I)) in nats, summed over the dimensions, (...)."""
-        return 0.5 * (self.log_variance.exp() + self.mean.square() - 1 - self.log_variance).sum(-1)
+        terms = self.log_variance.exp() + self.mean.square() - self.log_variance
+        return 0.5 * (terms.sum(-1) - terms.shape[-1])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """The log-density of ``z`` (..., D) in nats, summed over the dimensions, (...)."""

@@ -14,8 +14,8 @@ def gaussian(x: Tensor, reconstruction: Tensor) -> Tensor:
 
     (B, *shape), and one reconstruction or a stack of them (..., B, *shape) -> (..., B).
     """
-    squares = (x - reconstruction).square()
-    return -0.5 * (squares + math.log(2 * math.pi)).flatten(1 - x.dim()).sum(-1)
+    squares = (x - reconstruction).square().flatten(1 - x.dim())
+    return -0.5 * (squares.sum(-1) + squares.shape[-1] * math.log(2 * math.pi))
 
 
 def bernoulli(x: Tensor, reconstruction: Tensor) -> Tensor:

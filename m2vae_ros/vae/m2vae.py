@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -121,10 +121,13 @@ class M2VAE(nn.Module):
         subset = tuple(m for m in self.modalities if m in x)
         return self.encode_features(subset, {m: self.trunks[m](x[m]) for m in subset})
 
-    def posteriors(self, x: Mapping[str, Tensor]) -> dict[Subset, Gaussian]:
-        """The posteriors of every non-empty subset of ``x``; each trunk runs only once."""
+    def posteriors(
+        self, x: Mapping[str, Tensor], of: Collection[Subset] | None = None
+    ) -> dict[Subset, Gaussian]:
+        """The posteriors of subsets of ``x``, by default of all; each trunk runs only once."""
         features = {m: self.trunks[m](x[m]) for m in self.modalities if m in x}
-        return {s: self.encode_features(s, features) for s in subsets(tuple(features))}
+        wanted = subsets(tuple(features)) if of is None else of
+        return {s: self.encode_features(s, features) for s in wanted}
 
     def encode_features(self, subset: Subset, features: Mapping[str, Tensor]) -> Gaussian:
         """The posterior of a subset from the outputs of its trunks, (..., F) -> (..., D_z)."""

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from m2vae_ros.vae.gaussian import Gaussian, Posterior, standard_normal_log_prob
 from m2vae_ros.vae.in_place import fuse_in_place
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller, subsets
+from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller
+from m2vae_ros.vae.terms import Terms, all_terms
 
 
 class Configured(Protocol):
@@ -105,26 +106,46 @@ def beta_of(model: Configured, subset: Subset, beta_norm: float) -> float:
 
 
 def m2vae_bound(
-    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian], beta_norm: float
+    model: M2VAE,
+    x: Mapping[str, Tensor],
+    posteriors: Mapping[Subset, Gaussian],
+    beta_norm: float,
+    terms: Terms | None = None,
 ) -> Tensor:
-    """Eq. 17 of a model on a batch: one sample from each subset's posterior, (B,)."""
-    z = {subset: posterior.sample() for subset, posterior in posteriors.items()}
-    likelihoods: dict[Subset, list[Tensor]] = {subset: [] for subset in posteriors}
+    """Eq. 17 of a model on a batch: one sample from each subset's posterior, (B,).
+
+    `m2vae_elbo` of the bounds of Eq. 5, with the sums of all subsets taken at once.
+
+    Args:
+        model: the M2VAE.
+        x: the batch, (B, D_m) each.
+        posteriors: of the terms' subsets, from `M2VAE.posteriors`.
+        beta_norm: see `beta_of`.
+        terms: all, or drawn ones for an unbiased estimate.
+    """
+    terms = terms or all_terms(tuple(x))
+    number = {subset: index for index, subset in enumerate(posteriors)}
+    every = Gaussian.stack(list(posteriors.values()))
+    z, like = every.sample(), every.mean
+    beta = {subset: beta_of(model, subset, beta_norm) for subset in posteriors}
+    prior = like.new_tensor([terms.bounds[s] * beta[s] for s in posteriors])
+    bound = -(prior @ every.kl_to_prior())
     for m in x:  # each decoder runs once, for all subsets the modality is in
-        having = [subset for subset in posteriors if m in subset]
-        terms = model.log_likelihood({m: x[m]}, torch.stack([z[subset] for subset in having]))
-        for subset, term in zip(having, terms, strict=True):
-            likelihoods[subset].append(term)
-    bounds = {}
-    for subset, posterior in posteriors.items():
-        parts = [posteriors[s] for s in one_smaller(subset)] if len(subset) > 1 else []
-        beta = beta_of(model, subset, beta_norm)
-        bounds[subset] = variation_of_information_elbo(likelihoods[subset], posterior, parts, beta)
-    return m2vae_elbo(bounds)
+        having = [s for s in posteriors if m in s]
+        likelihood = model.log_likelihood({m: x[m]}, torch.stack([z[number[s]] for s in having]))
+        bound = bound + like.new_tensor([terms.bounds[s] for s in having]) @ likelihood
+    if terms.parts:
+        wholes, parts = (torch.tensor([number[pair[i]] for pair in terms.parts]) for i in (0, 1))
+        weights = like.new_tensor([w * beta[s] for (s, _), w in terms.parts.items()])
+        bound = bound - weights @ every[wholes].kl(every[parts])
+    return bound
 
 
 def reencoding_loss(
-    model: M2VAE, x: Mapping[str, Tensor], posteriors: Mapping[Subset, Gaussian]
+    model: M2VAE,
+    x: Mapping[str, Tensor],
+    posteriors: Mapping[Subset, Gaussian],
+    terms: Terms | None = None,
 ) -> Tensor:
     r"""The re-encoding loss E_reenc of Eq. 19 over every step that in-place fusion can take, (B,).
 
@@ -139,32 +160,39 @@ def reencoding_loss(
     Args:
         model: the M2VAE.
         x: the batch, (B, D_m) each.
-        posteriors: of every subset of ``x``, from `M2VAE.posteriors`.
+        posteriors: of the terms' subsets, from `M2VAE.posteriors`.
+        terms: all, or drawn ones for an unbiased estimate.
 
     Returns:
         The mean over all steps, (B,).
     """
+    terms = terms or all_terms(tuple(x))
     features: dict[str, dict[Subset, Tensor]] = {}  # of m as unfolded from a subset, () as observed
     for m in x:  # each decoder and each trunk runs once, for all embeddings that hold the modality
         holding = [held for held in posteriors if m in held]
         unfolded = model.decode(m, torch.stack([posteriors[held].mean for held in holding]))
         both = model.trunks[m](torch.cat([x[m][None], unfolded]))
         features[m] = dict(zip([(), *holding], both, strict=True))
-    losses = []
-    for target, posterior in posteriors.items():
-        parts = subsets(target)
+    again: list[Gaussian] = []
+    targets: list[Gaussian] = []
+    weights: list[float] = []
+    for target, parts in terms.steps.items():
         steps = {
             m: torch.stack([features[m][held if m in held else ()] for held in parts])
             for m in target
         }
-        losses.append(posterior.detach().kl(model.encode_features(target, steps)))
-    return torch.cat(losses).mean(0)
+        again.append(model.encode_features(target, steps))
+        targets += [posteriors[target].detach()] * len(parts)
+        weights += parts.values()
+    fused = Gaussian(*(torch.cat([getattr(q, f) for q in again]) for f in ("mean", "log_variance")))
+    return fused.mean.new_tensor(weights) @ Gaussian.stack(targets).kl(fused)
 
 
 def point_reencoding_loss(
     model: M2VAE,
     x: Mapping[str, Tensor],
     posteriors: Mapping[Subset, Gaussian],
+    terms: Terms | None = None,
     spread: float = 0.2,
 ) -> Tensor:
     """The re-encoding loss E_reenc of Eq. 19 on points of the latent space, (B,).
@@ -177,6 +205,7 @@ def point_reencoding_loss(
     Args:
         model: the M2VAE.
         x: not needed: only embeddings are compared.
+        terms: not needed: all posteriors count alike.
         posteriors: of every subset, from `M2VAE.posteriors`.
         spread: standard deviation of the distance to the point near the mean; about as far as
             embeddings drift (the prior has 1).

@@ -81,7 +81,8 @@ def _log_b(network, x, z):
 def _m2vae(model, x):
     n = model.network
     q_a, q_b, q_ab = (_q(n, x, s) for s in (A, B, AB))
-    z_a, z_b, z_ab = q_a.rsample(), q_b.rsample(), q_ab.rsample()
+    noise = torch.randn(3, 4, 2)  # for all subsets at once
+    z_a, z_b, z_ab = (q.mean + q.stddev * e for q, e in zip((q_a, q_b, q_ab), noise, strict=True))
     l_a = _log_a(n, x, z_a) - BETA[A] * kl_divergence(q_a, PRIOR)
     l_b = _log_b(n, x, z_b) - BETA[B] * kl_divergence(q_b, PRIOR)
     divergences = sum(kl_divergence(q_ab, other) for other in (PRIOR, q_a, q_b))

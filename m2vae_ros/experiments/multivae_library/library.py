@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imports ``multivae`` without what only its own data sets need.
 
-Importing its models imports its downloadable data sets too, and with them torchvision, which has no
-build for every torch. Nothing of it is used here: whichever of these packages is missing is stood
-in for while the import lasts, and missing again afterwards.
+Importing its models and its trainer imports its downloadable data sets too, and with them
+torchvision, which has no build for every torch. Nothing of it is used here: whichever of these
+packages is missing is stood in for while the import lasts, and missing again afterwards.
 """
 
 import sys
@@ -54,6 +54,7 @@ with _stand_ins():
     )
     from multivae.models.base import BaseDecoder, BaseEncoder, ModelOutput
     from multivae.models.nn import BaseJointEncoder
+    from multivae.trainers.base import BaseTrainer, BaseTrainerConfig
 
 __all__ = [
     "JMVAE",
@@ -64,6 +65,8 @@ __all__ = [
     "BaseEncoder",
     "BaseJointEncoder",
     "BaseMultiVAE",
+    "BaseTrainer",
+    "BaseTrainerConfig",
     "JMVAEConfig",
     "MMVAEConfig",
     "MVAEConfig",

@@ -22,7 +22,8 @@ class JMVAE(EncoderModel):
 
     def __init__(self, config: M2VAEConfig) -> None:
         whole = tuple(config.dims)
-        super().__init__(config, encoders=[*one_smaller(whole), whole])
+        self._trained = [*one_smaller(whole), whole]
+        super().__init__(config, encoders=self._trained)
         self.cannot = {
             subset: "Eq. 5 trains the encoders of all modalities and of all but one, no smaller."
             for subset in subsets(whole)
@@ -32,11 +33,11 @@ class JMVAE(EncoderModel):
     def bound(self, x: Mapping[str, Tensor], beta_norm: float) -> Tensor:
         """Eq. 5: Eq. 2-3 minus β Σ KL(q(z|M) ‖ q(z|S)) over the subsets S one smaller, (B,)."""
         x = self._complete(x)
-        posterior = self.encode(x)
+        *parts, posterior = self.network.posteriors(x, self._trained).values()
         z = posterior.sample()
         return variation_of_information_elbo(
-            [self.log_likelihood({m: x[m]}, z) for m in x],
+            [self.log_likelihood(x, z)],
             posterior,
-            [self.encode({m: x[m] for m in subset}) for subset in one_smaller(self.modalities)],
+            parts,
             beta_of(self, self.modalities, beta_norm),
         )

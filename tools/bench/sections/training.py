@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seconds for a thousand samples of training, beside PyPI's multivae on the same network."""
+"""Seconds for a thousand samples of training, beside PyPI's multivae on the same network.
+
+Its objectives run in our loop; JMVAE's, which is ours for two modalities, in its own trainer too.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import redirect_stderr
+from functools import partial
+from io import StringIO
+from tempfile import TemporaryDirectory
 
 import torch
 
 from m2vae_ros.datasets.attributes import attributes
 from m2vae_ros.experiments.contenders import ContenderRecipe, contenders, tensors, train_contender
+from m2vae_ros.experiments.multivae_library.adapters import LibraryJMVAE
+from m2vae_ros.experiments.multivae_library.library import (
+    BaseTrainer,
+    BaseTrainerConfig,
+    MultimodalBaseDataset,
+)
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.m2vae import M2VAEConfig
@@ -20,6 +33,7 @@ ROUNDS = 5
 SAMPLES = 4096
 MODALITIES = (2, 3, 4)
 OWN, REENCODING = "M2VAE", "M2VAE with re-encoding loss"
+JMVAE, THEIRS, TRAINER = "JMVAE", "JMVAE (multivae)", "JMVAE (multivae, its own trainer)"
 
 
 def measure() -> Measured:
@@ -27,6 +41,7 @@ def measure() -> Measured:
     torch.set_num_threads(1)
     compared = [name for name in contenders() if name.endswith("(multivae)")]
     seconds: dict[int, dict[str, list[float]]] = {n: defaultdict(list) for n in MODALITIES}
+    same: dict[str, list[float]] = defaultdict(list)
     kernel = []
     for _ in range(ROUNDS + 1):
         kernel.append(timed(calibration, 10))
@@ -36,16 +51,47 @@ def measure() -> Measured:
                 begin = time.perf_counter()
                 if _trained(name, x):
                     of_n[name].append((time.perf_counter() - begin) / (SAMPLES / 1000))
+        x = tensors(attributes(2, SAMPLES, seed=0).x)
+        for name in (JMVAE, THEIRS):
+            same[name].append(timed(partial(_trained, name, x)) / (SAMPLES / 1000))
+        same[TRAINER].append(_by_its_trainer(x) / (SAMPLES / 1000))
     return Measured(
         Spread.of(kernel),
         [
             Figure(
-                f"1000 samples, {n} modalities",
-                {name: Spread.of(values[1:]) for name, values in of_n.items()},  # one to warm up
-            )
-            for n, of_n in seconds.items()
+                "1000 samples, one objective",
+                {name: Spread.of(values[1:]) for name, values in same.items()},
+            ),
+            *(
+                Figure(
+                    f"1000 samples, {n} modalities",
+                    {
+                        name: Spread.of(values[1:]) for name, values in of_n.items()
+                    },  # one to warm up
+                )
+                for n, of_n in seconds.items()
+            ),
         ],
     )
+
+
+def _by_its_trainer(x: dict[str, torch.Tensor]) -> float:
+    """Seconds of an epoch of the library's trainer, with the batches and the rate of ours."""
+    schedule = Schedule(epochs=1)
+    model = contenders()[THEIRS](M2VAEConfig({m: values.shape[1] for m, values in x.items()}))
+    assert isinstance(model, LibraryJMVAE)
+    with TemporaryDirectory() as folder, redirect_stderr(StringIO()):  # its progress bar
+        config = BaseTrainerConfig(
+            output_dir=folder,
+            per_device_train_batch_size=schedule.batch_size,
+            learning_rate=schedule.learning_rate,
+            num_epochs=1,
+            no_cuda=True,
+        )
+        data = MultimodalBaseDataset(x)
+        trainer = BaseTrainer(model.library, data, training_config=config)
+        trainer.prepare_training()
+        return timed(partial(trainer.train_step, 1))
 
 
 def _trained(name: str, x: dict[str, torch.Tensor]) -> bool:
