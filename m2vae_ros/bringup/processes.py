@@ -103,7 +103,7 @@ class Processes:
 
     def _stop(self) -> None:
         stop([process for _, process in self._running])
-        if any(process.returncode == -signal.SIGKILL for _, process in self._running):
+        if self._running:  # also those who end by themselves leave ports that others wrote to
             remove_abandoned_memory()
         self.unclean += [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
         self._running.clear()

@@ -21,10 +21,13 @@ from m2vae_ros.bringup.processes import BringupError, Processes
 from m2vae_ros.bringup.specs import simulated_team
 from m2vae_ros.host.children import die_with_parent
 from m2vae_ros.host.domains import own_domain
-from m2vae_ros.host.shared_memory import abandoned_memory
+from m2vae_ros.host.shared_memory import abandoned_memory, memory_of
 
 IN_TIME = 2.0
 """Seconds in which every node has to be down."""
+
+BEFORE_PYTHON = "ended with signal SIGINT"
+"""What ends a process that has not yet begun to be a node, as it should."""
 
 LONGEST_LIFE = 12.0
 """Seconds from the start until a system is stopped, at most: it is at work by then."""
@@ -34,7 +37,6 @@ def stop_often(options: Options, says: Says) -> Outcome:
     """Start and stop the simulator and a team with its patrols, again and again."""
     times = options.times or 50
     generator = random.Random(f"{options.seed} stop")
-    before = set(abandoned_memory())
     broken, seconds = [], []
     with own_domain(), _busy_core():
         for number in range(times):
@@ -46,9 +48,6 @@ def stop_often(options: Options, says: Says) -> Outcome:
             if took > IN_TIME:
                 broken.append(f"{where}: took {took:.2f} s")
             broken += [f"{where}: {words}" for words in unclean]
-            left = set(abandoned_memory()) - before
-            broken += [f"{where}: left {name} in shared memory" for name in sorted(left)]
-            before |= left
     numbers = {"stops": times, "median s": median(seconds), "most s": max(seconds)}
     return Outcome(broken, numbers)
 
@@ -56,25 +55,35 @@ def stop_often(options: Options, says: Says) -> Outcome:
 def _stopped_after(life: float) -> tuple[float, list[str]]:
     """The seconds that all of a system took to end, and what did not end as it should."""
     deadline = time.monotonic() + life
+    with Processes(simulated_team()) as processes:
+        _at_work(processes, deadline)
+        shared = memory_of(processes.pids().values())
+        begin = time.monotonic()
+        processes.stop()
+        took = time.monotonic() - begin
+    left = shared.intersection(abandoned_memory())
+    return took, [
+        *(words for words in processes.unclean if BEFORE_PYTHON not in words),
+        *(f"{name} is left in shared memory" for name in sorted(left)),
+    ]
+
+
+def _at_work(processes: Processes, deadline: float) -> None:
+    """Let a system start, and work if there is time for that, until the deadline."""
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("chaos", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     try:
-        with Processes(simulated_team()) as processes:
-            try:
-                activate(processes, node, executor, deadline)
-                time.sleep(max(0.0, deadline - time.monotonic()))
-            except BringupError:
-                processes.check()  # else its life was over before it was active
-            begin = time.monotonic()
-            processes.stop()
-            return time.monotonic() - begin, processes.unclean
+        activate(processes, node, executor, deadline)
+    except BringupError:
+        processes.check()  # else its time is over before it is active
     finally:
         executor.shutdown()
         node.destroy_node()
         context.try_shutdown()
+    time.sleep(max(0.0, deadline - time.monotonic()))
 
 
 @contextmanager
