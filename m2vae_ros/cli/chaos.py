@@ -24,7 +24,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("--list", action="store_true", help="say which scenarios there are")
     parser.add_argument(
-        "--scenario", nargs="+", metavar="NAME", help="one or more of them (default: network)"
+        "--scenario",
+        nargs="+",
+        metavar="NAME",
+        help="one or more of them, or all (default: network)",
     )
     parser.add_argument(
         "--robots", type=positive, metavar="N", help="instead of as many as it is meant for"

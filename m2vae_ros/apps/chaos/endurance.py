@@ -10,7 +10,6 @@ from statistics import median
 from m2vae_ros.apps.chaos.live_team import LiveTeam, Plan
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.specs import Robots
-from m2vae_ros.host.memory import resident
 
 RATE = 10.0
 """Hz at which each robot gets readings."""
@@ -71,7 +70,7 @@ def endure(options: Options, says: Says) -> Outcome:
 def _sense(team: LiveTeam, seconds: float) -> tuple[int, list[Mapping[str, int]]]:
     """Play readings; how often each robot got one, and samples of all nodes' memory."""
     begin = time.monotonic()
-    played, memory = 0, [_memory(team)]
+    played, memory = 0, [team.memory()]
     robots = team.running
     while (elapsed := time.monotonic() - begin) < seconds:
         if elapsed >= played / RATE:
@@ -80,16 +79,12 @@ def _sense(team: LiveTeam, seconds: float) -> tuple[int, list[Mapping[str, int]]
                 team.look(robot, item.name)
             played += 1
         if elapsed >= _SAMPLE_EVERY * len(memory):
-            memory.append(_memory(team))
+            memory.append(team.memory())
             megabytes = sum(memory[-1].values()) / 1e6
             team.says(f"{elapsed:.0f} of {seconds:.0f} s, all nodes together {megabytes:.0f} MB")
             team.processes.check()
         team.step()
-    return played, [*memory, _memory(team)]
-
-
-def _memory(team: LiveTeam) -> Mapping[str, int]:
-    return {name: resident(pid) for name, pid in team.processes.pids().items()}
+    return played, [*memory, team.memory()]
 
 
 def _looks(team: LiveTeam) -> dict[str, int]:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -32,6 +33,7 @@ from m2vae_ros.bringup.processes import BringupError, Processes, environment
 from m2vae_ros.bringup.specs import NodeSpec, Robots, fusion, world_objects
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.host.domains import own_domain
+from m2vae_ros.host.memory import resident
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.detections import Detection3DArray
@@ -48,8 +50,14 @@ LOOK_AGAIN_AFTER = 1.0
 PACE = 0.3
 """Seconds between looks that nothing answers."""
 
-BATCH = 50
-"""Messages of an enemy that are sent before anything else happens."""
+BATCH = 500
+"""Messages of an enemy at once; beyond what DDS keeps for a slow reader they would be lost."""
+
+TO_TAKE_IN = 60.0
+"""Seconds that robots have to take in a batch."""
+
+RECEIVED = f"received {EMBEDDINGS}"
+"""What robots count on /diagnostics, once a second."""
 
 
 class ChaosError(RuntimeError):
@@ -185,6 +193,10 @@ class LiveTeam:
         """The sum of counts that a node reports."""
         return sum(int(self.facts[robot].get(fact, 0)) for fact in facts)
 
+    def memory(self) -> dict[str, int]:
+        """Bytes of memory of each node, by its full name."""
+        return {name: resident(pid) for name, pid in self.processes.pids().items()}
+
     def start(self, *robots: str) -> None:
         """Start and activate nodes.
 
@@ -274,18 +286,29 @@ class LiveTeam:
             self._publish(robot, modality, glimpse.reading)
             self._publish(robot, "odom", glimpse.odometry)
 
-    def attack(self, enemy: str, messages: Iterable[Message]) -> int:
-        """Let an enemy say something to every robot; returns how many messages it was."""
+    def attack(self, enemy: str, messages: Iterable[Message]) -> bool:
+        """Let an enemy say something to every robot, no faster than they take it in.
+
+        Returns:
+            Whether they took it in within `TO_TAKE_IN`.
+        """
         self.relay.join(enemy)
+        before = {robot: self.counted(robot, RECEIVED) for robot in self.running}
         count = 0
-        for message in messages:
-            count += 1
-            data = message if isinstance(message, bytes) else _bytes(message)
-            for robot in self.running:
-                self.relay.say(enemy, robot, data)
-            if count % BATCH == 0:
-                self.step()
-        return count
+
+        def taken_in() -> bool:
+            return all(self.counted(r, RECEIVED) >= n + count for r, n in before.items())
+
+        left = iter(messages)
+        while batch := list(islice(left, BATCH)):
+            for message in batch:
+                data = message if isinstance(message, bytes) else _bytes(message)
+                for robot in before:
+                    self.relay.say(enemy, robot, data)
+            count += len(batch)
+            if self.until(taken_in, TO_TAKE_IN) is None:
+                return False
+        return True
 
     def clock_back(self, seconds: float) -> None:
         """Set the simulated time back."""

@@ -15,6 +15,9 @@ from m2vae_ros.apps.chaos.scenario import Options, Outcome
 from m2vae_ros.apps.chaos.scenarios import SCENARIOS
 from m2vae_ros.bringup.processes import BringupError
 
+ALL = "all"
+"""Stands for every scenario."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Play scenarios.
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         for name, scenario in SCENARIOS.items():
             console.print(f"{name:14} {scenario.what}\n{'':14} must: {scenario.must}", markup=False)
         return 0
-    names = options.scenario or ["network"]
+    names = list(SCENARIOS) if options.scenario == [ALL] else options.scenario or ["network"]
     if unknown := set(names) - set(SCENARIOS):
         raise ValueError(f"no scenario {', '.join(sorted(unknown))}, there are: {_known()}")
     how = _options(options)
