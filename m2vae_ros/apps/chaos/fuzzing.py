@@ -29,6 +29,8 @@ from m2vae_ros.sensors import ObservationError
 
 NOW = 1_000 * NANOSECONDS
 OBJECTS = 8
+_WORD = 4
+
 SETTLED = 0.2
 """Share of the messages after which memory must not grow any more."""
 
@@ -108,6 +110,7 @@ def refused_messages(told: list[Embedding], count: int, seed: int, now: int) -> 
     with _silent():
         while len(found) < count:
             data = mutated(generator.choice(genuine), generator)
+            data += bytes(-len(data) % _WORD)  # RTPS does so, which can complete what was cut off
             try:
                 message = embedding(serialised.message(data, LatentEmbedding))
                 check(message, engine, now, 60 * NANOSECONDS, told[0].frame)
