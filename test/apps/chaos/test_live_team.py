@@ -22,10 +22,11 @@ def test_a_team_behind_a_clean_relay_agrees_on_the_truth_and_tells_it_to_who_joi
         assert team.until(lambda: not team.shortfalls() and not team.disagreements(), 15.0)
         assert len(team.heard) == 8
         assert team.look_again() == []
-        team.kill("amiro1")
-        assert team.running == ["amiro2", "amiro3"]
         team.start("late")
         assert team.until(lambda: not team.shortfalls(), 15.0)
+        team.kill("amiro1")
+        assert team.running == ["amiro2", "amiro3", "late"]
+        assert team.shortfalls() == []
         pids = team.processes.pids()
     assert team.processes.unclean == []
     assert set(pids) == {"/amiro2/fusion", "/amiro3/fusion", "/late/fusion"}

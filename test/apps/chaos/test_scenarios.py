@@ -23,7 +23,7 @@ def play(name: str, **options: int | float) -> None:
 
 @pytest.mark.ros
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["padding", "modalities", "long_text"])
+@pytest.mark.parametrize("name", ["padding", "modalities", "long_text", "fingerprints"])
 def test_the_truth_stands_after_an_attack(name: str) -> None:
     play(name)
 
