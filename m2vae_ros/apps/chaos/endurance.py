@@ -26,7 +26,10 @@ KEPT = 0.95
 _SENSORS = ("lidar", "reflectance")
 """Those whose readings one process can play for many robots."""
 
-_SAMPLE_EVERY = 5.0
+SAY_EVERY = 5.0
+
+STEPS = 10
+"""Between looks at the clock."""
 
 
 def endure(options: Options, says: Says) -> Outcome:
@@ -35,15 +38,14 @@ def endure(options: Options, says: Says) -> Outcome:
     robots: Robots = {f"amiro{n + 1}": (_SENSORS[n % len(_SENSORS)],) for n in range(count)}
     seconds = 60.0 * options.minutes
     warm_up = min(WARM_UP, seconds / 4)
-    with LiveTeam(Plan(robots, relayed=False, seed=options.seed), says) as team:
-        begin = time.monotonic()
-        played, memory = _sense(team, warm_up)
-        early, looks = memory[-1], _looks(team)
-        played, memory = _sense(team, seconds - warm_up)
-        took = time.monotonic() - begin - warm_up
+    with LiveTeam(Plan(robots, relayed=False, rate=RATE, seed=options.seed), says) as team:
+        early = _sense(team, warm_up)
+        looks, played, begin = _looks(team), team.played, time.monotonic()
+        late = _sense(team, seconds - warm_up)
+        took = time.monotonic() - begin
+        offered = (team.played - played) / took
         rates = sorted((after - looks[r]) / took for r, after in _looks(team).items())
-        growth = {name: memory[-1][name] - early[name] for name in early}
-    offered = played / took
+        growth = {name: late[name] - early[name] for name in early}
     broken = [
         f"{name} grew by {grown / 1e6:.1f} MB after the first {warm_up:g} s"
         for name, grown in growth.items()
@@ -61,30 +63,27 @@ def endure(options: Options, says: Says) -> Outcome:
             "Hz played": offered,
             "Hz, slowest": rates[0],
             "Hz, median": median(rates),
-            "MB, largest": max(memory[-1].values()) / 1e6,
+            "MB, largest": max(late.values()) / 1e6,
             "MB grown, most": max(growth.values()) / 1e6,
         },
     )
 
 
-def _sense(team: LiveTeam, seconds: float) -> tuple[int, list[Mapping[str, int]]]:
-    """Play readings; how often each robot got one, and samples of all nodes' memory."""
+def _sense(team: LiveTeam, seconds: float) -> Mapping[str, int]:
+    """Let all robots sense for some time; the memory of their nodes at the end."""
     begin = time.monotonic()
-    played, memory = 0, [team.memory()]
-    robots = team.running
+    samples = 0
     while (elapsed := time.monotonic() - begin) < seconds:
-        if elapsed >= played / RATE:
-            for number, robot in enumerate(robots):
-                item = team.objects[(int(elapsed) + number) % len(team.objects)]
-                team.look(robot, item.name)
-            played += 1
-        if elapsed >= _SAMPLE_EVERY * len(memory):
-            memory.append(team.memory())
-            megabytes = sum(memory[-1].values()) / 1e6
+        for number, robot in enumerate(team.running):
+            team.stand(robot, team.objects[(int(elapsed) + number) % len(team.objects)].name)
+        if elapsed >= SAY_EVERY * samples:
+            samples += 1
+            megabytes = sum(team.memory().values()) / 1e6
             team.says(f"{elapsed:.0f} of {seconds:.0f} s, all nodes together {megabytes:.0f} MB")
             team.processes.check()
-        team.step()
-    return played, [*memory, team.memory()]
+        for _ in range(STEPS):
+            team.step()
+    return team.memory()
 
 
 def _looks(team: LiveTeam) -> dict[str, int]:

@@ -44,11 +44,8 @@ from m2vae_ros.world.suite import AMIRO
 START_UP = 60.0
 """Seconds a node has until it is active; a busy machine takes long."""
 
-LOOK_AGAIN_AFTER = 1.0
-"""Seconds without an answer until a look is repeated: readings are sent best effort."""
-
-PACE = 0.3
-"""Seconds between looks that nothing answers."""
+STAY = 0.5
+"""Seconds that a robot stays before an object where nothing tells that it has looked."""
 
 BATCH = 500
 """Messages of an enemy at once; beyond what DDS keeps for a slow reader they would be lost."""
@@ -73,6 +70,7 @@ class Plan:
         rates: of the channels between them.
         relayed: whether there are channels at all; else all share one topic.
         simulated_time: whether they go by /clock.
+        rate: Hz of the readings of those that stand before an object; odometry has twice that.
         parameters: robot -> what its node gets beside the usual.
         seed: of all that is drawn.
     """
@@ -81,6 +79,7 @@ class Plan:
     rates: Rates = CLEAN
     relayed: bool = True
     simulated_time: bool = False
+    rate: float = 5.0
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
 
@@ -117,6 +116,9 @@ class LiveTeam:
         self.heard: dict[str, Embedding] = {}
         self.specs = {robot: self._spec(robot) for robot in plan.robots}
         self._time_back = 0
+        self._before: dict[str, str] = {}
+        self._turn = 0
+        self._next_turn = 0.0
         self._answered: set[tuple[str, str]] = set()
         self._stack = ExitStack()
         self._publishers: dict[tuple[str, str], Any] = {}
@@ -161,6 +163,7 @@ class LiveTeam:
 
     def step(self) -> None:
         """Let something happen, for a moment."""
+        self._play()
         self._executor.spin_once(timeout_sec=0.01)
         self.relay.deliver(time.monotonic())
 
@@ -193,6 +196,11 @@ class LiveTeam:
         """The sum of counts that a node reports."""
         return sum(int(self.facts[robot].get(fact, 0)) for fact in facts)
 
+    @property
+    def played(self) -> int:
+        """How often those that stand got a reading."""
+        return (self._turn + 1) // 2
+
     def memory(self) -> dict[str, int]:
         """Bytes of memory of each node, by its full name."""
         return {name: resident(pid) for name, pid in self.processes.pids().items()}
@@ -222,6 +230,7 @@ class LiveTeam:
     def kill(self, robot: str) -> None:
         """End a node by SIGKILL."""
         self.processes.kill(self.specs[robot])
+        self.leave(robot)
         if self.plan.relayed:
             self.relay.leave(robot)
         self.held.pop(robot, None)
@@ -237,16 +246,15 @@ class LiveTeam:
         order = random.Random(f"{self.plan.seed} explore")
         names = [item.name for item in self.objects]
         waiting = {robot: deque(order.sample(names, len(names))) for robot in self._sensing}
-        sent: dict[str, float] = {}
 
         def done() -> bool:
             for robot, left in waiting.items():
                 while left and (robot, left[0]) in self._answered:
                     left.popleft()
-                    sent.pop(robot, None)
-                if left and time.monotonic() - sent.get(robot, 0.0) > LOOK_AGAIN_AFTER:
-                    self.look(robot, left[0])
-                    sent[robot] = time.monotonic()
+                if left:
+                    self.stand(robot, left[0])
+                else:
+                    self.leave(robot)
             return not any(waiting.values())
 
         if self.until(done, patience) is None:
@@ -259,32 +267,30 @@ class LiveTeam:
         A look counts if it is fused, or confirms what is held.
         """
         before = {robot: self.looks(robot) for robot in self._sensing}
-        number, last = 0, 0.0
+        begin = time.monotonic()
 
         def deaf() -> list[str]:
             wanted = len(self.objects)
             return [r for r, looks in before.items() if self.looks(r) < looks + wanted]
 
         def done() -> bool:
-            nonlocal number, last
-            if time.monotonic() - last > PACE:
-                last = time.monotonic()
-                name = self.objects[number % len(self.objects)].name
-                number += 1
-                for robot in before:
-                    self.look(robot, name)
+            number = int((time.monotonic() - begin) / STAY) % len(self.objects)
+            for robot in before:
+                self.stand(robot, self.objects[number].name)
             return not deaf()
 
         self.until(done, patience)
+        self.leave(*before)
         return deaf()
 
-    def look(self, robot: str, name: str) -> None:
-        """Play the sensors of a robot that stands before an object."""
-        for modality in self.plan.robots[robot]:
-            glimpse = self._glimpses[name, modality]
-            self._publish(robot, "odom", glimpse.odometry)
-            self._publish(robot, modality, glimpse.reading)
-            self._publish(robot, "odom", glimpse.odometry)
+    def stand(self, robot: str, name: str) -> None:
+        """Let a robot stand before an object, and its sensors read, from now on."""
+        self._before[robot] = name
+
+    def leave(self, *robots: str) -> None:
+        """Let robots be nowhere, and sense nothing, from now on."""
+        for robot in robots:
+            self._before.pop(robot, None)
 
     def attack(self, enemy: str, messages: Iterable[Message]) -> bool:
         """Let an enemy say something to every robot, no faster than they take it in.
@@ -394,6 +400,20 @@ class LiveTeam:
         if self.plan.simulated_time:
             clock = node.create_publisher(Clock, "/clock", qos.CLOCK)
             node.create_timer(0.05, lambda: clock.publish(Clock(clock=stamp(self.now))))
+
+    def _play(self) -> None:
+        """Publish what is due of those that stand: odometry, every other time after a reading."""
+        now = time.monotonic()
+        if now < self._next_turn:
+            return
+        self._next_turn = max(self._next_turn + 0.5 / self.plan.rate, now)
+        self._turn += 1
+        for robot, name in self._before.items():
+            for modality in self.plan.robots[robot]:
+                glimpse = self._glimpses[name, modality]
+                if self._turn % 2:
+                    self._publish(robot, modality, glimpse.reading)
+                self._publish(robot, "odom", glimpse.odometry)
 
     def _publish(self, robot: str, what: str, message: Any) -> None:
         message.header.stamp = stamp(self.now)

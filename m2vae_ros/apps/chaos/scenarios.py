@@ -145,7 +145,8 @@ def _kills(options: Options, says: Says) -> Outcome:
         _told(team)
         for number in range(times):
             robot = generator.choice(team.running)
-            team.look(generator.choice(team.running), generator.choice(team.objects).name)
+            for other in robots_with_one_sensor(options.robots or 3):
+                team.stand(other, generator.choice(team.objects).name)
             team.settle(generator.uniform(0.0, 1.0))
             says(f"kill {number + 1} of {times}: {robot}")
             team.kill(robot)
