@@ -48,7 +48,7 @@ class Processes:
         try:
             self._scratch = Scratch("m2vae-nodes-")
             for node in self.nodes:
-                self._start(node)
+                self.start(node)
         except BaseException:
             self.stop()
             raise
@@ -83,6 +83,16 @@ class Processes:
         """Full name -> process id of each node."""
         return {node.full_name: process.pid for node, process in self._running}
 
+    def kill(self, node: NodeSpec) -> None:
+        """End a node by SIGKILL, as a crash does; nothing of it stays but its log."""
+        with postponed():
+            for known, process in self._running:
+                if known == node:
+                    process.kill()
+                    process.wait()
+            self._running = [(n, p) for n, p in self._running if n != node]
+            remove_abandoned_memory()
+
     def stop(self) -> None:
         """Stop all, at first politely; those that had ended before are left as they are.
 
@@ -93,7 +103,7 @@ class Processes:
 
     def _stop(self) -> None:
         stop([process for _, process in self._running])
-        if any(process.returncode == -signal.SIGKILL for _, process in self._running):
+        if self._running:  # also those who end by themselves leave ports that others wrote to
             remove_abandoned_memory()
         self.unclean += [self._end_of(n, p) for n, p in self._running if p.returncode != 0]
         self._running.clear()
@@ -104,7 +114,8 @@ class Processes:
     def _end_of(self, node: NodeSpec, process: subprocess.Popen[bytes]) -> str:
         return f"{node.full_name} ended with {_ending(process.returncode)}{self.last_words(node)}"
 
-    def _start(self, node: NodeSpec) -> None:
+    def start(self, node: NodeSpec) -> None:
+        """Start a node: one of another system, or one that was killed."""
         # Whatever has been started is known, and will be stopped.
         with self._file(node, "log").open("wb") as log, postponed():
             process = subprocess.Popen(

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from m2vae_ros.cli import (
     bags,
+    chaos,
     demo,
     doctor,
     evaluation,
@@ -33,6 +34,7 @@ from m2vae_ros.cli import (
 
 GROUPS = (
     demo,
+    chaos,
     doctor,
     gazebo,
     gz_world,

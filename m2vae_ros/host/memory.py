@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory this machine has."""
+"""How much memory this machine has, and how much a process takes."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def available_memory() -> int:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def resident(pid: int | None = None) -> int:
+    """Bytes of memory that a process has for itself or shares; this one by default.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    pages = Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

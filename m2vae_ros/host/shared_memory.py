@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,19 @@ def remove_abandoned_memory() -> None:
 def abandoned_memory() -> list[str]:
     """The names of what `remove_abandoned_memory` would remove."""
     return list(_abandoned())
+
+
+def memory_of(pids: Iterable[int]) -> set[str]:
+    """The names of what these processes share by Fast DDS: they hold the locks beside it."""
+    names = set()
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):  # closed meanwhile
+                    opened = descriptor.readlink()
+                    if opened.parent == SHARED_MEMORY and opened.name.endswith("_el"):
+                        names.add(opened.name.removesuffix("_el"))
+    return names
 
 
 def _abandoned() -> Iterator[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import inspect
 import signal
 import sys
@@ -49,13 +50,28 @@ def run(
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     _parser(make_node).parse_args(others)
-    stop = install_shutdown_handlers()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    gc.freeze()  # what was imported stays: no collection has to look through it
+    stop = install_shutdown_handlers()
+    try:
+        status = _spin(make_node, stop, going_on)
+    finally:
+        rclpy.try_shutdown()
+        gc.collect()  # the node, and with it what DDS shares with other processes
+    # As Python ends it no longer calls handlers: an impatient second signal would kill it then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return status
+
+
+def _spin(
+    make_node: Callable[[], Node], stop: threading.Event, going_on: Callable[[], bool]
+) -> int:
+    """Make the node and run it to its end; returns the exit status."""
     try:
         node = make_node()
     except (ParameterException, NameValidationException, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -69,13 +85,7 @@ def run(
         return 2
     finally:
         executor.shutdown()
-        try:
-            node.destroy_node()
-        finally:
-            rclpy.try_shutdown()
-        # As Python ends it no longer calls handlers: an impatient second signal would kill it then.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        node.destroy_node()
     return 0
 
 

@@ -28,6 +28,7 @@ from m2vae_ros.bringup.specs import (
     visiting_orders,
     world_objects,
 )
+from m2vae_ros.host.shared_memory import SHARED_MEMORY, memory_of
 from m2vae_ros.world.suite import AMIRO
 
 
@@ -182,19 +183,12 @@ def test_a_node_that_ignores_the_first_signal_is_stopped_all_the_same(monkeypatc
         with asking() as (node, _):
             until(lambda: node.count_publishers("/clock") == 1)
         (pid,) = processes.pids().values()
-        segments = segments_of(pid)
-        assert segments
+        shared = memory_of([pid])
+        assert shared
         os.kill(pid, signal.SIGSTOP)
     assert not alive(pid)
-    assert not any(segment.exists() for segment in segments)
+    assert not any((SHARED_MEMORY / name).exists() for name in shared)
     assert "signal SIGKILL" in processes.unclean[0]
-
-
-def segments_of(pid: int) -> list[Path]:
-    """The shared memory that a process made for DDS: it holds the lock beside it."""
-    locks = [link.resolve() for link in Path(f"/proc/{pid}/fd").iterdir()]
-    names = {lock.name.removesuffix("_el") for lock in locks if lock.name.endswith("_el")}
-    return [path for path in Path("/dev/shm").glob("fast*_*") if path.name in names]
 
 
 @pytest.mark.ros
@@ -219,6 +213,43 @@ def test_an_executable_explains_itself_and_what_it_was_given_wrong(name: str) ->
         assert status == 2
         assert reason in said
         assert "Traceback" not in said
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", ["fusion_node", "amiro_sim", "gazebo_bridge", "patrol"])
+def test_a_node_that_is_only_beginning_ends_at_once_and_clean(name: str) -> None:
+    path = executable(NodeSpec(name, "x", "/", ""))
+    with subprocess.Popen([sys.executable, path], stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: catches(process.pid, signal.SIGTERM))
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert said == ""
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+@pytest.mark.ros
+def test_a_node_that_is_killed_leaves_nothing_and_can_be_started_again() -> None:
+    spec = simulator({"amiro1": ("lidar",)})
+    with Processes([spec]) as processes, asking() as (node, _):
+        until(lambda: node.count_publishers("/clock") == 1)
+        (pid,) = processes.pids().values()
+        shared = memory_of([pid])
+        assert shared
+        processes.kill(spec)
+        assert not alive(pid)
+        assert processes.pids() == {}
+        assert not any((SHARED_MEMORY / name).exists() for name in shared if "port" not in name)
+        processes.start(spec)
+        until(lambda: alive(processes.pids()[spec.full_name]))
+        processes.check()
+        until(lambda: catches(processes.pids()[spec.full_name], signal.SIGTERM))
+    assert processes.unclean == []
 
 
 PARENT = """
