@@ -114,8 +114,8 @@ def test_the_batch_does_what_robots_with_a_memory_each_do(
                 one.receive(old.get("it"), 10**6)
             team = {who: late}
         modality = chosen.team[who]
-        fresh = objects.fresh(modality, generator)[:6]  # looks of another class would contradict
-        outcomes = look(team[who], modality, fresh, stamp)
+        drawn = torch.randint(OBJECTS, (6,), generator=generator)
+        outcomes = look(team[who], modality, objects.codes[modality][drawn], stamp)
         tell(outcomes, team[who], [r for other, r in team.items() if other != who])
         batch = team[who][0].message.posterior.mean.numpy()
         for row, one in zip(batch, team[who][1], strict=True):
