@@ -78,10 +78,12 @@ def test_lies_change_nothing_that_is_held_and_are_counted(weights) -> None:
         t.sense("amiro1", image(), "camera")
         t.until(lambda: len(t.embeddings) == 1)
         mine = t.embeddings[0]
-        t.active_robot("amiro2", weights, ["lidar"])
+        other = t.active_robot("amiro2", weights, ["lidar"])
         t.until(lambda: t.counted("amiro2", "embeddings new") == 1)
         t.sense("amiro2", scan(), "lidar")
         t.until(lambda: len(node._memory.get(OBJECT).held) == 2)
+        t.settle()
+        t.until(lambda: set(node._memory.statements()) == set(other._memory.statements()))
         truth = node._memory.get(OBJECT)
 
         forged = copy.deepcopy(mine)
