@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from types import MappingProxyType
 
 import numpy as np
@@ -29,9 +29,11 @@ class Embedding:
         sender: the robot that computed these numbers.
         fingerprint: the latent space the numbers belong to.
         aliases: other names under which robots met the same object before they knew of each
-            other, sorted. The smallest of all names is the object's id.
+            other, sorted.
         reencodings: modality -> how often the observation it holds was unfolded and folded again
             since it was sensed, see `m2vae_ros.fusion.sources`; 0 for those that are not named.
+        instance: a random number of the run of the sender's program, which tells two robots of one
+            name apart, and a robot from what it was before it was started again.
     """
 
     object_id: str
@@ -44,6 +46,7 @@ class Embedding:
     fingerprint: str
     aliases: tuple[str, ...] = ()
     reencodings: Mapping[str, int] = field(default_factory=dict)
+    instance: int = 0
 
     def __post_init__(self) -> None:
         held = {modality: int(stamp) for modality, stamp in sorted(self.held.items())}
@@ -69,32 +72,44 @@ class Embedding:
         return frozenset((self.object_id, *self.aliases))
 
     @cached_property
-    def tie_break_key(self) -> tuple[object, ...]:
+    def digest(self) -> int:
+        """64 bits of every field, the same on all machines; nobody can choose it for a purpose."""
+        numbers = b"".join(a.astype("<f4").tobytes() for a in (self.mean, self.log_variance))
+        fields = repr(self._fields).encode()
+        return int.from_bytes(blake2b(fields + numbers, digest_size=8).digest(), "big")
+
+    @cached_property
+    def tie_break_key(self) -> tuple[int, int]:
         """A total order on embeddings that hold the same observations: the smallest one counts.
 
-        What was re-encoded less is nearer to what was sensed; then the sender, so that the rule can
-        be said in one sentence; then the bytes.
+        What was re-encoded less is nearer to what was sensed; then the digest, which is no merit.
         """
-        place = struct.pack(f"{len(self.position)}d", *self.position)
-        numbers = (self.mean.tobytes(), self.log_variance.tobytes())
-        counts = tuple(self.reencodings.values())
-        return (sum(counts), self.sender, counts, *numbers, place, tuple(self.held.items()))
+        return sum(self.reencodings.values()), self.digest
 
-    def named(self, names: Iterable[str]) -> Embedding:
-        """The same embedding of an object that has these names; the smallest is its id."""
-        first, *others = sorted(set(names))
-        if (first, *others) == (self.object_id, *self.aliases):
+    @cached_property
+    def age_key(self) -> tuple[int, int, int, int]:
+        """A total order: the largest is the newest, and of one age the best."""
+        reencodings, digest = self.tie_break_key
+        return self.newest, sum(self.held.values()), -reencodings, -digest
+
+    def named(self, object_id: str, names: Iterable[str] = ()) -> Embedding:
+        """The same embedding of an object of this id that has these names, too."""
+        aliases = tuple(sorted(set(names) - {object_id}))
+        if (object_id, aliases) == (self.object_id, self.aliases):
             return self
-        return replace(self, object_id=first, aliases=tuple(others))
+        return replace(self, object_id=object_id, aliases=aliases)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Embedding):
             return NotImplemented
-        return self._identity == other._identity
+        return self.digest == other.digest and self._fields == other._fields
 
     def __hash__(self) -> int:
-        return hash(self._identity)
+        return self.digest
 
     @property
-    def _identity(self) -> tuple[object, ...]:
-        return (self.object_id, self.aliases, self.frame, self.fingerprint, self.tie_break_key)
+    def _fields(self) -> tuple[object, ...]:
+        """All but the numbers."""
+        names = (self.sender, self.instance, self.object_id, self.aliases, self.fingerprint)
+        place = (self.frame, self.position)
+        return (*names, *place, tuple(self.held.items()), tuple(self.reencodings.items()))

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one robot knows of all objects: its own observations and the embeddings of others.
 
-**Which object.** A message that uses a name this robot knows is about that object. A message with
-unknown names is about the nearest known object within the gate, which has these names from then
-on, or else about a new object. So is an observation that comes without a name; a new object
-is then named after the place where it was met. Names of one object travel with its embedding, and
-names once joined stay joined, so all robots end with the same names for the same objects; the
-lexicographically smallest is the id. Positions move with every observation, but a robot never
-joins two objects that it knows because their positions have come close.
-
-**What is known of it.** See `m2vae_ros.fusion.exchange` for what counts when robots differ, and
-`m2vae_ros.fusion.sources` for why it lasts however often robots look again. A look that tells
+Everything that was said is kept as it was said (`m2vae_ros.fusion.statements`). Which objects there
+are follows from it (`m2vae_ros.fusion.association`), so does whom to believe and what they are
+called (`m2vae_ros.fusion.consensus`), and what is held of each: the statement that holds the newest
+of all modalities. Where nobody has said that, this robot folds it from the best sources it has
+(`m2vae_ros.fusion.sources`), and says it. Robots that heard the same therefore hold the same, byte
+by byte, whatever was lost, late or said twice, and whoever was restarted or lied. A look that tells
 nothing new changes nothing.
 
 Objects are expected to stand farther apart than twice the gate, and to be placed within half the
@@ -20,17 +16,22 @@ gate of where they are; then every object gets exactly one id. Otherwise the rob
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from m2vae_ros.fusion.association import Association, Cluster, Position
+from m2vae_ros.fusion.consensus import NEVER, Consensus, place_name
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
-from m2vae_ros.fusion.exchange import folded, join
-from m2vae_ros.fusion.sources import Source, Sources, best, fold, information_gain, received
+from m2vae_ros.fusion.exchange import folded, supersedes
+from m2vae_ros.fusion.sources import Source, best, fold, information_gain
+from m2vae_ros.fusion.statements import Statements
 from m2vae_ros.fusion.validation import (
     LONGEST_NAME,
     MOST_NAMES,
@@ -39,9 +40,7 @@ from m2vae_ros.fusion.validation import (
     check_position,
 )
 from m2vae_ros.sensors import ObservationError
-
-NEVER = -1
-"""A time before every stamp."""
+from m2vae_ros.vae.in_place import unfold
 
 MIN_GAIN = 10.0
 """Nats; what a further look has to tell to be fused and sent. Of the AMiRo's sensors, looks at an
@@ -50,57 +49,44 @@ object of another class gained at least 26 (docs/mathematics.md)."""
 MOVED = 0.25
 """Share of the gate by which an object has to be found elsewhere for that to be news."""
 
-Position = tuple[float, float, float]
-
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of an observation or of a received embedding.
 
     Attributes:
-        kind: of an observation "fused", which has to be published, or "confirmed": it tells nothing
-            that was not known. Of an embedding "new": of an object of which nothing was held;
-            "adopted": it took the place of what was held; "merged": this robot found out something
-            that no message says yet (numbers computed from several embeddings, or that two names
-            mean one object), which has to be published. Of both "known": not newer than what is
-            held.
+        kind: of an observation "fused", or "confirmed": it tells nothing that was not known. Of an
+            embedding "new": of an object of which nothing was held; "adopted": it changed what is
+            held; "merged": this robot found out what nobody has said; "quarantined": it contradicts
+            what more is said for, and is kept until others agree. Of both "known": it changes
+            nothing.
         embedding: what is now held of the object; None if all of it was forgotten by a reset, or
             nothing was held and nothing is.
+        said: what has to be published, as it is.
     """
 
-    kind: Literal["fused", "confirmed", "new", "adopted", "merged", "known"]
+    kind: Literal["fused", "confirmed", "new", "adopted", "merged", "quarantined", "known"]
     embedding: Embedding | None
+    said: tuple[Embedding, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class _Object:
-    """One object; after a reset without embedding, and deaf to evidence up to `forgotten` ns.
-
-    The sources are of the very observations that the embedding holds; `confirmed` is the time of
-    the newest look that changed nothing.
-    """
+@dataclass(frozen=True)
+class _Reset:
+    """What was sensed until a time (ns) of what has one of these names is ignored."""
 
     names: frozenset[str]
-    position: Position
-    embedding: Embedding | None = None
-    sources: Sources = field(default_factory=dict)
-    forgotten: int = NEVER
-    confirmed: int = NEVER
-
-    @cached_property
-    def id(self) -> str:
-        return min(self.names)
-
-    @cached_property
-    def newest(self) -> int:
-        held = self.forgotten if self.embedding is None else self.embedding.newest
-        return max(held, self.confirmed)
+    until: int
 
 
 class ObjectMemory:
     """The objects one robot knows, and the rules by which that changes.
 
     Whatever a method raises, nothing held has changed. Not safe for use from several threads.
+
+    Attributes:
+        owner: this robot's name.
+        instance: a random number of this run of its program.
+        has_namesake: whether another robot of its name was heard.
     """
 
     def __init__(
@@ -114,6 +100,7 @@ class ObjectMemory:
         max_objects: int = 1000,
         min_gain: float = MIN_GAIN,
         by_place: bool = True,
+        instance: int | None = None,
     ) -> None:
         """Start with nothing known.
 
@@ -123,12 +110,13 @@ class ObjectMemory:
             gate_m: metres; a nameless observation this close to an object is one of it.
             frame: the frame of all positions; embeddings in another one are refused.
             tolerance_ns: how far ahead of this robot's clock the stamps of others may be.
-            max_objects: how many objects are kept, those that were reset included. Beyond it the
-                one whose newest evidence is the oldest is dropped.
+            max_objects: how many statements of each robot are kept. Beyond it the one with the
+                oldest evidence goes; nobody's displace those of another.
             min_gain: nats; a further look by a sensor whose observation is held already changes
                 nothing unless the posterior diverges by more than this from what it was.
             by_place: whether a place tells which object it is; else only a name does, and a place
                 is where it was last met.
+            instance: of this run of the program; by default a random one.
 
         Raises:
             ValueError: an empty name or a number out of range.
@@ -139,42 +127,69 @@ class ObjectMemory:
             raise ValueError(f"max_objects {max_objects} must be positive")
         self.engine = engine
         self.owner = owner
+        self.instance = secrets.randbits(32) if instance is None else instance
+        self.has_namesake = False
         self.frame = frame
         self.max_objects = max_objects
         self.by_place = by_place
-        self.adjust(gate_m, tolerance_ns, min_gain)
-        self._objects: dict[str, _Object] = {}
-        self._ids: dict[str, str] = {}  # any name -> id
+        self._readings: dict[Embedding, dict[str, Source]] = {}  # of its own statements
+        self._unfolded: WeakKeyDictionary[Embedding, Mapping[str, np.ndarray]]
+        self._unfolded = WeakKeyDictionary()
+        self._resets: dict[str, _Reset] = {}
+        self._began: int | None = None
+        self._check_rules(gate_m, tolerance_ns, min_gain)
+        self._associate(())
 
     def adjust(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
-        """Go by other numbers from now on, see `__init__`; what is held stays as it is.
+        """Go by other numbers from now on, see `__init__`; what was said stays as it is.
 
         Raises:
             ValueError: a number out of range.
         """
-        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
-            raise ValueError(
-                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns} and "
-                f"min_gain {min_gain} not negative"
-            )
-        self.gate_m = gate_m
-        self.tolerance_ns = tolerance_ns
-        self.min_gain = min_gain
+        before = self.gate_m
+        self._check_rules(gate_m, tolerance_ns, min_gain)
+        if gate_m != before:
+            self._associate(self._statements)
+
+    def statements(self) -> list[Embedding]:
+        """All that was said; telling it all again, as it is, is always harmless."""
+        return list(self._statements)
+
+    def __contains__(self, digest: int) -> bool:
+        """Whether a statement is held."""
+        return digest in self._statements
+
+    def to_tell(self) -> list[Embedding]:
+        """The statements that are not of before a reset."""
+        floors = {one: self._floor(one.claims) for one in self._association.clusters()}
+        return [s for one, floor in floors.items() for s in one.statements if s.newest > floor]
+
+    def said(self) -> list[Embedding]:
+        """Those of them that this run of this robot has said."""
+        return [one for one in self.to_tell() if self._is_own(one)]
 
     def objects(self) -> list[Embedding]:
-        """What is held of every object, sorted by id; telling it all again is always harmless."""
-        held = (self._objects[name].embedding for name in sorted(self._objects))
-        return [embedding for embedding in held if embedding is not None]
+        """What is held of every object, sorted by id."""
+        held = (self._held(one) for one in self._association.clusters())
+        return sorted((e for e in held if e is not None), key=lambda e: e.object_id)
+
+    def quarantined(self) -> list[Embedding]:
+        """The statements that contradict what more is said for."""
+        return self._consensus.quarantined()
 
     def get(self, object_id: str) -> Embedding | None:
         """What is held of the object that has this name; None if nothing is."""
-        found = self._named([object_id])
-        return found[0].embedding if found else None
+        return self._held(self._consensus.named(object_id))
 
     def nearest(self, position: Sequence[float]) -> Embedding | None:
         """What is held of the nearest object within the gate of x, y, z; None if nothing is."""
-        near = self._nearest(position, (o for o in self._objects.values() if o.embedding))
-        return near.embedding if near else None
+        near = [self._held(one) for one in self._near(position)]
+        return next((held for held in near if held is not None), None)
+
+    def sources(self, object_id: str) -> dict[str, Source]:
+        """Modality -> the source of what is known of the object that has this name."""
+        met = self._consensus.named(object_id)
+        return self._sources(met, self._own_readings(met)) if met else {}
 
     def observe(
         self,
@@ -197,105 +212,83 @@ class ObjectMemory:
             stamps: modality -> time of the observation, nanoseconds, for each of `codes`.
 
         Returns:
-            What became of it; if its kind is "fused", its embedding has to be published.
+            What became of it.
 
         Raises:
             ObservationError: names the field that does not fit and why.
         """
         self._check_observation(object_id, position, codes, stamps)
         x, y, z = (float(coordinate) for coordinate in position)
-        place = (x, y, z)
-        given = () if object_id is None else (object_id,)
-        met = self._named(given) or self._near(place)
-        names = given or (met[0].names if met else [self._new_name(place)])
-        try:
-            names = _joined_names(*(o.names for o in met), names)
-        except UnfitEmbedding as error:
-            raise ObservationError(f"object_id: {error}") from error
-
-        known = met[0] if met else _Object(names, place)
-        before = known.embedding
-        oldest = {m: source.stamp for m, source in known.sources.items()}
+        place: Position = (x, y, z)
+        met = self._met(object_id, place)
+        before = self._held(met)
+        readings = self._own_readings(met)
+        known = self._sources(met, readings) if met else {}
+        floor = self._floor(met.claims if met else [object_id] if object_id else ())
         new = {
             m: Source(np.array(codes[m], dtype=np.float32), int(stamp))
             for m, stamp in stamps.items()
-            if stamp > max(oldest.get(m, NEVER), known.forgotten)
+            if stamp > max(known[m].stamp if m in known else NEVER, floor)
         }
-        if new:
-            after = self._fused(known, names, place, new)
-            if names == known.names and self._tells_nothing(known, after, new):
-                newest = max(known.confirmed, *(source.stamp for source in new.values()))
-                self._replace(met, replace(known, confirmed=newest))
-                return Outcome("confirmed", before)
-        elif before is None or names == before.names:
+        if not new:
             return Outcome("known", before)
-        else:
-            after = before.named(names)
-        self._replace(
-            met,
-            replace(
-                known,
-                names=names,
-                position=after.position,
-                embedding=after,
-                sources={**known.sources, **new},
-            ),
-        )
-        return Outcome("fused", after)
+        if before is not None and max(s.stamp for s in new.values()) < before.newest:
+            place = before.position
+        name = object_id or self._new_name(place)
+        id, names = self._consensus.name(met) if met else (name, frozenset[str]())
+        like = self._like(id, {*names, object_id or id}, place)
+        try:
+            said = folded(self.engine, like, {**known, **new})
+        except UnfitEmbedding as error:
+            raise ObservationError(f"{', '.join(new)}: the model gives {error}") from error
+        if before is not None and self._tells_nothing(before, known, said, new):
+            return Outcome("confirmed", before)
+        if self._say(said, {**readings, **new}) is None:
+            return Outcome("known", before)
+        return Outcome("fused", self._held(self._association[said]), (said,))
 
     def receive(self, embedding: Embedding, now_ns: int) -> Outcome:
-        """Take in what another robot, or this one, has published.
+        """Take in what a robot has published, be it another or this one.
 
         Args:
             embedding: the message.
             now_ns: this robot's time, nanoseconds.
 
         Returns:
-            What became of it; if its kind is "merged", its embedding has to be published.
+            What became of it.
 
         Raises:
-            UnfitEmbedding: the embedding does not fit, or there is no room for an object whose
-                evidence is older than that of all others.
+            UnfitEmbedding: the embedding does not fit, or there is no room for it.
         """
+        if embedding.digest in self._statements:
+            return Outcome("known", self._held(self._association[embedding]))
         check(embedding, self.engine, now_ns, self.tolerance_ns, self.frame)
-        met = self._named(embedding.names)
-        by_place = [] if met else self._near(embedding.position)
-        met = met or by_place
-        if not met:
-            self._check_room(embedding)
-        names = _joined_names(embedding.names, *(o.names for o in met))
-        forgotten = max((o.forgotten for o in met), default=NEVER)
-        confirmed = max((o.confirmed for o in met), default=NEVER)
-        before = [o.embedding for o in met if o.embedding is not None]
-        sources: Sources = {}
-        for known in met:
-            sources = best(sources, known.sources)
-        sources = _later(sources, forgotten)
-        sources = received(
-            self.engine,
-            embedding.mean,
-            embedding.held,
-            embedding.reencodings,
-            sources,
-            after=forgotten,
-        )
-        if not all(np.isfinite(source.code).all() for source in sources.values()):
-            raise UnfitEmbedding(
-                "not_finite", "the model decodes the mean to NaN or infinite values"
-            )
-        if not sources:
-            self._replace(met, _Object(names, met[0].position, forgotten=forgotten))
-            return Outcome("known", None)
-
-        joined = join(self.engine, self.owner, [embedding, *before], sources).named(names)
-        after = _Object(names, joined.position, joined, sources, forgotten, confirmed)
-        self._replace(met, after)  # the sources may be better even where the embedding is known
-        if [o.names for o in met] == [names] and before == [joined]:
-            return Outcome("known", joined)
-        computed = joined.tie_break_key not in {e.tie_break_key for e in (embedding, *before)}
-        if computed or by_place:
-            return Outcome("merged", joined)
-        return Outcome("adopted" if before else "new", joined)
+        self._began = now_ns if self._began is None else self._began
+        self._check_author(embedding, self._began)
+        self._unfold(embedding)
+        before = self.get(embedding.object_id) if not self.by_place else None
+        before = before or self.nearest(embedding.position)
+        gone = self._statements.add(embedding)
+        if gone is None:
+            return Outcome("known", before)
+        try:
+            changed = self._reassociate(gone, [embedding])
+            found = [one for one in map(self._merged, changed) if one is not None]
+        except Exception:
+            self._statements.replace([embedding], gone)
+            self._reassociate([embedding], gone)
+            raise
+        said = tuple(one for one, readings in found if self._say(one, readings) is not None)
+        self._forget_readings(gone)
+        about = self._association[embedding] if embedding.digest in self._statements else None
+        held = self._held(about)
+        if said:
+            return Outcome("merged", held or said[0], said)
+        if about is not None and embedding not in self._consensus.believed(about):
+            return Outcome("quarantined", held)
+        if held is None or held == before:
+            return Outcome("known", held)
+        return Outcome("adopted" if before else "new", held)
 
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
@@ -310,21 +303,146 @@ class ObjectMemory:
         Returns:
             Whether anything was held of it.
         """
-        found = self._named([object_id])
-        if not found:
+        met = self._consensus.named(object_id)
+        held = self._held(met)
+        if met is None or held is None:
             return False
-        forgotten = max(now_ns, found[0].newest)
-        self._replace(found, replace(found[0], embedding=None, sources={}, forgotten=forgotten))
-        return found[0].embedding is not None
+        until = max(now_ns, *(one.newest for one in met.statements))
+        self._resets.pop(held.object_id, None)
+        self._resets[held.object_id] = _Reset(held.names, until)
+        if len(self._resets) > self.max_objects:
+            del self._resets[next(iter(self._resets))]
+        self._views.clear()
+        return True
 
-    def _fused(
-        self, known: _Object, names: frozenset[str], position: Position, new: Sources
-    ) -> Embedding:
-        before = known.embedding
-        if before is not None and max(s.stamp for s in new.values()) < before.newest:
-            position = before.position
-        place = Embedding(
-            object_id=min(names),
+    def _check_rules(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
+        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
+            raise ValueError(
+                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns} and "
+                f"min_gain {min_gain} not negative"
+            )
+        self.gate_m = gate_m
+        self.tolerance_ns = tolerance_ns
+        self.min_gain = min_gain
+
+    def _associate(self, statements: Iterable[Embedding]) -> None:
+        """Begin with the objects anew."""
+        said = list(statements)
+        self._views: dict[Cluster, Embedding | None] = {}
+        self._association = Association(self.gate_m if self.by_place else None)
+        self._statements = Statements(self.owner, self.max_objects, self._association.place)
+        self._consensus = Consensus(lambda one: self.engine.classify(one.mean))
+        self._statements.replace((), said)
+        self._reassociate((), said)
+
+    def _reassociate(
+        self, gone: Iterable[Embedding], new: Iterable[Embedding]
+    ) -> Sequence[Cluster]:
+        before, after = self._association.change(gone, new)
+        self._consensus.change(before, after)
+        self._views.clear()
+        return after
+
+    def _near(self, position: Sequence[float]) -> list[Cluster]:
+        """Objects within the gate of a place, by where they were sensed last; the nearest first."""
+        at = {one: self._position(one) for one in self._association.around(position)}
+        near = [(math.dist(position, at[one]), self._consensus.name(one)[0], one) for one in at]
+        return [one for distance, _, one in sorted(near, key=_two) if distance <= self.gate_m]
+
+    def _position(self, of: Cluster) -> Position:
+        return max(self._consensus.believed(of), key=lambda one: one.age_key).position
+
+    def _met(self, object_id: str | None, place: Position) -> Cluster | None:
+        """The object that an observation is of; None if it is a new one."""
+        near = self._near(place)
+        if object_id is None:
+            return near[0] if near else None
+        named = self._consensus.named(object_id)
+        if not self.by_place or named in near:
+            return named
+        if near:
+            return next((one for one in near if object_id in one.claims), near[0])
+        moved = named and any(s.object_id == object_id for s in self._own(named))
+        return named if moved else None
+
+    def _is_own(self, statement: Embedding) -> bool:
+        return (statement.sender, statement.instance) == (self.owner, self.instance)
+
+    def _own(self, met: Cluster | None) -> list[Embedding]:
+        return [one for one in met.statements if self._is_own(one)] if met else []
+
+    def _floor(self, names: Iterable[str]) -> int:
+        """Until when what was sensed of an object with these names is ignored."""
+        until = (r.until for r in self._resets.values() if not r.names.isdisjoint(names))
+        return max(until, default=NEVER)
+
+    def _new_name(self, position: Position) -> str:
+        name = place_name(position)
+        while self._consensus.named(name):  # an object that has moved on was once met here
+            name += "'"
+        return name
+
+    def _newest(self, of: Cluster) -> dict[str, int]:
+        """Of each modality the newest observation that counts."""
+        floor, newest = self._floor(of.claims), dict[str, int]()
+        for one in self._consensus.believed(of, floor):
+            for modality, stamp in one.held.items():
+                if stamp > max(floor, newest.get(modality, NEVER)):
+                    newest[modality] = stamp
+        return dict(sorted(newest.items()))
+
+    def _held(self, of: Cluster | None) -> Embedding | None:
+        if of is None:
+            return None
+        if of not in self._views:
+            self._views[of] = self._view(of)
+        return self._views[of]
+
+    def _view(self, of: Cluster) -> Embedding | None:
+        floor, newest = self._floor(of.claims), self._newest(of)
+        believed = self._consensus.believed(of, floor)
+        later = [one for one in believed if min(one.held.values()) > floor]
+        complete = [one for one in later if one.held == newest]
+        if complete:
+            held = min(complete, key=lambda one: one.tie_break_key)
+        elif later:
+            held = max(later, key=lambda one: one.age_key)
+        else:
+            return None
+        return held.named(*self._consensus.name(of))
+
+    def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
+        """The readings of its own that this robot has of an object."""
+        readings: dict[str, Source] = {}
+        for one in self._own(of):
+            readings = best(readings, self._readings.get(one, {}))
+        return readings
+
+    def _sources(self, of: Cluster, readings: Mapping[str, Source]) -> dict[str, Source]:
+        """The best sources of what is believed, and these readings of its own."""
+        floor, sources = self._floor(of.claims), dict(readings)
+        believed = self._consensus.believed(of, floor)
+        for one in sorted(believed, key=lambda one: one.age_key, reverse=True):
+            told = {m: Source(None, t, one.reencodings[m] + 1) for m, t in one.held.items()}
+            better = [m for m, source in told.items() if source.supersedes(sources.get(m))]
+            codes = self._unfold(one) if better else {}
+            sources |= {m: Source(codes[m], told[m].stamp, told[m].reencodings) for m in better}
+        return {m: source for m, source in sources.items() if source.stamp > floor}
+
+    def _unfold(self, one: Embedding) -> Mapping[str, np.ndarray]:
+        if one not in self._unfolded:
+            codes = unfold(self.engine, one.mean, one.held)
+            if not all(np.isfinite(code).all() for code in codes.values()):
+                raise UnfitEmbedding(
+                    "not_finite", "the model decodes the mean to NaN or infinite values"
+                )
+            self._unfolded[one] = codes
+        return self._unfolded[one]
+
+    def _like(self, id: str, names: Iterable[str], position: Position) -> Embedding:
+        """A statement of its own that holds nothing yet."""
+        return Embedding(
+            object_id=id,
             position=position,
             frame=self.frame,
             held={},
@@ -332,68 +450,74 @@ class ObjectMemory:
             log_variance=np.empty(0),
             sender=self.owner,
             fingerprint=self.engine.fingerprint,
-            aliases=tuple(names),
+            aliases=tuple(sorted({*names} - {id})[: MOST_NAMES - 1]),
+            instance=self.instance,
         )
-        try:
-            return folded(self.engine, self.owner, place, {**known.sources, **new})
-        except UnfitEmbedding as error:
-            raise ObservationError(f"{', '.join(new)}: the model gives {error}") from error
 
-    def _tells_nothing(self, known: _Object, after: Embedding, new: Sources) -> bool:
+    def _tells_nothing(
+        self,
+        before: Embedding,
+        known: Mapping[str, Source],
+        after: Embedding,
+        new: Mapping[str, Source],
+    ) -> bool:
         """Whether an object looks as it did, and stands where it did."""
-        if not new.keys() <= known.sources.keys():
+        if not new.keys() <= known.keys():
             return False
-        moved = math.dist(after.position, known.position)
+        moved = math.dist(after.position, before.position)
         if self.by_place and moved > MOVED * self.gate_m:
             return False
         # both folded from sources: what re-encoding does to an adopted embedding is no news
-        return information_gain(after, fold(self.engine, known.sources)) <= self.min_gain
+        return information_gain(after, fold(self.engine, known)) <= self.min_gain
 
-    def _named(self, names: Iterable[str]) -> list[_Object]:
-        ids = {self._ids[name] for name in names if name in self._ids}
-        return [self._objects[id] for id in sorted(ids)]
+    def _merged(self, of: Cluster) -> tuple[Embedding, dict[str, Source]] | None:
+        """What follows of an object and nobody has said, and the readings in it.
 
-    def _near(self, position: Position) -> list[_Object]:
-        near = self._nearest(position, self._objects.values())
-        return [near] if near else []
-
-    def _nearest(self, position: Sequence[float], among: Iterable[_Object]) -> _Object | None:
-        if not self.by_place:
+        Raises:
+            UnfitEmbedding: the model makes no sense of it.
+        """
+        newest = self._newest(of)
+        believed = self._consensus.believed(of, self._floor(of.claims))
+        if not newest or any(one.held == newest for one in believed):
             return None
-        near = [
-            (d, o.id, o) for o in among if (d := math.dist(position, o.position)) <= self.gate_m
-        ]
-        return min(near)[-1] if near else None
+        mine = self._statements.of(self.owner)
+        if any(one.held == newest and one.names & of.claims for one in mine):
+            return None  # said, and contradicted
+        id, names = self._consensus.name(of)
+        like = self._like(
+            id, names.union(*(one.names for one in self._own(of))), self._position(of)
+        )
+        own = self._own_readings(of)
+        readings = {m: source for m, source in own.items() if source.stamp == newest.get(m)}
+        return folded(self.engine, like, self._sources(of, readings)), readings
 
-    def _new_name(self, position: Position) -> str:
-        """A name from the place: the same for all who meet an object at the same centimetre."""
-        x, y, z = (f"{round(c, 2) + 0.0:.2f}" for c in position)  # + 0.0: no "-0.00"
-        name = f"at_{x}_{y}" if z == "0.00" else f"at_{x}_{y}_{z}"
-        while name in self._ids:  # an object that has moved on was once met here
-            name += "'"
-        return name
+    def _say(self, said: Embedding, readings: Mapping[str, Source]) -> Embedding | None:
+        """Keep a statement of its own; None if it says nothing."""
+        gone: list[Embedding] | None = None
+        with suppress(UnfitEmbedding):  # there is no room for what is older than all else
+            gone = self._statements.add(said)
+        if gone is None:
+            return None
+        self._reassociate(gone, [said])
+        self._forget_readings(gone)
+        self._readings[said] = {
+            m: source for m, source in readings.items() if said.held.get(m) == source.stamp
+        }
+        return said
 
-    def _replace(self, old: Iterable[_Object], new: _Object) -> None:
-        for gone in old:
-            self._forget(gone)
-        self._objects[new.id] = new
-        self._ids.update(dict.fromkeys(new.names, new.id))
-        if len(self._objects) > self.max_objects:
-            others = (o for o in self._objects.values() if o is not new)
-            self._forget(min(others, key=lambda o: (o.newest, o.id)))
+    def _forget_readings(self, of: Iterable[Embedding]) -> None:
+        for one in of:
+            self._readings.pop(one, None)
 
-    def _forget(self, gone: _Object) -> None:
-        del self._objects[gone.id]
-        for name in gone.names:
-            del self._ids[name]
-
-    def _check_room(self, embedding: Embedding) -> None:
-        if len(self._objects) < self.max_objects:
-            return
-        if embedding.newest <= min(o.newest for o in self._objects.values()):
-            raise UnfitEmbedding(
-                "full", f"{self.max_objects} objects with newer evidence are held already"
-            )
+    def _check_author(self, embedding: Embedding, began_ns: int) -> None:
+        """Refuse what claims to be of this very run, which has not said it."""
+        if embedding.sender == self.owner and not self._is_own(embedding):
+            self.has_namesake |= embedding.newest > began_ns + self.tolerance_ns
+        mine = self._statements.of(self.owner)
+        if self._is_own(embedding) and not any(
+            one.object_id == embedding.object_id and supersedes(one, embedding) for one in mine
+        ):
+            raise UnfitEmbedding("sender", f"is signed by {self.owner!r}, which has not said it")
 
     def _check_observation(
         self,
@@ -421,15 +545,5 @@ class ObjectMemory:
                 raise ObservationError(f"{modality}: negative stamp {stamps[modality]} ns")
 
 
-def _later(sources: Sources, after_ns: int) -> dict[str, Source]:
-    """Those that are newer than a reset."""
-    return {m: source for m, source in sources.items() if source.stamp > after_ns}
-
-
-def _joined_names(*names: Iterable[str]) -> frozenset[str]:
-    joined = frozenset().union(*names)
-    if len(joined) > MOST_NAMES:
-        raise UnfitEmbedding(
-            "object_id", f"{len(joined)} names for one object, at most {MOST_NAMES}"
-        )
-    return joined
+def _two(of: tuple[float, str, Cluster]) -> tuple[float, str]:
+    return of[:2]

@@ -38,6 +38,7 @@ from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos, topics
 from m2vae_ros.ros.activity_log import ActivityLog
+from m2vae_ros.ros.anti_entropy import AntiEntropy
 from m2vae_ros.ros.clocks import set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
@@ -63,6 +64,7 @@ from m2vae_ros.sensors.sensing_range import Position
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
+DIGESTS = "/embeddings/digests"
 
 
 class FusionNode(LifecycleNode):
@@ -214,10 +216,8 @@ class FusionNode(LifecycleNode):
         self._perception.begin()
         self._activated.callback(self._writers.close)
         self._writers.open()
-        memory = self._perception.memory
-        for embedding in memory.objects():
-            if embedding.sender == memory.owner:
-                self._writers.publish(embedding)
+        for embedding in self._perception.memory.said():
+            self._writers.publish(embedding)
         self._activated.callback(self._heard.end)
         self._activity.begin()
         self._listening = False
@@ -250,6 +250,10 @@ class FusionNode(LifecycleNode):
         for topic, profile, take in self._frames.sources():
             self._subscribe(TFMessage, topic, take, profile, False)
         self._subscribe(LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS, False)
+        self._anti_entropy = AntiEntropy(
+            self, DIGESTS, self._perception.memory, self._writers.tell_again, self._drops
+        )
+        self._activated.callback(self._anti_entropy.close)
         placed = any(sensor.range for sensor in self._settings.sensors.values())
         self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK, placed)
         about = self._suite.about
@@ -387,7 +391,11 @@ class FusionNode(LifecycleNode):
                     self._report(event)
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
-        self._report(self._perception.receive(messages.embedding(message), self._now))
+        embedding, now = messages.embedding(message), self._now
+        try:
+            self._report(self._perception.receive(embedding, now))
+        finally:
+            self._anti_entropy.heard(embedding, now)
 
     def _report(self, event: Event) -> None:
         """Count an event, and publish what others have to know."""
@@ -404,11 +412,11 @@ class FusionNode(LifecycleNode):
             counts[f"{event.kind} {what}" if event.looks else f"{what} {event.kind}"] += 1
         if event.error is not None:
             self._drops.refuse("classification", event.error)
+        for embedding in event.to_publish:
+            self._writers.publish(embedding)
         if event.embedding is None:
             return
         self._activity.learnt(event.embedding, self._suite.classes, event.probabilities)
-        if event.to_publish:
-            self._writers.publish(event.embedding)
         if event.probabilities is not None and self._suite.classes:
             self._classification.publish(
                 messages.classification_message(
@@ -444,8 +452,7 @@ class FusionNode(LifecycleNode):
         response.success = held is not None
         if held is None:
             response.message = f"nothing is held of {request.object_id!r}"
-        else:
-            self._writers.withdraw(held.object_id)
+        self._writers.keep({said.object_id for said in self._perception.memory.said()})
         return response
 
     def _diagnose(self) -> None:
@@ -459,7 +466,11 @@ class FusionNode(LifecycleNode):
             facts["objects held"] = len(held)
             for frame in sorted(self._perception.placement.assumed):
                 facts[f"no transform of {frame}"] = "taken to look ahead from the robot's base"
-            self._writers.keep(held)
+            facts["embeddings held"] = len(memory.statements())
+            facts["contradicting embeddings"] = len(memory.quarantined())
+            if memory.has_namesake:
+                facts["another robot of this name"] = "is heard"
+            self._writers.keep({said.object_id for said in memory.said()})
             if self._phase == "active":
                 self._activity.look(held)
         waits = self._phase == "active" and not self._listening

@@ -105,11 +105,12 @@ class Learnt:
     """Something came of an object: a look of this robot's own, or an embedding of another.
 
     Attributes:
-        kind: see `Outcome`; "own" if the embedding was this robot's.
+        kind: see `Outcome`.
         looks: modality -> time (ns) of the readings, if it was a look.
         embedding: what is now held of the object, if anything.
         probabilities: of each class, if `embedding` was not known before.
         error: why there are none, if the classifier failed.
+        to_publish: what others have to know.
     """
 
     kind: str
@@ -117,11 +118,7 @@ class Learnt:
     embedding: Embedding | None
     probabilities: np.ndarray | None = None
     error: Exception | None = None
-
-    @property
-    def to_publish(self) -> bool:
-        """Whether no message says it yet."""
-        return self.kind in ("fused", "merged")
+    to_publish: tuple[Embedding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -414,8 +411,6 @@ class Perception:
         Raises:
             UnfitEmbedding: see `ObjectMemory.receive`.
         """
-        if embedding.sender == self.memory.owner:
-            return Learnt("own", {}, None)
         if not self._settings.places:
             self._rests.clear()  # there may be something else to look at
         return self._learnt(self.memory.receive(embedding, now), {})
@@ -579,10 +574,10 @@ class Perception:
         return encoding.code
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
-        if outcome.kind == "known":
-            return Learnt("known", looks, outcome.embedding)
-        assert outcome.embedding is not None  # only of what is known nothing may be held
-        learnt = Learnt(outcome.kind, looks, outcome.embedding)
+        learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)
+        if outcome.kind in ("known", "quarantined"):
+            return learnt
+        assert outcome.embedding is not None  # nothing is held only of what changed nothing
         try:  # what is held has changed: others have to know, whatever it is taken for
             return replace(learnt, probabilities=self._engine.classify(outcome.embedding.mean))
         except Exception as error:

@@ -60,6 +60,7 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         reencodings=[min(n, MOST_REENCODINGS) for n in embedding.reencodings.values()],
         mean=embedding.mean,
         log_variance=embedding.log_variance,
+        instance=embedding.instance,
     )
     message.header.stamp = stamp(embedding.newest)
     message.header.frame_id = embedding.frame
@@ -89,6 +90,7 @@ def embedding(message: LatentEmbedding) -> Embedding:
         sender=message.sender,
         fingerprint=message.fingerprint,
         aliases=tuple(message.aliases),
+        instance=message.instance,
     )
 
 

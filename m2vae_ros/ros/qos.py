@@ -23,6 +23,16 @@ EMBEDDINGS = QoSProfile(
 )
 """Who reads them; deep enough for all objects of all robots at once when joining."""
 
+TOLD_AGAIN = QoSProfile(
+    depth=100,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""The writer of embeddings of others, who may be gone; so deep that readers can be slow."""
+
+DIGESTS = QoSProfile(depth=64, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""What robots hold, said ever again: one that is lost is not missed."""
+
 WHOLE_STATE = LATEST_OF_ONE_OBJECT
 """What says all there is to say with each message: who joins late gets the latest."""
 

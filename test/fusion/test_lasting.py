@@ -87,13 +87,13 @@ class TestNothingNewNothingChanged:
         assert outcome.embedding.position == moved
 
     def test_what_is_looked_at_is_not_dropped_for_an_object_heard_of_later(self):
-        robot = memory(max_objects=2)
-        look(robot, "camera", 1, seed=0)
-        robot.receive(embedding(object_id="far", position=(9, 9, 0), held={"lidar": 2}), NOW)
-        assert look(robot, "camera", 3, seed=0).kind == "confirmed"
-        robot.receive(embedding(object_id="farther", position=(20, 9, 0), held={"lidar": 4}), NOW)
-        assert robot.nearest(HERE) is not None
-        assert robot.get("far") is None
+        robot = memory(max_objects=1)
+        looked = look(robot, "camera", 1, seed=0).embedding
+        for n in range(2, 9):
+            told = embedding(object_id=f"far {n}", position=(9 * n, 9, 0), held={"lidar": n})
+            robot.receive(told, NOW)
+        assert robot.nearest(HERE) == looked
+        assert [e.object_id for e in robot.objects()] == [looked.object_id, "far 8"]
 
 
 class TestReplacedNeverCountedTwice:
@@ -122,8 +122,8 @@ class TestWhatOthersSensedStays:
             if modality != "lidar":
                 held = look(robot, modality, stamp, seed).embedding
                 assert held.reencodings["lidar"] == 1
-        (one,) = robot._objects.values()
-        assert np.array_equal(one.sources["lidar"].code, unfolded)
+        (one,) = robot.objects()
+        assert np.array_equal(robot.sources(one.object_id)["lidar"].code, unfolded)
 
     @given(st.lists(st.tuples(st.integers(0, 1), seeds), max_size=30))
     @patient
@@ -139,8 +139,8 @@ class TestWhatOthersSensedStays:
             team[1 - who].receive(held, NOW)
         unfolded = unfold(ENGINE, first.mean, ["lidar"])["lidar"]
         for robot in team:
-            (one,) = robot._objects.values()
-            assert np.array_equal(one.sources["lidar"].code, unfolded)
+            (one,) = robot.objects()
+            assert np.array_equal(robot.sources(one.object_id)["lidar"].code, unfolded)
 
     def test_a_better_source_that_comes_late_is_taken(self):
         lidar, camera, late = memory("a"), memory("b"), memory("c")

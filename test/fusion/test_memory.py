@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a robot holds: fusing in place, forgetting, names of objects, a bounded memory."""
 
+from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from fusion_team import ENGINE, GATE, NOW, code, embedding, memory, patient
+from fusion_team import ENGINE, GATE, NOW, code, embedding, memory, patient, state
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m2vae_ros.fusion.statements import MOST_SENDERS
 from m2vae_ros.fusion.validation import MOST_NAMES, UnfitEmbedding
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.vae.in_place import unfold
@@ -19,7 +21,7 @@ HERE = (1.0, 2.0, 0.0)
 def sense(robot, modality, stamp, position=HERE, object_id=None, seed=0):
     """What is to be published of a look; None if nothing is."""
     outcome = robot.observe(object_id, position, {modality: code(seed)}, {modality: stamp})
-    return outcome.embedding if outcome.kind == "fused" else None
+    return outcome.said[0] if outcome.kind == "fused" else None
 
 
 def test_an_observation_is_fused_in_place_with_what_others_told():
@@ -123,12 +125,11 @@ def test_two_names_of_one_object_become_one_and_both_find_it():
     assert sense(robot, "reflectance", 3, object_id="pillar").object_id == "column"
 
 
-def test_who_finds_that_two_names_mean_one_object_tells_it():
+def test_all_names_of_an_object_are_known_and_nothing_is_sent_for_them():
     robot = memory()
     sense(robot, "camera", 200, object_id="pillar")
-    old_news = embedding(object_id="column", held={"camera": 100})
-    receipt = robot.receive(old_news, NOW)
-    assert receipt.kind == "merged"
+    receipt = robot.receive(embedding(object_id="column", held={"camera": 100}), NOW)
+    assert (receipt.kind, receipt.said) == ("adopted", ())
     assert receipt.embedding.names == {"pillar", "column"}
     assert dict(receipt.embedding.held) == {"camera": 200}
 
@@ -142,14 +143,24 @@ def test_two_known_objects_stay_two_when_their_positions_come_close():
     assert [e.object_id for e in robot.objects()] == ["a", "b"]
 
 
-def test_a_message_that_joins_two_names_joins_the_objects():
+def test_names_alone_never_make_two_objects_one():
     robot = memory()
     sense(robot, "camera", 1, (0.0, 0.0, 0.0), "a")
     sense(robot, "lidar", 2, (5.0, 0.0, 0.0), "b")
-    receipt = robot.receive(embedding(object_id="a", aliases=("b",), held={"reflectance": 3}), NOW)
-    assert receipt.kind == "merged"
-    assert robot.objects() == [receipt.embedding]
-    assert dict(receipt.embedding.held) == {"camera": 1, "lidar": 2, "reflectance": 3}
+    before = robot.objects()
+    robot.receive(embedding(object_id="c", aliases=("a", "b"), held={"reflectance": 3}), NOW)
+    assert [robot.get(name) for name in "ab"] == before
+    assert robot.get("c").names == {"c"}
+    assert len(robot.objects()) == 3
+
+
+def test_the_same_id_far_away_is_another_object():
+    robot = memory()
+    mine = sense(robot, "camera", 1, object_id="pillar")
+    receipt = robot.receive(embedding(position=(500.0, 0.0, 0.0)), NOW)
+    assert robot.get("pillar") == mine
+    assert receipt.embedding.object_id == "pillar~at_500.00_0.00"
+    assert robot.get(receipt.embedding.object_id) == receipt.embedding
 
 
 def test_newer_messages_are_adopted_and_older_ones_known():
@@ -162,19 +173,37 @@ def test_newer_messages_are_adopted_and_older_ones_known():
     assert robot.objects() == [new]
 
 
-def test_of_two_with_the_same_observations_the_smaller_sender_is_believed():
+def test_no_name_of_a_sender_wins_a_tie():
     robot = memory()
-    of_b, of_a = embedding(sender="b"), embedding(sender="a", mean=np.ones(3))
-    robot.receive(of_b, NOW)
-    assert robot.receive(of_a, NOW).kind == "adopted"
-    assert robot.receive(of_b, NOW).kind == "known"
-    assert robot.objects() == [of_a]
+    several = [
+        embedding(sender=name, mean=0.1 * code(n)[[0, 1, 0]]) for n, name in enumerate("!ab~")
+    ]
+    for told in several:
+        robot.receive(told, NOW)
+    assert robot.objects() == [min(several, key=lambda told: told.digest)]
 
 
-def test_a_robot_that_starts_again_learns_its_own_past_from_its_messages():
-    robot = memory()
+def test_a_robot_that_starts_again_learns_its_own_past_from_others():
+    robot = memory(instance=1)
     told = sense(robot, "camera", 5)
-    assert memory().receive(told, NOW).embedding == told
+    again = memory(instance=2)
+    assert again.receive(told, NOW).embedding == told
+    fused = sense(again, "lidar", 6, seed=1)
+    assert dict(fused.held) == {"camera": 5, "lidar": 6}
+    assert robot.receive(fused, NOW).embedding == fused
+
+
+def test_what_is_signed_by_this_run_of_this_robot_and_was_not_said_by_it_is_refused():
+    robot = memory(instance=1)
+    told = sense(robot, "camera", 5)
+    newer = sense(robot, "camera", 6, seed=1)
+    before = state(robot)
+    with pytest.raises(UnfitEmbedding, match="has not said it") as refused:
+        robot.receive(replace(told, held={"camera": 7}), NOW)
+    assert refused.value.kind == "sender"
+    assert robot.receive(told, NOW).kind == "known"
+    assert robot.receive(newer, NOW).kind == "known"
+    assert state(robot) == before
 
 
 class TestReset:
@@ -193,7 +222,8 @@ class TestReset:
         robot = memory()
         robot.receive(embedding(), NOW)
         robot.reset("pillar", 150)
-        assert robot.receive(embedding(object_id="column"), NOW).kind == "known"
+        told = embedding(object_id="column", sender="amiro3")
+        assert robot.receive(told, NOW).kind == "known"
         assert robot.objects() == []
 
     def test_a_new_observation_brings_it_back_under_its_id(self):
@@ -244,32 +274,54 @@ class TestBounds:
         assert sense(robot, "camera", 5, (1.0, 0.0, 0.0), "a").object_id == "a"
         assert [e.object_id for e in robot.objects()] == ["a", "c"]
 
-    def test_messages_about_still_older_objects_are_refused(self):
+    def test_still_older_messages_of_a_sender_are_refused(self):
         robot = memory(max_objects=1)
-        sense(robot, "camera", 5)
-        with pytest.raises(UnfitEmbedding, match="newer evidence") as refused:
-            robot.receive(embedding(position=(9, 9, 0), held={"camera": 5}), NOW)
+        robot.receive(embedding(held={"camera": 5}), NOW)
+        far = embedding(object_id="far", position=(9, 9, 0), held={"camera": 4})
+        with pytest.raises(UnfitEmbedding, match="newer statements of its sender") as refused:
+            robot.receive(far, NOW)
         assert refused.value.kind == "full"
-        assert robot.receive(embedding(position=(9, 9, 0), held={"camera": 6}), NOW).kind == "new"
-        assert len(robot.objects()) == 1
+        assert robot.receive(replace(far, held={"camera": 6}), NOW).kind == "new"
+        assert [e.object_id for e in robot.objects()] == ["far"]
+
+    def test_nobody_displaces_what_others_say(self):
+        robot = memory(max_objects=8)
+        for n in range(8):
+            sense(robot, "camera", n, (2.0 * n, 0.0, 0.0), f"true {n}")
+        true = robot.objects()
+        for n in range(100):
+            junk = embedding(object_id=f"junk {n}", position=(2.0 * n, 9.0, 0.0))
+            robot.receive(replace(junk, held={"camera": 100 + n}), NOW)
+        assert [e for e in robot.objects() if e.object_id.startswith("true")] == true
+        assert len(robot.statements()) == 16
+
+    def test_more_senders_than_any_team_has_are_refused_and_this_robot_goes_on(self):
+        robot = memory(max_objects=1000)
+        for n in range(MOST_SENDERS):
+            robot.receive(embedding(sender=f"robot {n}", position=(2.0 * n, 0.0, 0.0)), NOW)
+        with pytest.raises(UnfitEmbedding, match="other senders") as refused:
+            robot.receive(embedding(sender="one more", position=(-9, 0, 0)), NOW)
+        assert refused.value.kind == "full"
+        assert sense(robot, "lidar", 500) is not None
 
     def test_resets_do_not_pile_up(self):
         robot = memory(max_objects=3)
         for stamp in range(20):
             name = sense(robot, "camera", stamp, (float(stamp), 0.0, 0.0)).object_id
             robot.reset(name, stamp)
-        assert len(robot._objects) == len(robot._ids) == 3
+        assert len(robot._resets) == len(robot.statements()) == 3
 
-    def test_names_of_one_object_do_not_pile_up(self):
+    def test_names_of_one_object_do_not_pile_up_and_do_not_poison_it(self):
         robot = memory()
-        for name in range(MOST_NAMES):
-            robot.receive(embedding(object_id=f"name {name}"), NOW)
-        before = robot.objects()
-        with pytest.raises(UnfitEmbedding, match="names for one object"):
-            robot.receive(embedding(object_id="one more"), NOW)
-        with pytest.raises(ObservationError, match="names for one object"):
-            sense(robot, "lidar", 500, object_id="one more")
-        assert robot.objects() == before
+        sense(robot, "camera", 50, object_id="pillar")
+        for n in range(2 * MOST_NAMES):
+            told = embedding(object_id=f"name {n}", sender=f"robot {n % 3}", instance=n)
+            with suppress(UnfitEmbedding):
+                robot.receive(replace(told, held={"camera": 100 + n}), NOW)
+        (held,) = robot.objects()
+        assert len(held.names) <= MOST_NAMES
+        assert held.object_id == "pillar"
+        assert sense(robot, "lidar", 500, object_id="pillar").object_id == "pillar"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +345,7 @@ class TestBounds:
 def test_an_unfit_observation_names_the_field_and_changes_nothing(field, change):
     robot = memory()
     sense(robot, "camera", 5)
-    before = dict(robot._objects), dict(robot._ids)
+    before = state(robot)
     fit = {
         "object_id": None,
         "position": HERE,
@@ -302,17 +354,17 @@ def test_an_unfit_observation_names_the_field_and_changes_nothing(field, change)
     }
     with pytest.raises(ObservationError, match=field):
         robot.observe(**{**fit, **change})
-    assert (robot._objects, robot._ids) == before
+    assert state(robot) == before
     assert robot.observe(**fit).kind == "fused"
 
 
 def test_when_the_model_fails_nothing_changes():
     robot = memory()
     sense(robot, "camera", 5)
-    before = dict(robot._objects), dict(robot._ids)
+    before = state(robot)
     with pytest.raises(ValueError, match="size"):
         robot.observe(None, HERE, {"lidar": np.zeros(17)}, {"lidar": 6})
-    assert (robot._objects, robot._ids) == before
+    assert state(robot) == before
 
 
 @pytest.mark.parametrize(
@@ -347,11 +399,11 @@ class TestEmbedding:
 
     @given(st.sets(st.text(min_size=1), min_size=1))
     @patient
-    def test_the_smallest_name_is_the_id(self, names):
-        named = embedding().named(names)
+    def test_it_can_be_given_other_names(self, names):
+        named = embedding().named(min(names), names)
         assert named.object_id == min(names)
         assert named.names == names
-        assert named.named(names) is named
+        assert named.named(min(names), names) is named
 
 
 actions = st.lists(
@@ -369,15 +421,15 @@ actions = st.lists(
 
 @given(actions)
 @patient
-def test_what_was_forgotten_never_comes_back_and_nothing_held_grows_older(actions):
-    robot, forgotten, seen = memory(), {}, {}
+def test_what_was_forgotten_never_comes_back_and_no_two_objects_share_a_name(actions):
+    robot, forgotten = memory(), {}
     for what, names, place, stamps in actions:
         position = (place * GATE / 2, 0.0, 0.0)
         if what == "observe":
             codes = {m: code(stamp) for m, stamp in stamps.items()}
             robot.observe(min(names), position, codes, stamps)
         elif what == "receive":
-            told = embedding(position=position, held=stamps).named(names)
+            told = embedding(position=position, held=stamps).named(min(names), names)
             robot.receive(told, NOW)
         else:
             now = min(stamps.values())
@@ -385,13 +437,8 @@ def test_what_was_forgotten_never_comes_back_and_nothing_held_grows_older(action
             if robot.reset(min(names), now):
                 for name in held.names:
                     forgotten[name] = max(now, held.newest)
-                    seen.pop(name, None)
         for held in robot.objects():
-            floor = max(forgotten.get(name, -1) for name in held.names)
-            assert min(held.held.values()) > floor
-            for name in held.names:
-                for modality, stamp in seen.get(name, {}).items():
-                    assert stamp <= floor or held.held[modality] >= stamp
-                seen[name] = dict(held.held)
+            assert min(held.held.values()) > max(forgotten.get(name, -1) for name in held.names)
+            assert robot.get(held.object_id) == held
         names = [name for held in robot.objects() for name in held.names]
         assert len(names) == len(set(names))

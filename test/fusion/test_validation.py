@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from fusion_team import ENGINE, NOW, code, embedding, memory, patient
+from fusion_team import ENGINE, NOW, code, embedding, memory, patient, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,13 +88,13 @@ def holding_something():
 def test_an_unfit_embedding_is_refused_by_kind_and_changes_nothing(unfit):
     kind, fields = unfit
     robot = holding_something()
-    before = dict(robot._objects), dict(robot._ids)
+    before = state(robot)
     with pytest.raises(UnfitEmbedding) as refused:
         robot.receive(embedding(**{"object_id": "pillar", **fields}), NOW)
     assert refused.value.kind == kind
     assert kind in KINDS
     assert refused.value.reason == str(refused.value) != ""
-    assert (robot._objects, robot._ids) == before
+    assert state(robot) == before
 
 
 def test_a_union_that_the_model_makes_no_sense_of_changes_nothing():
@@ -104,11 +104,11 @@ def test_a_union_that_the_model_makes_no_sense_of_changes_nothing():
 
     robot = memory(engine=Overflowing())
     robot.observe("pillar", (1.0, 2.0, 0.0), {"lidar": code(1)}, {"lidar": 3})
-    before = dict(robot._objects), dict(robot._ids)
+    before = state(robot)
     with np.errstate(invalid="ignore"), pytest.raises(UnfitEmbedding) as refused:
         robot.receive(embedding(), NOW)
     assert refused.value.kind == "not_finite"
-    assert (robot._objects, robot._ids) == before
+    assert state(robot) == before
 
 
 @given(numbers, st.lists(st.floats(-30, 10), min_size=3, max_size=3), st.integers(0, NOW + 10))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
-from m2vae_ros.msg import LatentEmbedding, ObjectClassification
+from m2vae_ros.msg import EmbeddingDigest, LatentEmbedding, ObjectClassification
 from m2vae_ros.srv import Decode, ResetObject
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
@@ -24,7 +24,9 @@ EMBEDDING = LatentEmbedding(
     reencodings=[0, 1, 2],
     mean=[0.5 * n for n in range(10)],
     log_variance=[-0.25 * n for n in range(10)],
+    instance=2**32 - 1,
 )
+DIGEST = EmbeddingDigest(instance=1, total=2, first=3, last=2**64 - 1, listed=[3, 4])
 CLASSIFICATION = ObjectClassification(
     header=HEADER,
     sender="amiro2",
@@ -42,6 +44,7 @@ CLASSIFICATION = ObjectClassification(
     [
         EMBEDDING,
         CLASSIFICATION,
+        DIGEST,
         Decode.Request(embedding=EMBEDDING, modality="lidar"),
         Decode.Response(success=True, message="none", shape=[3, 16, 64], data=[0.0, 0.5, 1.0]),
         ResetObject.Request(object_id="amiro1/object_3"),

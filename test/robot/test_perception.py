@@ -143,8 +143,8 @@ def test_what_is_out_of_view_is_not_looked_at() -> None:
 def test_an_object_is_not_sensed_again_within_the_refresh_period_whatever_its_names() -> None:
     robot = perception(refresh_periods={"camera": 2.0})
     look(robot, SECOND)
-    told = embedding(object_id="a_pillar", aliases=("a_pillar", "pillar"), held={"lidar": SECOND})
-    assert robot.receive(told, 2 * SECOND).embedding.object_id == "a_pillar"
+    told = embedding(object_id="a_pillar", position=PILLAR.position, held={"lidar": SECOND})
+    assert robot.receive(told, 2 * SECOND).embedding.names == {"pillar", "a_pillar"}
     look(robot, 4 * SECOND)
     assert look(robot, 5 * SECOND) == [Unused("camera", "sensed a moment ago")]
     (event,) = look(robot, 7 * SECOND, seed=2)
@@ -244,10 +244,10 @@ def test_a_stray_stamp_of_odometry_changes_nothing() -> None:
     assert event.kind == "fused"
 
 
-def test_what_this_robot_published_is_not_taken_in_again() -> None:
+def test_what_this_robot_published_is_known_when_it_comes_back() -> None:
     robot = perception()
     (event,) = look(robot, SECOND)
-    assert robot.receive(event.embedding, SECOND).kind == "own"
+    assert robot.receive(event.embedding, SECOND).kind == "known"
 
 
 def test_a_reset_object_can_be_sensed_at_once() -> None:
@@ -288,11 +288,13 @@ def test_many_robots_agree_without_ros() -> None:
         for i, robot in enumerate(team):
             x = objects[(turn + i) % len(objects)].position[0] - 1.0
             stamp = (turn * len(team) + i + 1) * SECOND
-            told += [e.embedding for e in look(robot, stamp, sensors[i], seed=i, x=x)]
+            told += [
+                said for e in look(robot, stamp, sensors[i], seed=i, x=x) for said in e.to_publish
+            ]
         while told:
             message = told.pop()
             events = [robot.receive(message, 100 * SECOND) for robot in team]
-            told += [event.embedding for event in events if event.to_publish]
+            told += [said for event in events for said in event.to_publish]
     first, *others = (robot.memory.objects() for robot in team)
     assert [set(e.held) for e in first] == [{"camera", "lidar", "reflectance"}] * 4
     assert all(other == first for other in others)

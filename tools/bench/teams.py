@@ -59,8 +59,7 @@ def exchange(robots: int, rounds: int = 6, objects: int | None = None) -> Exchan
             outcome = robot.observe(
                 f"object{which}", (APART * which, 0.0, 0.0), {name: codes()[name]}, {name: stamp}
             )
-            if outcome.kind == "fused":
-                said.append(outcome.embedding)
+            said.extend(outcome.said)
         while said:
             message = said.popleft()
             sent += 1
@@ -72,8 +71,7 @@ def exchange(robots: int, rounds: int = 6, objects: int | None = None) -> Exchan
                 outcome = robot.receive(message, stamp)
                 seconds += time.perf_counter() - begin
                 received += 1
-                if outcome.kind == "merged":
-                    said.append(outcome.embedding)
+                said.extend(outcome.said)
     looks = robots * rounds
     first = team[0].objects()
     return Exchange(

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anti-entropy over topics: see `m2vae_ros.fusion.gossip`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rclpy.node import Node
+
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.gossip import Digest, Gossip
+from m2vae_ros.fusion.memory import ObjectMemory
+from m2vae_ros.msg import EmbeddingDigest
+from m2vae_ros.ros import qos, topics
+from m2vae_ros.ros.clocks import steady_clock
+from m2vae_ros.ros.drop_log import DropLog
+
+LOOK = 0.05
+"""Seconds from one look at what is due to the next: short, so that one tells and the rest hear."""
+
+
+class AntiEntropy:
+    """What one node does to have the same embeddings as the others, from now until it is closed."""
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        memory: ObjectMemory,
+        tell: Callable[[Embedding], None],
+        drops: DropLog,
+    ) -> None:
+        """Begin.
+
+        Args:
+            node: that publishes and reads.
+            topic: of digests.
+            memory: what is known.
+            tell: publishes an embedding again, as it was said.
+            drops: where it is counted what was told again, and said what is no digest.
+        """
+        self._node = node
+        self._memory = memory
+        self._tell = tell
+        self._counts = drops.counts
+        self._gossip = Gossip(memory.instance, time.monotonic())
+        self._publisher = topics.publisher(node, EmbeddingDigest, topic, qos.DIGESTS)
+        self._subscription = topics.subscription(
+            node, EmbeddingDigest, topic, self._on_digest, qos.DIGESTS, drops
+        )
+        self._timer = node.create_timer(LOOK, self._look, clock=steady_clock())
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._subscription)
+        self._node.destroy_publisher(self._publisher)
+
+    def heard(self, embedding: Embedding, now_ns: int) -> None:
+        """After the memory has taken in or refused an embedding, at its time."""
+        self._gossip.heard(embedding.digest)
+        to_come = any(stamp > now_ns for stamp in embedding.held.values())
+        if embedding.digest not in self._memory and not to_come:
+            self._gossip.refused(embedding.digest)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for embedding in self._gossip.due(self._memory.to_tell, now):
+            self._counts["embeddings told again"] += 1
+            self._tell(embedding)
+        digest = self._gossip.digest(self._memory.statements, now)
+        if digest is not None:
+            self._publisher.publish(
+                EmbeddingDigest(
+                    instance=digest.instance,
+                    total=digest.total,
+                    first=digest.first,
+                    last=digest.last,
+                    listed=digest.listed,
+                )
+            )
+
+    def _on_digest(self, message: EmbeddingDigest) -> None:
+        theirs = Digest(
+            message.instance, message.total, message.first, message.last, tuple(message.listed)
+        )
+        self._gossip.compare(theirs, self._memory.statements(), time.monotonic())
