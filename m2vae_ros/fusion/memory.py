@@ -19,7 +19,7 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -315,6 +315,29 @@ class ObjectMemory:
         self._views.clear()
         return True
 
+    def begin_anew(self, keep: bool) -> None:
+        """Time began anew: the stamps of before would be taken for newer than all to come.
+
+        Args:
+            keep: whether what was said is kept, as sensed at time 0; else it is forgotten. Robots
+                that heard the same still hold the same.
+        """
+        aged = {one: _of_time_zero(one) for one in self.to_tell()} if keep else {}
+        readings = {aged[one]: of for one, of in self._readings.items() if one in aged}
+        self._resets.clear()
+        self._began = None
+        self._associate(())
+        for one in aged.values():
+            with suppress(UnfitEmbedding):  # its sender has said a lot, and now all of it is as old
+                gone = self._statements.add(one)
+                if gone is not None:
+                    self._reassociate(gone, [one])
+        self._readings = {
+            one: {m: replace(source, stamp=0) for m, source in of.items()}
+            for one, of in readings.items()
+            if one.digest in self._statements
+        }
+
     def _check_rules(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
         if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
             raise ValueError(
@@ -543,6 +566,10 @@ class ObjectMemory:
                 raise ObservationError(f"{modality}: the code holds NaN or infinite values")
             if stamps[modality] < 0:
                 raise ObservationError(f"{modality}: negative stamp {stamps[modality]} ns")
+
+
+def _of_time_zero(one: Embedding) -> Embedding:
+    return replace(one, held=dict.fromkeys(one.held, 0))
 
 
 def _two(of: tuple[float, str, Cluster]) -> tuple[float, str]:

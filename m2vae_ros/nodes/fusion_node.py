@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
+from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -60,11 +62,15 @@ from m2vae_ros.ros.parameters import (
 from m2vae_ros.ros.process import run
 from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic
 from m2vae_ros.sensors import Modality, SensorSuite
+from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.sensing_range import Position
 from m2vae_ros.srv import Decode, ResetObject
 
 EMBEDDINGS = "/embeddings"
 DIGESTS = "/embeddings/digests"
+
+JUMP = Duration(seconds=-1)
+"""So far back time begins anew; by less, messages come out of order."""
 
 
 class FusionNode(LifecycleNode):
@@ -91,6 +97,10 @@ class FusionNode(LifecycleNode):
         self._configured = ExitStack()
         self._activated = ExitStack()
         follow(self, self._become, self._adjust)
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=JUMP, on_clock_change=False),
+            post_callback=self._on_jump_back,
+        )
         self._diagnostics = topics.publisher(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         # Diagnosis must go on when the simulated time stands still.
         self.create_timer(1.0, self._diagnose, clock=steady_clock())
@@ -299,6 +309,22 @@ class FusionNode(LifecycleNode):
     def _expect(self, made: Subscription[Any], topic: str, needed: bool = True) -> None:
         self._activated.callback(self.destroy_subscription, made)
         self._heard.expect(topic, made, needed)
+
+    def _on_jump_back(self, jump: TimeJump) -> None:
+        """What waits, and what is known, is of a time that is still to come."""
+        if self._perception_if_configured is None:
+            return
+        keep = self._settings.common.keep_when_time_jumps_back
+        self._drops.counts["time jumped back"] += 1
+        self.get_logger().warning(
+            f"time jumped back by {-jump.delta.nanoseconds / NANOSECONDS:.1f} s, what is known is "
+            + ("kept, as older than all that comes" if keep else "forgotten")
+        )
+        self._perception.begin_anew(keep)
+        if self._phase == "active":
+            self._writers.keep(())
+            for embedding in self._perception.memory.said():
+                self._writers.publish(embedding)
 
     def _forget(self) -> None:
         self._activated.close()

@@ -135,6 +135,11 @@ class FusionParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
+    keep_when_time_jumps_back: bool = parameter(
+        True,
+        "Whether what is known is kept, as older than all that comes, when /clock jumps back: a "
+        "bag is played again, a world was reset.",
+    )
     objects: KnownObjects = KnownObjects()
     outputs: OutputParameters = OutputParameters()
 

@@ -281,6 +281,12 @@ class Perception:
         self._strays = 0
         self._pointed: list[_Pointed] = []
 
+    def begin_anew(self, keep: bool) -> None:
+        """Time began anew, see `ObjectMemory.begin_anew`; what waited is forgotten."""
+        self.begin()
+        self._last_looks.clear()
+        self.memory.begin_anew(keep)
+
     def point(
         self, targets: Sequence[Target], stamp: int, now: int, frame: str | None = None
     ) -> None:

@@ -55,6 +55,7 @@ PARAMETERS = (
     "join_time",
     "period",
     "stamp_tolerance",
+    "keep_when_time_jumps_back",
     "objects",
     "outputs",
 )

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from fusion_team import ENGINE, GATE, NOW, code, embedding, memory, patient, state
+from fusion_team import ENGINE, GATE, NOW, Team, code, embedding, memory, patient, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -442,3 +442,43 @@ def test_what_was_forgotten_never_comes_back_and_no_two_objects_share_a_name(act
             assert robot.get(held.object_id) == held
         names = [name for held in robot.objects() for name in held.names]
         assert len(names) == len(set(names))
+
+
+looks = st.tuples(
+    st.integers(0, 2), st.sampled_from(["camera", "lidar"]), st.integers(0, 3), st.integers(1, 900)
+)
+
+
+@given(looked=st.lists(looks, min_size=1, max_size=12), random=st.randoms(use_true_random=False))
+@patient
+def test_after_time_began_anew_robots_hold_the_same_and_whatever_is_sensed_is_newer(
+    looked, random
+) -> None:
+    team = Team()
+    for robot, modality, place, stamp in looked:
+        team.sense(robot, (2.0 * place, 0.0, 0.0), {modality: code(stamp)}, stamp)
+    team.deliver_the_rest(random)
+    before = [held.names for held in team.robots[0].objects()]
+    for robot in team.robots:
+        robot.begin_anew(keep=True)
+    team.assert_agreed()
+    assert [held.names for held in team.robots[0].objects()] == before
+    assert {held.newest for held in team.robots[0].objects()} == {0}
+    robot, modality, place, _ = looked[-1]
+    outcome = team.sense(robot, (2.0 * place, 0.0, 0.0), {modality: code(1000) + 9}, 1)
+    assert outcome.kind == "fused"
+    assert outcome.embedding.newest == 1
+    team.deliver_the_rest(random)
+    team.assert_agreed()
+
+
+def test_time_that_begins_anew_ends_resets_and_what_is_not_kept():
+    robot = memory()
+    sense(robot, "camera", 500)
+    robot.reset(robot.objects()[0].object_id, 600)
+    robot.begin_anew(keep=True)
+    assert not robot.objects()
+    assert sense(robot, "camera", 5) is not None
+    robot.begin_anew(keep=False)
+    assert not robot.statements()
+    assert sense(robot, "camera", 3) is not None
