@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from builtin_interfaces.msg import Time
 from nav_msgs.msg import Odometry
-from ros_team import Team, image, team
 from rclpy.lifecycle import TransitionCallbackReturn
+from ros_team import Team, image, team
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from untrained import untrained_weights
