@@ -258,7 +258,8 @@ import m2vae_ros.apps.demo, m2vae_ros.cli
 from m2vae_ros.msg import LatentEmbedding
 from m2vae_ros.nodes import amiro_sim_node, fusion_node, patrol_node
 
-type(LatentEmbedding()).__import_type_support__()')
+type(LatentEmbedding()).__import_type_support__()' 2>/dev/null) ||
+        say "set-up: what nodes import is not compiled, their first start takes longer"
 }
 
 ensure_build() {

@@ -196,7 +196,7 @@ def test_robots_that_all_forgot_the_objects_agree_on_what_comes_later(history, n
     team.deliver_the_rest(random)
     for robot in team.robots:
         for known in robot.objects():
-            assert robot.reset(known.object_id, now)
+            robot.reset(known.object_id, now)  # forgets with it what is only called so by others
         assert robot.objects() == []
     for stamp, robot in enumerate((0, 1, 2, 0), start=now + 1):
         team.sense(robot, (0.0, 0.0, 0.0), {MODALITIES[stamp % 3]: code(stamp)}, stamp)
