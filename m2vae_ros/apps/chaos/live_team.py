@@ -27,7 +27,7 @@ from m2vae_ros.apps.chaos.channel import CLEAN, Channel, Rates
 from m2vae_ros.apps.chaos.glimpses import glimpses
 from m2vae_ros.apps.chaos.knowledge import Held, Knowledge, disagreements, shortfalls
 from m2vae_ros.apps.chaos.mutation import mutated
-from m2vae_ros.apps.chaos.relay import EMBEDDINGS, Relay, topic_of
+from m2vae_ros.apps.chaos.relay import EMBEDDINGS, WIRES, Relay, topic_of
 from m2vae_ros.bringup.activation import Activation
 from m2vae_ros.bringup.processes import BringupError, Processes, environment
 from m2vae_ros.bringup.specs import NodeSpec, Robots, fusion, world_objects
@@ -331,7 +331,8 @@ class LiveTeam:
         return self.counted(robot, *names)
 
     def _spec(self, robot: str) -> NodeSpec:
-        remapped = ((EMBEDDINGS, topic_of(robot)),) if self.plan.relayed else ()
+        topics = WIRES if self.plan.relayed else ()
+        remapped = tuple((topic, topic_of(robot, topic)) for topic in topics)
         spec = fusion(
             robot,
             self.plan.robots[robot],
@@ -432,9 +433,11 @@ class LiveTeam:
             if robot in self.specs:
                 self.facts[robot] = {item.key: item.value for item in status.values}
 
-    def _channel(self, source: str, robot: str) -> Channel:
-        generator = random.Random(f"{self.plan.seed} {source} {robot}")
-        return Channel(self.plan.rates, generator, mutated, self._forge)
+    def _channel(self, source: str, robot: str, topic: str) -> Channel:
+        generator = random.Random(f"{self.plan.seed} {source} {robot} {topic}")
+        # what is forged are embeddings
+        rates = self.plan.rates if topic == EMBEDDINGS else replace(self.plan.rates, forged=0.0)
+        return Channel(rates, generator, mutated, self._forge)
 
     def _forge(self, data: bytes, generator: random.Random) -> bytes:
         """A lie about an object that was overheard, with another one as its pattern."""

@@ -10,12 +10,12 @@ from functools import partial
 
 import pytest
 import rclpy
-from m2vae_ros.msg import LatentEmbedding
+from m2vae_ros.msg import EmbeddingDigest, LatentEmbedding
 from rclpy.serialization import serialize_message
 from running import asking, until
 
 from m2vae_ros.apps.chaos.channel import Channel, Rates
-from m2vae_ros.apps.chaos.relay import Relay, topic_of
+from m2vae_ros.apps.chaos.relay import DIGESTS, Relay, topic_of
 from m2vae_ros.ros import qos
 
 pytestmark = pytest.mark.ros
@@ -39,7 +39,7 @@ class Radio:
             )
             self.listen(robot)
 
-        def channel(source: str, robot: str) -> Channel:
+        def channel(source: str, robot: str, topic: str) -> Channel:
             return Channel(rates, random.Random(source + robot), _same, _same)
 
         def overhear(robot: str, data: bytes) -> None:
@@ -130,3 +130,16 @@ def test_who_joins_late_hears_what_was_said_and_who_leaves_is_seen_to_leave(radi
     radio.until(lambda: data in radio.heard["r2"])
     radio.listen("r2")  # as a node that comes back
     radio.until(lambda: radio.heard["r2"].count(data) == 2)
+
+
+def test_digests_are_carried_beside_embeddings_and_not_overheard(radio: Radio) -> None:
+    topics = {robot: topic_of(robot, DIGESTS) for robot in ROBOTS}
+    say = radio._robots.create_publisher(EmbeddingDigest, topics["r1"], qos.DIGESTS)
+    heard: list[bytes] = []
+    radio._robots.create_subscription(
+        EmbeddingDigest, topics["r2"], heard.append, qos.DIGESTS, raw=True
+    )
+    data = serialize_message(EmbeddingDigest(total=7))
+    radio.until(lambda: say.publish(data) or bool(heard))
+    assert set(heard) == {data}
+    assert not radio.overheard
