@@ -125,6 +125,11 @@ class Gossip:
         if len(self._refused) > MOST_REFUSED:
             self._refused.popitem(last=False)
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is to be told again, now or soon."""
+        return bool(self._due)
+
     def due(self, to_tell: Callable[[], Iterable[Embedding]], now: float) -> list[Embedding]:
         """What to tell again now, of what it gives."""
         if not self._due or min(self._due.values()) > now:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 
 from m2vae_ros.fusion.embedding import Embedding
-from m2vae_ros.fusion.gossip import Digest, Gossip
+from m2vae_ros.fusion.gossip import PATIENCE, Digest, Gossip
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.msg import EmbeddingDigest
 from m2vae_ros.ros import qos, topics
@@ -17,7 +17,8 @@ from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 
 LOOK = 0.05
-"""Seconds from one look at what is due to the next: short, so that one tells and the rest hear."""
+"""Seconds from one look at what is due to the next: short, so that one tells and the rest hear.
+Nobody looks where nothing is due."""
 
 
 class AntiEntropy:
@@ -49,11 +50,15 @@ class AntiEntropy:
         self._subscription = topics.subscription(
             node, EmbeddingDigest, topic, self._on_digest, qos.DIGESTS, drops
         )
-        self._timer = node.create_timer(LOOK, self._look, clock=steady_clock())
+        self._timers = [
+            node.create_timer(PATIENCE / 2, self._publish, clock=steady_clock()),
+            node.create_timer(LOOK, self._look, clock=steady_clock()),
+        ]
 
     def close(self) -> None:
         """Tell nothing more."""
-        self._node.destroy_timer(self._timer)
+        for timer in self._timers:
+            self._node.destroy_timer(timer)
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_publisher(self._publisher)
 
@@ -69,6 +74,11 @@ class AntiEntropy:
         for embedding in self._gossip.due(self._memory.to_tell, now):
             self._counts["embeddings told again"] += 1
             self._tell(embedding)
+        if not self._gossip.waits:
+            self._timers[-1].cancel()
+
+    def _publish(self) -> None:
+        now = time.monotonic()
         digest = self._gossip.digest(self._memory.statements, now)
         if digest is not None:
             self._publisher.publish(
@@ -86,3 +96,5 @@ class AntiEntropy:
             message.instance, message.total, message.first, message.last, tuple(message.listed)
         )
         self._gossip.compare(theirs, self._memory.statements(), time.monotonic())
+        if self._gossip.waits and self._timers[-1].is_canceled():
+            self._timers[-1].reset()
