@@ -6,7 +6,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from rclpy.node import Node
+from rclpy.node import Node, NodeNameNonExistentError
 from running import asking, bring_up, until
 
 from m2vae_ros.bringup.processes import Processes
@@ -41,7 +41,10 @@ def used(node: Node, name: str, namespace: str) -> dict[str, set[str]]:
         "reply": node.get_service_names_and_types_by_node,
         "request": node.get_client_names_and_types_by_node,
     }
-    found = {what: {name for name, _ in ask(name, namespace)} for what, ask in asked.items()}
+    try:
+        found = {what: {topic for topic, _ in ask(name, namespace)} for what, ask in asked.items()}
+    except NodeNameNonExistentError:  # not heard of yet
+        return {}
     return {what: names for what, names in found.items() if names}
 
 
