@@ -23,7 +23,22 @@ def play(name: str, **options: int | float) -> None:
 
 @pytest.mark.ros
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["padding", "modalities", "long_text", "fingerprints"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aliases",
+        "tie",
+        "contradiction",
+        "future",
+        "poison",
+        "moved",
+        "chain",
+        "padding",
+        "modalities",
+        "long_text",
+        "fingerprints",
+    ],
+)
 def test_the_truth_stands_after_an_attack(name: str) -> None:
     play(name)
 
@@ -32,3 +47,10 @@ def test_the_truth_stands_after_an_attack(name: str) -> None:
 @pytest.mark.slow
 def test_messages_that_are_none_change_nothing_and_end_no_node() -> None:
     play("bytes", times=2_000)
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clock", "namesakes"])
+def test_a_clock_that_jumps_back_and_two_of_one_name_leave_a_team_that_agrees(name: str) -> None:
+    play(name)
