@@ -73,7 +73,7 @@ class Embedding:
 
     @cached_property
     def digest(self) -> int:
-        """64 bits of every field, the same on all machines; nobody can choose it for a purpose."""
+        """64 bits of every field, the same on all machines; who tries for long can choose some."""
         numbers = b"".join(a.astype("<f4").tobytes() for a in (self.mean, self.log_variance))
         fields = repr(self._fields).encode()
         return int.from_bytes(blake2b(fields + numbers, digest_size=8).digest(), "big")

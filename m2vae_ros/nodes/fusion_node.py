@@ -320,11 +320,12 @@ class FusionNode(LifecycleNode):
             f"time jumped back by {-jump.delta.nanoseconds / NANOSECONDS:.1f} s, what is known is "
             + ("kept, as older than all that comes" if keep else "forgotten")
         )
-        self._perception.begin_anew(keep)
-        if self._phase == "active":
-            self._writers.keep(())
-            for embedding in self._perception.memory.said():
-                self._writers.publish(embedding)
+        with self._drops.guard("/clock"):
+            self._perception.begin_anew(keep)
+            if self._phase == "active":
+                self._writers.keep(())
+                for embedding in self._perception.memory.said():
+                    self._writers.publish(embedding)
 
     def _forget(self) -> None:
         self._activated.close()

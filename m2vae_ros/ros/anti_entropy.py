@@ -42,9 +42,10 @@ class AntiEntropy:
             drops: where it is counted what was told again, and said what is no digest.
         """
         self._node = node
+        self._topic = topic
         self._memory = memory
         self._tell = tell
-        self._counts = drops.counts
+        self._drops = drops
         self._gossip = Gossip(memory.instance, time.monotonic())
         self._publisher = topics.publisher(node, EmbeddingDigest, topic, qos.DIGESTS)
         self._subscription = topics.subscription(
@@ -71,9 +72,10 @@ class AntiEntropy:
 
     def _look(self) -> None:
         now = time.monotonic()
-        for embedding in self._gossip.due(self._memory.to_tell, now):
-            self._counts["embeddings told again"] += 1
-            self._tell(embedding)
+        with self._drops.guard(self._topic):
+            for embedding in self._gossip.due(self._memory.to_tell, now):
+                self._drops.counts["embeddings told again"] += 1
+                self._tell(embedding)
         if not self._gossip.waits:
             self._timers[-1].cancel()
 

@@ -13,6 +13,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from m2vae_ros.ros import serialised
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.sensors import Modality
+from m2vae_ros.sensors.messages import nanoseconds
 
 
 class SensorTopic:
@@ -29,7 +30,8 @@ class SensorTopic:
         self.every = any(modality.view.span for modality in modalities)
         self._views = {modality.name: modality.view for modality in modalities}
         self._streams = {name: view.stream() for name, view in self._views.items() if view.span}
-        self._has_header = serialised.has_header(self.kind)
+        self._begins_with_header = serialised.has_header(self.kind)
+        self._has_header = "header" in self.kind.get_fields_and_field_types()
 
     def header(self, data: bytes, now: int) -> tuple[int, str | None]:
         """When (nanoseconds) and in which frame it was read: now and in none, if it does not say.
@@ -38,7 +40,12 @@ class SensorTopic:
             ObservationError: the bytes are no message.
         """
         serialised.check(data)
-        return serialised.header(data) if self._has_header else (now, None)
+        if self._begins_with_header:
+            return serialised.header(data)
+        if self._has_header:  # behind what has to be read first
+            header = self.message(data)().header
+            return nanoseconds(header.stamp), header.frame_id
+        return now, None
 
     def message(self, data: bytes) -> Callable[[], Any]:
         """What gives the message; it is made when that is called first."""

@@ -42,6 +42,14 @@ def test_bytes_that_are_no_message_are_refused_at_once() -> None:
         SensorTopic([AMIRO["camera"]]).header(b"\0\0\0\3", now=7)
 
 
+def test_a_header_that_a_message_does_not_begin_with_counts_too(monkeypatch) -> None:
+    monkeypatch.setattr(serialised, "has_header", lambda kind: False)
+    sent = image()
+    sent.header.stamp.sec, sent.header.frame_id = 3, "lens"
+    sensor = SensorTopic([AMIRO["camera"]])
+    assert sensor.header(serialize_message(sent), now=7) == (3 * 10**9, "lens")
+
+
 @pytest.mark.ros
 def test_pictures_of_a_robot_that_drives_stay_unread_and_the_first_that_stands_counts(
     tmp_path,

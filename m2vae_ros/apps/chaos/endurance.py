@@ -10,6 +10,8 @@ from statistics import median
 from m2vae_ros.apps.chaos.live_team import LiveTeam, Plan
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.specs import Robots
+from m2vae_ros.sensors.view import PictureView
+from m2vae_ros.world.suite import AMIRO
 
 RATE = 10.0
 """Hz at which each robot gets readings."""
@@ -23,7 +25,7 @@ FLAT = 2e6
 KEPT = 0.95
 """Share of the readings that have to become looks."""
 
-_SENSORS = ("lidar", "reflectance")
+_SENSORS = [m for m, sensor in AMIRO.items() if not isinstance(sensor.view, PictureView)]
 """Those whose readings one process can play for many robots."""
 
 SAY_EVERY = 5.0
