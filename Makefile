@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gazebo gazebo-demo test other-ros test-gazebo bench growth reproduce lint clean distclean
+.PHONY: help setup demo docs gazebo gazebo-demo test other-ros test-gazebo bench growth reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
@@ -38,8 +38,8 @@ ifdef TESTS
 	@./run python -m pytest -m "" $(TESTS)
 else
 	@./run python -m pytest -m "not ros" -n 2 --dist worksteal --cov --cov-report= --cov-fail-under=0
-	@./run python -m pytest -m ros --cov --cov-append --cov-report=term
-	@ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow"
+	@./run python -m pytest -m ros -n 2 --dist worksteal --cov --cov-append --cov-report=term
+	@ROS_WHEELS=$(OTHER) ./run python -m pytest -m "ros and not slow" -n 2 --dist worksteal
 endif
 
 other-ros:
@@ -56,6 +56,10 @@ growth: ## how cost grows with modalities, latent dimensions and robots: reports
 
 reproduce: ## the paper's tables and figures into reports/; QUICK=1 for a look in minutes
 	@./run m2vae reproduce $(if $(QUICK),--quick) $(EXPERIMENTS)
+
+docs: ## the site of docs/, with pages of the code, into build/site/; DOCS=serve to read while writing
+	@NO_MKDOCS_2_WARNING=1 ./run mkdocs $(or $(DOCS),build --strict)
+	@$(if $(DOCS),,echo "build/site/index.html")
 
 lint: ## style, likely bugs, docstrings, types, and that rooms import downwards only
 	@./run ruff check .

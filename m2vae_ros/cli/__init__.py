@@ -15,9 +15,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from m2vae_ros import __version__
 from m2vae_ros.cli import (
     bags,
     chaos,
+    completion,
     demo,
     doctor,
     evaluation,
@@ -47,6 +49,7 @@ GROUPS = (
     evaluation,
     export,
     reproduction,
+    completion,
 )
 """In the order of the help."""
 
@@ -57,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C or SIGTERM.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         with _ended_as_by_ctrl_c():
             status: int = options.run(options)
@@ -94,15 +97,17 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command; it imports nothing that a command needs."""
+    whole = argparse.ArgumentParser(
         prog="m2vae",
         description="Multi-modal sensor fusion by a variational autoencoder, in place, between "
         "robots.",
         epilog="A first walk: m2vae demo; m2vae evaluate amiro; m2vae collect --count 2000 "
         "samples.npz",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"m2vae_ros {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for group in GROUPS:
         group.add_to(commands)
-    return parser
+    return whole

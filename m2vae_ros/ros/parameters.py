@@ -87,7 +87,7 @@ def declare(node: Node, of: type) -> None:
         ParameterError: an override (parameter file, command line) has the wrong type or lies
             outside the range; the message names the parameter.
     """
-    for name, kind, default, facts in _parameters(of(), ""):
+    for name, kind, default, facts in parameters(of()):
         if node.has_parameter(name):
             continue
         try:
@@ -98,7 +98,7 @@ def declare(node: Node, of: type) -> None:
 
 def undeclare(node: Node, of: type) -> None:
     """Take back every parameter of the dataclass ``of`` that `declare` made."""
-    for name, *_ in _parameters(of(), ""):
+    for name, *_ in parameters(of()):
         if node.has_parameter(name):
             node.undeclare_parameter(name)
 
@@ -120,7 +120,7 @@ def check_ranges(of: type, changes: Changes) -> None:
     Raises:
         ParameterError: it is NaN, or outside the range of its parameter.
     """
-    for name, kind, _, facts in _parameters(of(), ""):
+    for name, kind, _, facts in parameters(of()):
         if name in changes:
             _check_range(name, _plain(kind, changes[name]), facts)
 
@@ -131,7 +131,7 @@ def check_fixed(node: Node, of: type, changes: Changes) -> None:
     Raises:
         ParameterError: a fixed parameter gets another value.
     """
-    for name, kind, _, facts in _parameters(of(), ""):
+    for name, kind, _, facts in parameters(of()):
         if not facts["fixed"] or name not in changes:
             continue
         if _plain(kind, changes[name]) != _plain(kind, node.get_parameter(name).value):
@@ -181,14 +181,21 @@ def _hints(of: type) -> Mapping[str, Any]:
     return get_type_hints(of)
 
 
-def _parameters(defaults: Any, prefix: str) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:
-    """Name, type, default and metadata of each parameter."""
+def parameters(
+    defaults: Any, prefix: str = ""
+) -> Iterator[tuple[str, Any, Any, Mapping[str, Any]]]:
+    """Name, type, default and facts (see `parameter`) of each parameter of a dataclass.
+
+    Args:
+        defaults: an instance, which has them.
+        prefix: of their names.
+    """
     of: Any = type(defaults)
     hints = _hints(of)
     for item in fields(defaults):
         default = getattr(defaults, item.name)
         if is_dataclass(default):
-            yield from _parameters(default, f"{prefix}{item.name}.")
+            yield from parameters(default, f"{prefix}{item.name}.")
         else:
             yield prefix + item.name, hints[item.name], default, item.metadata
 

@@ -9,6 +9,7 @@ import sys
 import on_a_robot
 import pytest
 
+import m2vae_ros
 from m2vae_ros.cli import bags, main
 from m2vae_ros.datasets.samples import Samples
 
@@ -22,6 +23,25 @@ def test_help_teaches_every_command(command, capsys):
         main([*command, "--help"])
     assert end.value.code == 0
     assert f"usage: m2vae {' '.join(command)}".strip() in capsys.readouterr().out
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"m2vae_ros {m2vae_ros.__version__}\n"
+
+
+def test_a_shell_completes_commands_and_options(capsys):
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    typed = 'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); $(complete -p m2vae | sed "s/.*-F //; s/ .*//")'
+    for words, completed in {
+        "m2vae rec": ["record"],
+        "m2vae demo --own": ["--own-odometry"],
+    }.items():
+        lines = f"{script}\nCOMP_WORDS=({words}); {typed}; echo ${{COMPREPLY[@]}}"
+        ran = subprocess.run(["bash"], input=lines, capture_output=True, text=True, check=True)
+        assert ran.stdout.split() == completed, ran.stderr
 
 
 @pytest.mark.parametrize("option", ["--start-offset", "--delay"])
