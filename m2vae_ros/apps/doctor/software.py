@@ -78,7 +78,7 @@ OTHER_USES: Mapping[str, Mapping[str, str]] = {
         "lz4.frame": "lz4",
         "mcap": "mcap",
     },
-    "tables and the demo": {"rich": "rich", "tqdm": "tqdm"},
+    "tables and the demo": {"rich": "rich", "shtab": "shtab", "tqdm": "tqdm"},
     "training and experiments": TRAINING,
     "simulator": {"mujoco": "mujoco"},
     "Gazebo classic's transport": {
