@@ -6,7 +6,7 @@ robots that heard the same believe the same, and later agreement or contradictio
 
 **A contradiction** is a pair of statements whose classes have next to nothing in common: the
 affinity Σ √(p q) of their probabilities [Bhattacharyya 1943] is below `MIN_AFFINITY`. Of one
-sender, the last statement counts. Of several, those are believed of which more senders say nothing
+sender, the last statement counts, and none that it has disowned. Of several, those are believed of which more senders say nothing
 else, then those whose sender agrees with others about more objects, then the oldest. The rest is
 in quarantine: it is kept, and counts as soon as enough others agree.
 
@@ -120,7 +120,7 @@ class Consensus:
         self, statements: Sequence[Embedding], compatible: np.ndarray, counts: list[int]
     ) -> list[int]:
         last: dict[str, int] = {}
-        for i in sorted(counts, key=lambda i: statements[i].age_key):
+        for i in sorted(counts, key=lambda i: _said(statements[i])):
             last[statements[i].sender] = i
         counts = [i for i in counts if compatible[i, last[statements[i].sender]]]
 
@@ -169,6 +169,11 @@ def place_name(position: Sequence[float]) -> str:
     """A name from a place: the same for all who meet an object at the same centimetre."""
     x, y, z = (f"{round(c, 2) + 0.0:.2f}" for c in position)  # + 0.0: no "-0.00"
     return f"at_{x}_{y}" if z == "0.00" else f"at_{x}_{y}_{z}"
+
+
+def _said(of: Embedding) -> tuple[int, ...]:
+    """The largest is what its sender said last."""
+    return of.disowned, *of.age_key
 
 
 def _agreeing(of: Cluster, compatible: np.ndarray) -> set[str]:

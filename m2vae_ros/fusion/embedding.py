@@ -34,6 +34,8 @@ class Embedding:
             since it was sensed, see `m2vae_ros.fusion.sources`; 0 for those that are not named.
         instance: a random number of the run of the sender's program, which tells two robots of one
             name apart, and a robot from what it was before it was started again.
+        disowned: time in nanoseconds; what is said in the sender's name under this id and disowns
+            only until an earlier time is not its own. 0 unless somebody spoke in its name.
     """
 
     object_id: str
@@ -47,6 +49,7 @@ class Embedding:
     aliases: tuple[str, ...] = ()
     reencodings: Mapping[str, int] = field(default_factory=dict)
     instance: int = 0
+    disowned: int = 0
 
     def __post_init__(self) -> None:
         held = {modality: int(stamp) for modality, stamp in sorted(self.held.items())}
@@ -111,5 +114,5 @@ class Embedding:
     def _fields(self) -> tuple[object, ...]:
         """All but the numbers."""
         names = (self.sender, self.instance, self.object_id, self.aliases, self.fingerprint)
-        place = (self.frame, self.position)
+        place = (self.frame, self.position, self.disowned)
         return (*names, *place, tuple(self.held.items()), tuple(self.reencodings.items()))

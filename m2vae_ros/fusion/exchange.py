@@ -3,8 +3,9 @@
 
 Embeddings of one object are ordered: x supersedes y if x holds every modality that y holds, each at
 least as new, and of one age re-encoded no more often; if both hold the very same, the one of the
-smaller digest supersedes. This is a partial order, so what a set of embeddings has at its top does
-not depend on the order in which they came.
+smaller digest supersedes. Before all that, what its sender has disowned is superseded by what it
+said to disown it. This is a partial order, so what a set of embeddings has at its top does not
+depend on the order in which they came.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from m2vae_ros.fusion.validation import MOST_REENCODINGS, check_numbers
 
 def supersedes(x: Embedding, y: Embedding) -> bool:
     """Whether x is strictly above y in the order of the module's text."""
+    if x.disowned != y.disowned:
+        return x.disowned > y.disowned
     mine, theirs = _observations(x), _observations(y)
     if mine == theirs:
         return x.digest < y.digest

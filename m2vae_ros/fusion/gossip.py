@@ -4,7 +4,8 @@
 Once in a while each robot publishes a `Digest` of the statements it holds, whoever said them
 [Demers et al., Epidemic algorithms for replicated database maintenance, 1987]. Who holds one that
 is missing there tells it again, as it was said, after a random time, unless somebody else has
-told it meanwhile. So whoever was lost, late, restarted or cut off comes to know what the others
+told it meanwhile: the most certain first, and of one sender no faster than it is taken in, so that
+nobody's many words keep a newcomer from the others'. So whoever was lost, late, restarted or cut off comes to know what the others
 know while one of them holds it, and nothing is told that nobody lacks. Robots that hold the same
 tell each other nothing but one number.
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.rates import OBJECTS, OBJECTS_AT_ONCE, Allowance
 from m2vae_ros.fusion.validation import UnfitEmbedding
 
 PERIOD = 1.0
@@ -29,6 +31,9 @@ PATIENCE = 0.5
 
 SPREAD = 0.5
 """Seconds within which somebody tells again what is missing."""
+
+MOST_AT_ONCE = 20
+"""Statements that one robot tells again in one moment."""
 
 MOST_LISTED = 512
 """Statements that one digest lists; where there are more, the next one goes on."""
@@ -68,6 +73,7 @@ class Gossip:
         self._refused: OrderedDict[int, None] = OrderedDict()
         self._due: dict[int, float] = {}
         self._next_digest = now + PATIENCE
+        self._allowance = Allowance(OBJECTS, OBJECTS_AT_ONCE)
         self._begin = 0
         self._total = 0
         self._differ = True
@@ -131,11 +137,18 @@ class Gossip:
         return bool(self._due)
 
     def due(self, to_tell: Callable[[], Iterable[Embedding]], now: float) -> list[Embedding]:
-        """What to tell again now, of what it gives."""
+        """What to tell again now, of what it gives, the first of that first."""
         if not self._due or min(self._due.values()) > now:
             return []
-        by_digest = {one.digest: one for one in to_tell()}
-        late = [digest for digest, time in self._due.items() if time <= now]
-        for digest in late:
+        waiting = {digest for digest, time in self._due.items() if time <= now}
+        told: list[Embedding] = []
+        for one in to_tell():
+            if one.digest in waiting:
+                waiting.remove(one.digest)
+                if len(told) < MOST_AT_ONCE and self._allowance.has(one.sender, now):
+                    self._allowance.spend(one.sender, now)
+                    del self._due[one.digest]
+                    told.append(one)
+        for digest in waiting:  # nothing that is told any more
             del self._due[digest]
-        return [by_digest[digest] for digest in late if digest in by_digest]
+        return told

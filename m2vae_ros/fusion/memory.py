@@ -58,14 +58,17 @@ class Outcome:
         kind: of an observation "fused", or "confirmed": it tells nothing that was not known. Of an
             embedding "new": of an object of which nothing was held; "adopted": it changed what is
             held; "merged": this robot found out what nobody has said; "quarantined": it contradicts
-            what more is said for, and is kept until others agree. Of both "known": it changes
-            nothing.
+            what more is said for, and is kept until others agree; "disowned": it is signed by this
+            run of this robot, which has not said it, and says what it truly holds instead. Of both
+            "known": it changes nothing.
         embedding: what is now held of the object; None if all of it was forgotten by a reset, or
             nothing was held and nothing is.
         said: what has to be published, as it is.
     """
 
-    kind: Literal["fused", "confirmed", "new", "adopted", "merged", "quarantined", "known"]
+    kind: Literal[
+        "fused", "confirmed", "new", "adopted", "merged", "quarantined", "disowned", "known"
+    ]
     embedding: Embedding | None
     said: tuple[Embedding, ...] = ()
 
@@ -160,9 +163,22 @@ class ObjectMemory:
         return digest in self._statements
 
     def to_tell(self) -> list[Embedding]:
-        """The statements that are not of before a reset."""
+        """The statements that are not of before a reset, the most certain first.
+
+        That are those about objects which this robot has sensed, then which many speak of: whoever
+        makes up objects, under whatever names, is told of after what others can vouch for.
+        """
+
+        def doubt(of: Cluster) -> tuple[bool, int]:
+            return not any(map(self._readings.get, of.statements)), -len(of.senders)
+
         floors = {one: self._floor(one.claims) for one in self._association.clusters()}
-        return [s for one, floor in floors.items() for s in one.statements if s.newest > floor]
+        return [
+            statement
+            for one in sorted(floors, key=doubt)
+            for statement in one.statements
+            if statement.newest > floors[one]
+        ]
 
     def said(self) -> list[Embedding]:
         """Those of them that this run of this robot has said."""
@@ -264,21 +280,25 @@ class ObjectMemory:
             return Outcome("known", self._held(self._association[embedding]))
         check(embedding, self.engine, now_ns, self.tolerance_ns, self.frame)
         self._began = now_ns if self._began is None else self._began
-        self._check_author(embedding, self._began)
+        if self._is_forged(embedding, self._began):
+            return self._disown(embedding, now_ns)
         self._unfold(embedding)
         before = self.get(embedding.object_id) if not self.by_place else None
         before = before or self.nearest(embedding.position)
         gone = self._statements.add(embedding)
         if gone is None:
             return Outcome("known", before)
+        new, regained = self._regain(embedding, gone)
         try:
-            changed = self._reassociate(gone, [embedding])
+            changed = self._reassociate(gone, new)
             found = [one for one in map(self._merged, changed) if one is not None]
         except Exception:
-            self._statements.replace([embedding], gone)
-            self._reassociate([embedding], gone)
+            self._statements.replace(new, gone)
+            self._reassociate(new, gone)
             raise
+        self._readings |= regained
         said = tuple(one for one, readings in found if self._say(one, readings) is not None)
+        said += tuple(one for one in regained if one.digest in self._statements)
         self._forget_readings(gone)
         about = self._association[embedding] if embedding.digest in self._statements else None
         held = self._held(about)
@@ -475,6 +495,7 @@ class ObjectMemory:
             fingerprint=self.engine.fingerprint,
             aliases=tuple(sorted({*names} - {id})[: MOST_NAMES - 1]),
             instance=self.instance,
+            disowned=max((s.disowned for s in self._statements.of(self.owner, id)), default=0),
         )
 
     def _tells_nothing(
@@ -532,15 +553,67 @@ class ObjectMemory:
         for one in of:
             self._readings.pop(one, None)
 
-    def _check_author(self, embedding: Embedding, began_ns: int) -> None:
-        """Refuse what claims to be of this very run, which has not said it."""
+    def _is_forged(self, embedding: Embedding, began_ns: int) -> bool:
+        """Whether it claims to be of this very run, which has not said it."""
         if embedding.sender == self.owner and not self._is_own(embedding):
             self.has_namesake |= embedding.newest > began_ns + self.tolerance_ns
-        mine = self._statements.of(self.owner)
-        if self._is_own(embedding) and not any(
-            one.object_id == embedding.object_id and supersedes(one, embedding) for one in mine
-        ):
+        mine = self._statements.of(self.owner, embedding.object_id)
+        return self._is_own(embedding) and not any(supersedes(one, embedding) for one in mine)
+
+    def _disown(self, forged: Embedding, now_ns: int) -> Outcome:
+        """Say what this robot truly holds of what somebody else told in its name.
+
+        Raises:
+            UnfitEmbedding: nothing, or it has said so ("sender").
+        """
+        until = max(now_ns, forged.disowned + 1)
+        mine = self._statements.of(self.owner, forged.object_id)
+        about = [self._association[one] for one in mine if self._is_own(one)]
+        about += self._near(forged.position)[:1]
+        if (named := self._consensus.named(forged.object_id)) is not None:
+            about.append(named)
+        answers = [a for one in dict.fromkeys(about) for a in self._truth(one, forged, until)]
+        said = tuple(a for a, readings in answers if self._say(a, readings) is not None)
+        if not said:
             raise UnfitEmbedding("sender", f"is signed by {self.owner!r}, which has not said it")
+        return Outcome("disowned", self._held(self._association[said[0]]), said)
+
+    def _truth(
+        self, of: Cluster, forged: Embedding, until: int
+    ) -> list[tuple[Embedding, Mapping[str, Source]]]:
+        """What this robot has said of an object, or else holds, to be said again with its readings.
+
+        Nothing, if it was since the forged statement.
+        """
+        mine = self._own(of)
+        if any(one.disowned > forged.disowned for one in mine) or self._held(of) is None:
+            return []
+        if mine:
+            return [(replace(one, disowned=until), self._readings.get(one, {})) for one in mine]
+        like = replace(self._like(*self._consensus.name(of), self._position(of)), disowned=until)
+        return [(folded(self.engine, like, self._sources(of, {})), {})]
+
+    def _regain(
+        self, newer: Embedding, gone: list[Embedding]
+    ) -> tuple[list[Embedding], dict[Embedding, dict[str, Source]]]:
+        """Say again what goes only because an earlier run of this robot has disowned something.
+
+        Args:
+            newer: what that run has said, which was added.
+            gone: went for it; what goes for what is said again is added.
+
+        Returns:
+            What was added in all, and of it what was said again, with its readings.
+        """
+        new, regained = [newer], {}
+        for one in [one for one in gone if self._is_own(one) and one.disowned < newer.disowned]:
+            again = replace(one, disowned=newer.disowned)
+            displaced = self._statements.add(again)
+            if displaced is not None:
+                gone += [other for other in displaced if other not in new]
+                new = [*(other for other in new if other not in displaced), again]
+                regained[again] = self._readings.get(one, {})
+        return new, regained
 
     def _check_observation(
         self,
@@ -569,7 +642,7 @@ class ObjectMemory:
 
 
 def _of_time_zero(one: Embedding) -> Embedding:
-    return replace(one, held=dict.fromkeys(one.held, 0))
+    return replace(one, held=dict.fromkeys(one.held, 0), disowned=0)
 
 
 def _two(of: tuple[float, str, Cluster]) -> tuple[float, str]:

@@ -53,8 +53,10 @@ class Statements:
     def __contains__(self, digest: int) -> bool:
         return digest in self._by_digest
 
-    def of(self, sender: str) -> set[Embedding]:
-        """What one sender says."""
+    def of(self, sender: str, object_id: str | None = None) -> set[Embedding]:
+        """What one sender says, of all or under one id."""
+        if object_id is not None:
+            return set(self._alike.get((sender, object_id), ()))
         return set(self._by_sender.get(sender, ()))
 
     def add(self, new: Embedding) -> list[Embedding] | None:

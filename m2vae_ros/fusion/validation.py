@@ -29,6 +29,8 @@ KINDS = (
     "object_id",
     "sender",
     "full",
+    "rate",
+    "disowned",
 )
 """Every kind of `UnfitEmbedding`."""
 
@@ -218,6 +220,8 @@ def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns:
         if stamp > now_ns + tolerance_ns:
             ahead = (stamp - now_ns) * 1e-9
             raise UnfitEmbedding("stamp", f"{modality} was sensed {ahead:.3g} s in the future")
+    if not 0 <= embedding.disowned <= now_ns + tolerance_ns:
+        raise UnfitEmbedding("disowned", f"disowns what is said until {embedding.disowned} ns")
 
 
 def _check_place(embedding: Embedding, frame: str | None) -> None:

@@ -9,6 +9,7 @@ classification are published. What others publish is taken in as it comes.
 from __future__ import annotations
 
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -29,6 +30,7 @@ from tf2_msgs.msg import TFMessage
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
+from m2vae_ros.fusion.rates import SenderRates
 from m2vae_ros.fusion.validation import check
 from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
@@ -173,6 +175,7 @@ class FusionNode(LifecycleNode):
         self._frames = FrameListener(self, self._drops)
         placement = Placement(self._frames, common.global_frame, common.base_frame)
         self._perception_if_configured = Perception(engine, robot, settings.perception, placement)
+        self._rates = SenderRates(self._perception.memory)
         self._scan_attention = ScanAttention(settings.max_distance or 1.0)
         self._classification = topics.lifecycle_publisher(
             self, ObjectClassification, "classification", qos.EVERY_ONE
@@ -419,10 +422,17 @@ class FusionNode(LifecycleNode):
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
         embedding, now = messages.embedding(message), self._now
+        receive = partial(self._perception.receive, embedding, now)
         try:
-            self._report(self._perception.receive(embedding, now))
-        finally:
-            self._anti_entropy.heard(embedding, now)
+            event = self._rates.take_in(embedding, time.monotonic(), receive)
+        except Exception as error:
+            if getattr(error, "kind", "") != "rate":  # else it may come again
+                self._anti_entropy.heard(embedding, now)
+            raise
+        self._anti_entropy.heard(embedding, now)
+        if event.kind == "disowned":
+            self._drops.warn(f"somebody speaks in the name of {embedding.sender}")
+        self._report(event)
 
     def _report(self, event: Event) -> None:
         """Count an event, and publish what others have to know."""

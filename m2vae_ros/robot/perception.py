@@ -581,7 +581,7 @@ class Perception:
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)
-        if outcome.kind in ("known", "quarantined"):
+        if outcome.kind in ("known", "quarantined", "disowned"):
             return learnt
         assert outcome.embedding is not None  # nothing is held only of what changed nothing
         try:  # what is held has changed: others have to know, whatever it is taken for

@@ -61,6 +61,7 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         mean=embedding.mean,
         log_variance=embedding.log_variance,
         instance=embedding.instance,
+        disowned=stamp(embedding.disowned),
     )
     message.header.stamp = stamp(embedding.newest)
     message.header.frame_id = embedding.frame
@@ -91,6 +92,7 @@ def embedding(message: LatentEmbedding) -> Embedding:
         fingerprint=message.fingerprint,
         aliases=tuple(message.aliases),
         instance=message.instance,
+        disowned=nanoseconds(message.disowned),
     )
 
 

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion import gossip
-from m2vae_ros.fusion.gossip import LAST, MOST_LISTED, PATIENCE, PERIOD, SPREAD, Digest, Gossip
+from m2vae_ros.fusion.gossip import (
+    LAST,
+    MOST_AT_ONCE,
+    MOST_LISTED,
+    PATIENCE,
+    PERIOD,
+    SPREAD,
+    Digest,
+    Gossip,
+)
+from m2vae_ros.fusion.rates import OBJECTS, OBJECTS_AT_ONCE
 from m2vae_ros.fusion.validation import UnfitEmbedding
 
 STEP = 0.05
@@ -150,6 +160,39 @@ def test_one_tells_what_a_newcomer_lacks_and_the_others_keep_silent():
     network.run(3.0)
     assert network.agreed()
     assert held <= network.told_again - before <= 3 * held  # some speak at the same moment
+
+
+def test_what_robots_have_sensed_is_told_before_what_somebody_made_up_under_many_names():
+    robot = memory("honest")
+    own = [
+        robot.observe(None, (3.0 * n, 0.0, 0.0), {"camera": code(n)}, {"camera": n}).said[0]
+        for n in range(4)
+    ]
+    agreed = [embedding(object_id="x", sender=f"other {n}", held={"lidar": n}) for n in range(2)]
+    junk = [
+        embedding(object_id=f"junk {n}", position=(3.0 * n, 50.0, 0.0), sender=f"evil {n % 20}")
+        for n in range(1000)
+    ]
+    for one in [*junk, *agreed]:
+        robot.receive(one, NOW)
+    telling = Gossip(1, 0.0)
+    telling.compare(Digest(2, 0, 0, LAST, ()), robot.statements(), 0.0)
+    first = telling.due(robot.to_tell, SPREAD)
+    assert len(first) == MOST_AT_ONCE
+    assert set(first[:4]) == set(own)
+    assert {one.object_id for one in first[4:6]} == {"x"}
+    assert telling.waits
+
+
+def test_of_one_sender_no_more_is_told_than_is_taken_in():
+    held = [embedding(object_id=f"junk {n}", position=(3.0 * n, 0.0, 0.0)) for n in range(500)]
+    telling, told = Gossip(1, 0.0), 0
+    telling.compare(Digest(2, 0, 0, LAST, ()), held, 0.0)
+    for step in range(40):
+        told += len(telling.due(lambda: held, SPREAD + step * STEP))
+        assert told <= OBJECTS_AT_ONCE + OBJECTS * step * STEP + 1e-6
+    assert telling.due(lambda: [embedding(sender="b")], 3.0) == []  # none of it is held any more
+    assert not telling.waits
 
 
 def test_what_was_refused_is_not_told_again(monkeypatch):

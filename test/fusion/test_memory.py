@@ -193,19 +193,6 @@ def test_a_robot_that_starts_again_learns_its_own_past_from_others():
     assert robot.receive(fused, NOW).embedding == fused
 
 
-def test_what_is_signed_by_this_run_of_this_robot_and_was_not_said_by_it_is_refused():
-    robot = memory(instance=1)
-    told = sense(robot, "camera", 5)
-    newer = sense(robot, "camera", 6, seed=1)
-    before = state(robot)
-    with pytest.raises(UnfitEmbedding, match="has not said it") as refused:
-        robot.receive(replace(told, held={"camera": 7}), NOW)
-    assert refused.value.kind == "sender"
-    assert robot.receive(told, NOW).kind == "known"
-    assert robot.receive(newer, NOW).kind == "known"
-    assert state(robot) == before
-
-
 class TestReset:
     def test_older_evidence_is_ignored_when_it_arrives_again(self):
         robot = memory()

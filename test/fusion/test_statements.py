@@ -9,16 +9,18 @@ from m2vae_ros.fusion.exchange import supersedes
 from m2vae_ros.fusion.statements import Statements
 
 statements = st.builds(
-    lambda sender, name, held, reencodings, seed: embedding(
+    lambda sender, name, held, reencodings, seed, disowned: embedding(
         sender=sender,
         object_id=name,
         held=held,
         reencodings=dict.fromkeys(held, reencodings),
         mean=code(seed)[[0, 1, 0]],
+        disowned=disowned,
     ),
     st.sampled_from("ab"),
     st.sampled_from("xy"),
     st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, 2), min_size=1),
+    st.integers(0, 1),
     st.integers(0, 1),
     st.integers(0, 1),
 )

@@ -180,11 +180,11 @@ class LiveTeam:
         """Let things happen for so long."""
         self.until(lambda: False, seconds)
 
-    def shortfalls(self) -> list[str]:
-        """What of the truth does not stand, and on which robot."""
+    def shortfalls(self, *robots: str) -> list[str]:
+        """What of the truth does not stand, and on which of these robots, or all that run."""
         return [
             f"{robot}: {words}"
-            for robot in self.running
+            for robot in robots or self.running
             for words in shortfalls(self.objects, self.held.get(robot, {}))
         ]
 

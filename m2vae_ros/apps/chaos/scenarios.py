@@ -31,6 +31,9 @@ TO_AGREE_ON_A_BAD_NETWORK = 30.0
 TO_CATCH_UP = 3.0
 """Seconds that a node has after it came back."""
 
+TO_LEARN = 2.0
+"""Seconds after it is active in which a robot that joins has to know what is true."""
+
 BACK = 60.0
 """Seconds by which the clock is set back."""
 
@@ -85,9 +88,12 @@ def _attacked(attack: Attack, options: Options, says: Says) -> Outcome:
         broken += _standing(team, "after another look")
         says("a robot joins")
         team.start(LATE)
-        broken += [words for words in _standing(team, "who joined") if LATE in words]
+        learnt = team.until(lambda: not team.shortfalls(LATE), TO_LEARN)
+        broken += [f"who joined: {words}" for words in team.shortfalls(LATE)]
         refused = team.refused
-        numbers = {"messages": len(messages), "objects besides": _besides(team)}
+        numbers: dict[str, float] = {"messages": len(messages), "objects besides": _besides(team)}
+        if learnt is not None:
+            numbers["s until who joined knows"] = learnt
     return Outcome(broken, numbers, refused)
 
 
