@@ -6,9 +6,9 @@ robots that heard the same believe the same, and later agreement or contradictio
 
 **A contradiction** is a pair of statements whose classes have next to nothing in common: the
 affinity Σ √(p q) of their probabilities [Bhattacharyya 1943] is below `MIN_AFFINITY`. Of one
-sender, the last statement counts, and none that it has disowned. Of several, those are believed of which more senders say nothing
-else, then those whose sender agrees with others about more objects, then the oldest. The rest is
-in quarantine: it is kept, and counts as soon as enough others agree.
+sender, the last statement counts, and none that it has disowned. Of several, those are believed of
+which more senders say nothing else, then those whose sender agrees with others about more objects,
+then the oldest. The rest is in quarantine: it is kept, and counts as soon as enough others agree.
 
 **A name** belongs to the object which more of the believed senders call so, by id or else as
 alias; then of those who agree with others about more objects; then to the one that was called so

@@ -5,9 +5,9 @@ Once in a while each robot publishes a `Digest` of the statements it holds, whoe
 [Demers et al., Epidemic algorithms for replicated database maintenance, 1987]. Who holds one that
 is missing there tells it again, as it was said, after a random time, unless somebody else has
 told it meanwhile: the most certain first, and of one sender no faster than it is taken in, so that
-nobody's many words keep a newcomer from the others'. So whoever was lost, late, restarted or cut off comes to know what the others
-know while one of them holds it, and nothing is told that nobody lacks. Robots that hold the same
-tell each other nothing but one number.
+nobody's many words keep a newcomer from the others'. So whoever was lost, late, restarted or cut
+off comes to know what the others know while one of them holds it, and nothing is told that nobody
+lacks. Robots that hold the same tell each other nothing but one number.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ STATEMENTS_AT_ONCE = 1000
 OBJECTS = 50.0
 """Objects a second, of which nothing was known, of one sender."""
 
-OBJECTS_AT_ONCE = 200
+OBJECTS_AT_ONCE = 100
 
 
 class Allowance:

@@ -190,11 +190,11 @@ ATTACKS: Mapping[str, Attack] = {
     "future": Attack("contradicting embeddings, stamped 0.45 s ahead", _future),
     "victim": Attack("contradicting embeddings in the names of members", _victim),
     "poison": Attack("31 further names for every object", _poison),
-    "junk": Attack("1000 objects that do not exist", _junk),
     "moved": Attack("every object told of 499 m away", _moved),
     "modalities": Attack("a message of 30,000 modalities", _modalities),
     "long_text": Attack("a fingerprint of 5 MB", _long_text),
     "fingerprints": Attack("5000 random fingerprints", _fingerprints),
     "chain": Attack("objects between two others, each within the gate of the next", _chain),
+    "junk": Attack("1000 objects that do not exist", _junk),
 }
 """By name."""

@@ -47,7 +47,7 @@ START_UP = 60.0
 STAY = 0.5
 """Seconds that a robot stays before an object where nothing tells that it has looked."""
 
-BATCH = 500
+BATCH = 900
 """Messages of an enemy at once; beyond what DDS keeps for a slow reader they would be lost."""
 
 TO_TAKE_IN = 60.0
@@ -91,7 +91,6 @@ class LiveTeam:
 
     Attributes:
         objects: that stand in the world.
-        held: robot -> what it says it holds; nothing of those that do not run.
         facts: robot -> what its node reports on /diagnostics.
         heard: object -> the embedding of the most modalities that was overheard.
     """
@@ -111,10 +110,11 @@ class LiveTeam:
         self.plan = plan
         self.says = says
         self.objects = world_objects()
-        self.held: dict[str, Knowledge] = {}
         self.facts: dict[str, dict[str, str]] = defaultdict(dict)
         self.heard: dict[str, Embedding] = {}
         self.specs = {robot: self._spec(robot) for robot in plan.robots}
+        self._detections: dict[str, bytes] = {}
+        self._read: dict[str, tuple[bytes, Knowledge]] = {}
         self._time_back = 0
         self._before: dict[str, str] = {}
         self._turn = 0
@@ -180,17 +180,28 @@ class LiveTeam:
         """Let things happen for so long."""
         self.until(lambda: False, seconds)
 
+    def held(self, robot: str) -> Knowledge:
+        """What a robot says it holds; nothing if it does not run."""
+        data = self._detections.get(robot)
+        if data is None:
+            return {}
+        read = self._read.get(robot)
+        if read is None or read[0] is not data:  # thousands of objects take long to read
+            message = deserialize_message(data, Detection3DArray)
+            read = self._read[robot] = data, {each.id: _held(each) for each in message.detections}
+        return read[1]
+
     def shortfalls(self, *robots: str) -> list[str]:
         """What of the truth does not stand, and on which of these robots, or all that run."""
         return [
             f"{robot}: {words}"
             for robot in robots or self.running
-            for words in shortfalls(self.objects, self.held.get(robot, {}))
+            for words in shortfalls(self.objects, self.held(robot))
         ]
 
     def disagreements(self) -> list[str]:
         """Which running robots do not hold the very same."""
-        return disagreements({robot: self.held.get(robot, {}) for robot in self.running})
+        return disagreements({robot: self.held(robot) for robot in self.running})
 
     def counted(self, robot: str, *facts: str) -> int:
         """The sum of counts that a node reports."""
@@ -233,7 +244,7 @@ class LiveTeam:
         self.leave(robot)
         if self.plan.relayed:
             self.relay.leave(robot)
-        self.held.pop(robot, None)
+        self._detections.pop(robot, None)
         self.facts.pop(robot, None)
 
     def explore(self, patience: float = 60.0) -> None:
@@ -293,7 +304,7 @@ class LiveTeam:
             self._before.pop(robot, None)
 
     def attack(self, enemy: str, messages: Iterable[Message]) -> bool:
-        """Let an enemy say something to every robot, no faster than they take it in.
+        """Let an enemy join, and say something to every robot, no faster than they take it in.
 
         Returns:
             Whether they took it in within `TO_TAKE_IN`.
@@ -377,15 +388,15 @@ class LiveTeam:
         )
         for robot, spec in self.specs.items():
 
-            def detected(message: Any, robot: str = robot) -> None:
-                self.held[robot] = {each.id: _held(each) for each in message.detections}
+            def detected(data: bytes, robot: str = robot) -> None:
+                self._detections[robot] = data
 
             def classified(message: ObjectClassification, robot: str = robot) -> None:
                 if message.sensed:
                     self._answered.update((robot, name) for name in self._at(message.position))
 
             node.create_subscription(
-                Detection3DArray, f"/{robot}/detections", detected, qos.WHOLE_STATE
+                Detection3DArray, f"/{robot}/detections", detected, qos.WHOLE_STATE, raw=True
             )
             node.create_subscription(
                 ObjectClassification, f"/{robot}/classification", classified, qos.EVERY_ONE

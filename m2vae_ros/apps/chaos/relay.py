@@ -115,8 +115,9 @@ class Relay:
                 )
 
     def join(self, robot: str) -> None:
-        """A robot, or an enemy, is there from now on."""
-        self._stand_ins[robot] = StandIn(robot, [r for r in self._robots if r != robot])
+        """A robot, or an enemy, is there from now on, if it is not yet."""
+        if robot not in self._stand_ins:
+            self._stand_ins[robot] = StandIn(robot, [r for r in self._robots if r != robot])
 
     def leave(self, robot: str) -> None:
         """It is gone; what is under way from it still arrives in no network."""

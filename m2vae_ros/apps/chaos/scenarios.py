@@ -20,6 +20,9 @@ from m2vae_ros.apps.chaos.stopping import stop_often
 from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.world.suite import AMIRO
 
+SIEGE = {name: attack for name, attack in ATTACKS.items() if name != "tie"}
+"""One enemy's: a second one who tells the same lies would win the votes."""
+
 LATE = "late"
 """A robot without sensors that joins after everything has happened."""
 
@@ -70,18 +73,20 @@ def _told(team: LiveTeam) -> None:
         raise ChaosError(f"the team did not agree before anything happened: {wrong}")
 
 
-def _attacked(attack: Attack, options: Options, says: Says) -> Outcome:
-    broken = []
+def _attacked(attacks: Mapping[str, Attack], options: Options, says: Says) -> Outcome:
+    broken, count = [], 0
     with LiveTeam(_team(options, 3), says) as team:
         _told(team)
-        heard = [team.heard[item.name] for item in team.objects]
-        generator = random.Random(f"{options.seed} {attack.what}")
-        messages = list(attack.messages(heard, team.now, generator))
-        says(f"the enemy sends {attack.what}")
-        if not team.attack(ENEMY, messages):
-            broken.append("not all messages were taken in")
-        team.settle(1.0)
-        broken += _standing(team, "after the attack")
+        for name, attack in attacks.items():
+            heard = [team.heard[item.name] for item in team.objects]
+            generator = random.Random(f"{options.seed} {attack.what}")
+            messages = list(attack.messages(heard, team.now, generator))
+            count += len(messages)
+            says(f"the enemy sends {attack.what}")
+            if not team.attack(ENEMY, messages):
+                broken.append(f"{name}: not all messages were taken in")
+            team.settle(1.0)
+            broken += _standing(team, f"after {name}")
         says("the robots look again")
         deaf = team.look_again()
         broken += [f"{robot}: its own looks do not count any more" for robot in deaf]
@@ -90,11 +95,10 @@ def _attacked(attack: Attack, options: Options, says: Says) -> Outcome:
         team.start(LATE)
         learnt = team.until(lambda: not team.shortfalls(LATE), TO_LEARN)
         broken += [f"who joined: {words}" for words in team.shortfalls(LATE)]
-        refused = team.refused
-        numbers: dict[str, float] = {"messages": len(messages), "objects besides": _besides(team)}
+        numbers: dict[str, float] = {"messages": count, "objects besides": _besides(team)}
         if learnt is not None:
             numbers["s until who joined knows"] = learnt
-    return Outcome(broken, numbers, refused)
+        return Outcome(broken, numbers, team.refused)
 
 
 def _standing(team: LiveTeam, when: str) -> list[str]:
@@ -106,7 +110,7 @@ def _standing(team: LiveTeam, when: str) -> list[str]:
 def _besides(team: LiveTeam) -> int:
     """The most objects that any robot holds and that do not exist."""
     names = {item.name for item in team.objects}
-    return max(len(held.keys() - names) for held in team.held.values())
+    return max(len(held.keys() - names) for held in map(team.held, team.running))
 
 
 def _bad_network(options: Options, says: Says) -> Outcome:
@@ -139,7 +143,7 @@ def _explored(
         team.explore()
         seconds = _agreed(team, TO_AGREE_ON_A_BAD_NETWORK)
         wrong = [*team.shortfalls(), *team.disagreements()]
-        share = accuracy(team.objects, [team.held.get(robot, {}) for robot in team.running])
+        share = accuracy(team.objects, map(team.held, team.running))
         return share, seconds, team.relay.counts, wrong
 
 
@@ -211,7 +215,7 @@ def _raw_bytes(options: Options, says: Says) -> Outcome:
     broken = []
     with LiveTeam(_team(options, 3), says) as team:
         _told(team)
-        held = dict(team.held)
+        held = {robot: team.held(robot) for robot in team.running}
         heard = [team.heard[item.name] for item in team.objects]
         messages = refused_messages(heard, times, options.seed, team.now)
         some = times // 10 + 1
@@ -224,7 +228,7 @@ def _raw_bytes(options: Options, says: Says) -> Outcome:
         grown = max(now - before[name] for name, now in team.memory().items())
         if grown > FLAT:
             broken.append(f"a node grew by {grown / 1e6:.1f} MB")
-        changed = [robot for robot in team.running if team.held[robot] != held[robot]]
+        changed = [robot for robot in team.running if team.held(robot) != held[robot]]
         broken += [f"{robot}: what it holds has changed" for robot in changed]
         return Outcome(broken, {"messages": times, "MB grown": grown / 1e6}, team.refused)
 
@@ -236,9 +240,14 @@ _TRUTH = (
 
 SCENARIOS: Mapping[str, Scenario] = {
     **{
-        name: Scenario(attack.what, _TRUTH, partial(_attacked, attack))
+        name: Scenario(attack.what, _TRUTH, partial(_attacked, {name: attack}))
         for name, attack in ATTACKS.items()
     },
+    "siege": Scenario(
+        "all these attacks but tie on one team, one after the other",
+        _TRUTH,
+        partial(_attacked, SIEGE),
+    ),
     "clock": Scenario(
         "the simulated time goes back by a minute", "own looks count, the truth stands", _clock_back
     ),

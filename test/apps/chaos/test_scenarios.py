@@ -23,22 +23,7 @@ def play(name: str, **options: int | float) -> None:
 
 @pytest.mark.ros
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "aliases",
-        "tie",
-        "contradiction",
-        "future",
-        "poison",
-        "moved",
-        "chain",
-        "padding",
-        "modalities",
-        "long_text",
-        "fingerprints",
-    ],
-)
+@pytest.mark.parametrize("name", ["tie", "siege"])
 def test_the_truth_stands_after_an_attack(name: str) -> None:
     play(name)
 
