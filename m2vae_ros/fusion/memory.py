@@ -73,14 +73,6 @@ class Outcome:
     said: tuple[Embedding, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Reset:
-    """What was sensed until a time (ns) of what has one of these names is ignored."""
-
-    names: frozenset[str]
-    until: int
-
-
 class ObjectMemory:
     """The objects one robot knows, and the rules by which that changes.
 
@@ -138,7 +130,7 @@ class ObjectMemory:
         self._readings: dict[Embedding, dict[str, Source]] = {}  # of its own statements
         self._unfolded: WeakKeyDictionary[Embedding, Mapping[str, np.ndarray]]
         self._unfolded = WeakKeyDictionary()
-        self._resets: dict[str, _Reset] = {}
+        self._resets: dict[str, int] = {}  # name -> until when (ns) what was sensed is ignored
         self._began: int | None = None
         self._check_rules(gate_m, tolerance_ns, min_gain)
         self._associate(())
@@ -328,9 +320,10 @@ class ObjectMemory:
         if met is None or held is None:
             return False
         until = max(now_ns, *(one.newest for one in met.statements))
-        self._resets.pop(held.object_id, None)
-        self._resets[held.object_id] = _Reset(held.names, until)
-        if len(self._resets) > self.max_objects:
+        for name in held.names:
+            self._resets.pop(name, None)
+            self._resets[name] = until
+        while len(self._resets) > self.max_objects * MOST_NAMES:
             del self._resets[next(iter(self._resets))]
         self._views.clear()
         return True
@@ -416,8 +409,7 @@ class ObjectMemory:
 
     def _floor(self, names: Iterable[str]) -> int:
         """Until when what was sensed of an object with these names is ignored."""
-        until = (r.until for r in self._resets.values() if not r.names.isdisjoint(names))
-        return max(until, default=NEVER)
+        return max((self._resets.get(name, NEVER) for name in names), default=NEVER)
 
     def _new_name(self, position: Position) -> str:
         name = place_name(position)
