@@ -565,10 +565,11 @@ class ObjectMemory:
         if (named := self._consensus.named(forged.object_id)) is not None:
             about.append(named)
         answers = [a for one in dict.fromkeys(about) for a in self._truth(one, forged, until)]
-        said = tuple(a for a, readings in answers if self._say(a, readings) is not None)
+        said = [a for a, readings in answers if self._say(a, readings) is not None]
+        said = [a for a in said if a.digest in self._statements]  # no later answer went instead
         if not said:
             raise UnfitEmbedding("sender", f"is signed by {self.owner!r}, which has not said it")
-        return Outcome("disowned", self._held(self._association[said[0]]), said)
+        return Outcome("disowned", self._held(self._association[said[0]]), tuple(said))
 
     def _truth(
         self, of: Cluster, forged: Embedding, until: int
