@@ -37,7 +37,7 @@ from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.robot.attention import ScanAttention
 from m2vae_ros.robot.frames import frame_name
-from m2vae_ros.robot.perception import Dropped, Event, Perception, Unused
+from m2vae_ros.robot.perception import WAKING, Dropped, Event, Perception, Unused
 from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos, topics
@@ -62,7 +62,7 @@ from m2vae_ros.ros.parameters import (
     undeclare,
 )
 from m2vae_ros.ros.process import run
-from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic
+from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic, take_kept
 from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.sensing_range import Position
@@ -268,11 +268,15 @@ class FusionNode(LifecycleNode):
         )
         self._activated.callback(self._anti_entropy.close)
         placed = any(sensor.range for sensor in self._settings.sensors.values())
-        self._subscribe(Odometry, "odom", self._on_odometry, qos.TRACK, placed)
+        group = OnDemand(lambda: self._unheard("odom") or self._perception.follows)
+        self._odometry = self._subscribe(
+            Odometry, "odom", self._on_odometry, qos.TRACK, placed, group
+        )
         about = self._suite.about
         if about.kind == "topic":
             said = message_class(about.type)
             self._subscribe(said, about.topic, self._on_target, qos.EVERY_ONE)
+        self._sensors: list[tuple[Subscription[Any], Callable[[], bool]]] = []
         by_topic: dict[tuple[str, str], list[Modality]] = defaultdict(list)
         for name in self._settings.sensors:
             by_topic[self._suite[name].topic, self._suite[name].type].append(self._suite[name])
@@ -287,27 +291,33 @@ class FusionNode(LifecycleNode):
         callback: Callable[[Any], None],
         profile: QoSProfile,
         needed: bool = True,
-    ) -> None:
-        made = topics.subscription(self, message, topic, callback, profile, self._drops)
+        group: OnDemand | None = None,
+    ) -> Subscription[Any]:
+        made = topics.subscription(self, message, topic, callback, profile, self._drops, group)
         self._expect(made, topic, needed)
+        return made
 
     def _subscribe_to_sensor(self, modalities: list[Modality]) -> None:
         sensor = SensorTopic(modalities)
         topic = modalities[0].topic
         names = [modality.name for modality in modalities]
         take = partial(self._on_sensor, sensor, names)
-        received = f"received {topic}"
 
-        def wanted() -> bool:  # the first shows that something comes at all
-            heard = received in self._drops.counts
-            return not heard or any(map(self._perception.wants, names))
+        def wanted() -> bool:
+            return self._unheard(topic) or any(map(self._perception.wants, names))
 
         profile = qos.TRACK if sensor.every else qos.NEWEST_READING
         group = None if sensor.every else OnDemand(wanted)
         made = topics.serialised_subscription(
             self, sensor.kind, topic, take, profile, self._drops, group
         )
+        if group is not None:
+            self._sensors.append((made, wanted))
         self._expect(made, topic)
+
+    def _unheard(self, topic: str) -> bool:
+        """Whether a message of a topic would show that something comes at all."""
+        return f"received {topic}" not in self._drops.counts
 
     def _expect(self, made: Subscription[Any], topic: str, needed: bool = True) -> None:
         self._activated.callback(self.destroy_subscription, made)
@@ -367,6 +377,7 @@ class FusionNode(LifecycleNode):
 
     def _on_sensor(self, sensor: SensorTopic, modalities: list[str], data: bytes) -> None:
         """Take readings in; of the message nothing but its header is read, unless it is wanted."""
+        take_kept(self._odometry)  # of before the reading
         now = self._now
         stamp, frame = sensor.header(data, now)
         if self._frames.is_settling(self._outputs.base_frame, frame):
@@ -399,8 +410,12 @@ class FusionNode(LifecycleNode):
         self._fuse_soon()
 
     def _fuse_soon(self) -> None:
-        """Fuse what waits, when others had the time to join."""
-        if self._join is not None and self._join.is_canceled() and self._perception.waits:
+        """Fuse what waits, when others that may join had the time to."""
+        if self._join is None or not self._perception.waits:
+            return
+        if not self._perception.expects:
+            self._fuse()
+        elif self._join.is_canceled():
             self._join.reset()
 
     def _tick(self) -> None:
@@ -408,8 +423,12 @@ class FusionNode(LifecycleNode):
         if not self._listening and not self._managed("subscribed", self._listen):
             self.trigger_deactivate()
             return
+        take_kept(self._odometry)
         if self._join is None or self._join.is_canceled():  # else it will be soon
             self._fuse()
+        for sensor, wanted in self._sensors:  # of before it was wanted
+            if wanted():
+                take_kept(sensor)
 
     def _fuse(self) -> None:
         """Fuse what has come and can be placed."""
@@ -419,6 +438,9 @@ class FusionNode(LifecycleNode):
             for event in self._perception.update(self._now):
                 with self._drops.guard("update"):  # the other objects are not to blame
                     self._report(event)
+        if self._timer is not None:  # what is wanted from some time on is waited for from then on
+            rest = self._perception.rest(self._now)
+            set_period(self._timer, min(self._settings.common.period, max(rest, WAKING)))
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
         embedding, now = messages.embedding(message), self._now

@@ -127,7 +127,7 @@ class FusionParameters:
         maximum=10.0,
     )
     period: float = parameter(
-        0.1,
+        0.2,
         "Seconds between looks at what waits for odometry or transforms that may never come.",
         minimum=0.001,
         maximum=10.0,

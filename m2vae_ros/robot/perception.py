@@ -13,6 +13,7 @@ the reading, and where that is only when transforms tell it: until then it waits
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ MOST_WAITING = 32
 MOST_UNREAD = 4
 """Readings of one sensor that wait as they came: as messages, which are large."""
 
-WAKING = 0.05
+WAKING = 0.005
 """Seconds for which a sensor is wanted before its next reading may count, to be waited for then."""
 
 LEAST_PATIENCE = 2.0
@@ -55,6 +56,7 @@ LEAST_PATIENCE = 2.0
 STRAYS = 3
 """Odometry of long ago, one after the other, that show that time began anew: less is a mistake."""
 
+A_MOMENT_AGO = "sensed a moment ago"
 NO_ODOMETRY = "no odometry of that time"
 
 MOST_REMEMBERED = 4096
@@ -147,10 +149,12 @@ class _Reading:
         self,
         observation: np.ndarray | Callable[[], np.ndarray],
         stamp: int,
+        came: int,
         ahead: Callable[[], Position | None] | Position | None,
         frame: str | None,
     ) -> None:
         self.stamp = stamp
+        self.came = came
         self.frame = frame
         self._parts: list[Any] = [observation, ahead]
 
@@ -275,8 +279,9 @@ class Perception:
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
-        self._crowded_out: list[Unused] = []
+        self._unplaced: list[Unused] = []
         self._rests: dict[str, tuple[int, int]] = {}
+        self._soon = 0
         self._moves = False
         self._strays = 0
         self._pointed: list[_Pointed] = []
@@ -354,13 +359,16 @@ class Perception:
             ObservationError: the stamp is negative or lies in the future.
         """
         self._check_stamp(stamp, now)
+        if self._rests_at(modality, stamp) and not self._shows(modality):
+            self._unplaced.append(Unused(modality, A_MOMENT_AGO))
+            return
         waiting = self._waiting[modality]
         if waiting and stamp < waiting[-1].stamp - NANOSECONDS:
             waiting.clear()  # time began anew
         if not waiting or abs(stamp - waiting[-1].stamp) >= self._spacing:
             if len(waiting) == MOST_WAITING:  # the oldest goes
-                self._crowded_out.append(Unused(modality, NO_ODOMETRY))
-            waiting.append(_Reading(observation, stamp, ahead, frame))
+                self._unplaced.append(Unused(modality, NO_ODOMETRY))
+            waiting.append(_Reading(observation, stamp, now, ahead, frame))
             if len(waiting) > MOST_UNREAD:
                 waiting[-1 - MOST_UNREAD].settle()
 
@@ -370,16 +378,43 @@ class Perception:
         It cannot while the robot moves, or stands before what it sensed a moment ago. Of a sensor
         that shows what is there every reading counts.
         """
+        if self._shows(modality):
+            return True
+        return not self._moves and not self._rests_at(modality, self._soon)
+
+    def _shows(self, modality: str) -> bool:
+        """Whether each of its readings may be of something else, wherever the robot stands."""
         if self._settings.ranges[modality] is None or self._settings.about.kind == "topic":
             return True
-        if modality in self._settings.finders and not self._settings.places:
-            return True
-        return not self._moves and modality not in self._rests
+        return modality in self._settings.finders and not self._settings.places
+
+    def _rests_at(self, modality: str, stamp: int) -> bool:
+        """Whether a time is a moment after this sensor has looked at what is here."""
+        since, end = self._rests.get(modality, (0, 0))
+        return since <= stamp < end
+
+    def rest(self, now: int) -> float:
+        """Seconds until the next sensor is wanted that is not now; infinity if none rests."""
+        ends = [end for since, end in self._rests.values() if since <= self._soon < end]
+        return (min(ends) - now) / NANOSECONDS - WAKING if ends else math.inf
+
+    @property
+    def follows(self) -> bool:
+        """Whether odometry matters as it comes; else it may come together, some times a second.
+
+        It does to a reading that waits for it, and to when a robot that moves comes to stand.
+        """
+        return self._moves or self.waits
 
     @property
     def waits(self) -> bool:
         """Whether there are readings that no `update` has made anything of."""
         return any(self._waiting.values())
+
+    @property
+    def expects(self) -> bool:
+        """Whether sensors of which no reading waits are wanted, so that some may join those."""
+        return any(self.wants(m) for m, waiting in self._waiting.items() if not waiting)
 
     def update(self, now: int) -> Iterator[Event]:
         """Fuse what has come and can be placed by now, all of one object at once.
@@ -388,8 +423,8 @@ class Perception:
             now: this robot's time, nanoseconds.
         """
         self._wake(now)
-        crowded_out, self._crowded_out = self._crowded_out, []
-        yield from crowded_out
+        unplaced, self._unplaced = self._unplaced, []
+        yield from unplaced
         placed: dict[str, tuple[_Reading, np.ndarray]] = {}
         for modality in self._waiting:
             yield from self._place(modality, now, placed)
@@ -449,7 +484,7 @@ class Perception:
             try:
                 placed[modality] = (reading, self._sensor_place(modality, reading))
             except (OdometryToCome, NoTransform) as reason:
-                if now <= reading.stamp + self._patience * NANOSECONDS:
+                if now <= reading.came + self._patience * NANOSECONDS:
                     too_early.append(reading)
                 elif isinstance(reason, NoTransform):
                     yield Dropped((modality,), ObservationError(f"header.frame_id: {reason}"))
@@ -494,7 +529,7 @@ class Perception:
         period = self._settings.refresh_periods.get(modality, 0.0) * NANOSECONDS
         if last is not None and last <= reading.stamp < last + period:
             self._rest(modality, last)
-            raise UnusedReading("sensed a moment ago")
+            raise UnusedReading(A_MOMENT_AGO)
         return seen
 
     def _find(self, reading: _Reading, place: np.ndarray) -> None:
@@ -608,8 +643,7 @@ class Perception:
         self._rests[modality] = (stamp, stamp + int(period))
 
     def _wake(self, now: int) -> None:
-        """End the rest of sensors that may have something to look at."""
-        ahead = now + int(WAKING * NANOSECONDS)
-        if self._moves or any(not since <= ahead < end for since, end in self._rests.values()):
-            rests = {} if self._moves else self._rests
-            self._rests = {m: rest for m, rest in rests.items() if rest[0] <= ahead < rest[1]}
+        """See which sensors may soon have something to look at."""
+        self._soon = now + int(WAKING * NANOSECONDS)
+        if self._moves:
+            self._rests.clear()

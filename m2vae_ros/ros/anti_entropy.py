@@ -52,7 +52,7 @@ class AntiEntropy:
             node, EmbeddingDigest, topic, self._on_digest, qos.DIGESTS, drops
         )
         self._timers = [
-            node.create_timer(PATIENCE / 2, self._publish, clock=steady_clock()),
+            node.create_timer(PATIENCE, self._publish, clock=steady_clock()),
             node.create_timer(LOOK, self._look, clock=steady_clock()),
         ]
 

@@ -24,9 +24,9 @@ from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverriding
 from rclpy.subscription import Subscription
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 except ImportError:  # ROS 2 Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 from m2vae_ros.ros import serialised
 from m2vae_ros.ros.drop_log import DropLog
@@ -42,6 +42,9 @@ POLICIES = (
 )
 """Those that can be set. No node acts on deadlines, lifespans or liveliness."""
 
+_NO_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
+"""Each would be waited for at every wake-up, 40 % of its cost; who subscribes in vain is told."""
+
 
 def publisher(node: Node, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:
     """Publish on a topic.
@@ -49,7 +52,8 @@ def publisher(node: Node, kind: type, topic: str, profile: QoSProfile) -> Publis
     Raises:
         ParameterError: the parameters ask for a quality of service that cannot be.
     """
-    return _made(node.create_publisher, node, topic, profile, kind, topic)
+    create = partial(node.create_publisher, event_callbacks=_NO_EVENTS)
+    return _made(create, node, topic, profile, kind, topic)
 
 
 def lifecycle_publisher(
@@ -60,7 +64,8 @@ def lifecycle_publisher(
     Raises:
         ParameterError: the parameters ask for a quality of service that cannot be.
     """
-    return _made(node.create_lifecycle_publisher, node, topic, profile, kind, topic)
+    create = partial(node.create_lifecycle_publisher, event_callbacks=_NO_EVENTS)
+    return _made(create, node, topic, profile, kind, topic)
 
 
 def subscription(
@@ -70,6 +75,7 @@ def subscription(
     callback: Callable[[Any], None],
     profile: QoSProfile,
     drops: DropLog,
+    group: CallbackGroup | None = None,
 ) -> Subscription[Any]:
     """Read a topic; what is no message of it, or goes wrong with one, is counted and said.
 
@@ -80,7 +86,7 @@ def subscription(
     def receive(data: bytes) -> None:
         callback(serialised.message(data, kind))
 
-    return serialised_subscription(node, kind, topic, receive, profile, drops)
+    return serialised_subscription(node, kind, topic, receive, profile, drops, group)
 
 
 def serialised_subscription(

@@ -272,15 +272,15 @@ def test_what_the_launch_files_describe_runs_without_launch_too(tmp_path) -> Non
 
 
 def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
-    from m2vae_ros.cli import _parser
+    from m2vae_ros.cli import parser
 
     options = {"world": "w.sdf", "label_topic": "label", "start": "models/amiro"}
     options |= {"minutes": 2.5, "enough": 3}
-    given = _parser().parse_args(training(["a", "b"], "mine", **options))
+    given = parser().parse_args(training(["a", "b"], "mine", **options))
     assert (given.bags, given.out) == ([Path("a"), Path("b")], Path("mine"))
     assert (given.world, given.label_topic) == (Path("w.sdf"), "label")
     assert (given.start, given.minutes, given.enough) == (Path("models/amiro"), 2.5, 3)
-    plain = _parser().parse_args(training(["a"], "mine"))
+    plain = parser().parse_args(training(["a"], "mine"))
     assert plain.enough == 10
     assert (plain.world, plain.label_topic, plain.start, plain.minutes) == (None,) * 4
     with pytest.raises(ValueError, match="^bags: "):

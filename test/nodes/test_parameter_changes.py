@@ -139,7 +139,7 @@ def test_with_more_tolerance_stamps_may_lie_further_in_the_future(weights) -> No
 
 def test_a_shorter_time_to_join_counts_at_once_and_what_waited_is_fused(weights) -> None:
     with team() as t:
-        node = t.active_robot("amiro1", weights, ["camera"], join_time=10.0)
+        node = t.active_robot("amiro1", weights, ["camera", "lidar"], join_time=10.0)
         t.sense("amiro1", image(), "camera")
         t.until(lambda: t.counted("amiro1", "received front_camera/image_raw") == 1)
         t.settle()

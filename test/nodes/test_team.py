@@ -94,7 +94,7 @@ def test_lies_take_no_object_its_name_its_place_or_its_class_and_are_counted(wei
         forged = copy.deepcopy(mine)
         forged.stamps[0] = forged.header.stamp = t.tester.get_clock().now().to_msg()
         t.send("/embeddings", forged)
-        t.until(lambda: t.counted("amiro1", "dropped /embeddings: sender") == 1)
+        t.until(lambda: t.counted("amiro1", "embeddings disowned") == 1)
 
         far = copy.deepcopy(mine)
         far.sender, far.position.x = "evil", 499.0
