@@ -62,7 +62,7 @@ class OnnxEngine:
         if missing := _names(card.suite) - self._index.keys():
             raise WeightsError(f"{self._path}: {min(missing)}.onnx: is missing")
         self._weights: dict[str, onnxruntime.OrtValue] = {}
-        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._sessions: dict[str, tuple[onnxruntime.InferenceSession, list[str]]] = {}
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], device: str = "cpu") -> OnnxEngine:
@@ -119,11 +119,14 @@ class OnnxEngine:
         return subset
 
     def _run(self, graph: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        session = self._sessions.get(graph)
-        if session is None:
-            session = self._sessions[graph] = self._session(graph)
+        known = self._sessions.get(graph)
+        if known is None:
+            session = self._session(graph)
+            names = [output.name for output in session.get_outputs()]  # else asked for each time
+            known = self._sessions[graph] = session, names
+        session, names = known
         outputs: list[np.ndarray] = session.run(
-            None, {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
+            names, {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
         )
         return outputs
 

@@ -86,13 +86,19 @@ class ScanView(View):
             ObservationError: no beams, nothing but NaN, angles that are no numbers or that do not
                 cover the directions of this view.
         """
-        values = self._near(ranges)
-        left, right, weight = _beams(self, len(values), float(angle_min), float(angle_increment))
-        a, b = values[left], values[right]
-        nearest = np.where(weight < 0.5, a, b)
-        both_hit = np.isfinite(a) & np.isfinite(b)
-        with np.errstate(invalid="ignore"):  # inf - inf, not taken
-            profile = np.where(both_hit, a + weight * (b - a), nearest)
+        ranges = np.asarray(ranges)
+        if ranges.ndim != 1 or ranges.size == 0:
+            raise ObservationError(f"ranges: shape {ranges.shape}, expected one row of beams")
+        left, right, weight = _beams(self, len(ranges), float(angle_min), float(angle_increment))
+        profile = self._near(ranges[left])
+        if not np.isfinite(profile).any() and np.isnan(ranges).all():
+            raise ObservationError("ranges: every value is NaN")
+        if weight.any():
+            a, b = profile, self._near(ranges[right])
+            nearest = np.where(weight < 0.5, a, b)
+            both_hit = np.isfinite(a) & np.isfinite(b)
+            with np.errstate(invalid="ignore"):  # inf - inf, not taken
+                profile = np.where(both_hit, a + weight * (b - a), nearest)
         if self.depth is None:
             shares: np.ndarray = np.minimum(profile / self.max_range, 1.0).astype(np.float32)
             return shares
@@ -100,20 +106,17 @@ class ScanView(View):
 
     def _relief(self, profile: np.ndarray, depth: float) -> np.ndarray:
         """Depths behind the nearest point, for which a few beams stand, since each is noisy."""
-        few = np.sort(profile)[:_NEAREST]
-        few = few[np.isfinite(few)]
+        few = np.sort(np.partition(profile, min(_NEAREST, len(profile)) - 1)[:_NEAREST])
+        few = few[few < np.inf]
         if few.size == 0:
             return np.ones_like(profile)
-        relief: np.ndarray = np.clip((profile - few.mean()) / depth, 0.0, 1.0)
+        nearest = few.sum() / few.size
+        relief: np.ndarray = np.minimum(np.maximum((profile - nearest) / depth, 0.0), 1.0)
         return relief
 
     def _near(self, ranges: np.ndarray) -> np.ndarray:
-        """The ranges in metres, infinite where nothing is near."""
-        ranges = np.asarray(ranges, dtype=np.float64)
-        if ranges.ndim != 1 or ranges.size == 0:
-            raise ObservationError(f"ranges: shape {ranges.shape}, expected one row of beams")
-        if np.isnan(ranges).all():
-            raise ObservationError("ranges: every value is NaN")
+        """Ranges in metres, infinite where nothing is near."""
+        ranges = ranges.astype(np.float64)
         return np.where((ranges > 0.0) & (ranges < self.max_range), ranges, np.inf)
 
     def beams_of(
