@@ -49,6 +49,7 @@ def velocity(message: Twist) -> tuple[float, float]:
 
 def embedding_message(embedding: Embedding) -> LatentEmbedding:
     """The message of an embedding."""
+    disowned = [embedding.disowned] if embedding.disowned else []
     message = LatentEmbedding(
         sender=embedding.sender,
         object_id=embedding.object_id,
@@ -56,12 +57,11 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         position=Point(**dict(zip("xyz", embedding.position, strict=True))),
         fingerprint=embedding.fingerprint,
         modalities=list(embedding.held),
-        stamps=[stamp(time) for time in embedding.held.values()],
+        stamps=[stamp(time) for time in (*embedding.held.values(), *disowned)],
         reencodings=[min(n, MOST_REENCODINGS) for n in embedding.reencodings.values()],
         mean=embedding.mean,
         log_variance=embedding.log_variance,
         instance=embedding.instance,
-        disowned=stamp(embedding.disowned),
     )
     message.header.stamp = stamp(embedding.newest)
     message.header.frame_id = embedding.frame
@@ -72,13 +72,15 @@ def embedding(message: LatentEmbedding) -> Embedding:
     """The embedding of a message, as it is: `fusion.validation.check` says whether it fits.
 
     Raises:
-        UnfitEmbedding: larger than any embedding is, a modality twice, or not one stamp and one
-            count for each modality.
+        UnfitEmbedding: larger than any embedding is, a modality twice, or not one count and one
+            stamp for each modality, and at most one stamp more.
     """
     place = message.position
     texts = (message.sender, message.object_id, message.fingerprint, message.header.frame_id)
     check_sizes(texts, 1 + len(message.aliases), len(message.mean) + len(message.log_variance))
-    stamps = by_modality(message.modalities, message.stamps, "stamps")
+    disowned = message.stamps[len(message.modalities) :][:1]
+    held = message.stamps[: len(message.stamps) - len(disowned)]
+    stamps = by_modality(message.modalities, held, "stamps")
     reencodings = by_modality(message.modalities, message.reencodings, "reencodings")
     return Embedding(
         object_id=message.object_id,
@@ -92,7 +94,7 @@ def embedding(message: LatentEmbedding) -> Embedding:
         fingerprint=message.fingerprint,
         aliases=tuple(message.aliases),
         instance=message.instance,
-        disowned=nanoseconds(message.disowned),
+        disowned=sum(map(nanoseconds, disowned)),
     )
 
 

@@ -25,7 +25,6 @@ EMBEDDING = LatentEmbedding(
     mean=[0.5 * n for n in range(10)],
     log_variance=[-0.25 * n for n in range(10)],
     instance=2**32 - 1,
-    disowned=Time(sec=1_700_000_003, nanosec=4),
 )
 DIGEST = EmbeddingDigest(instance=1, total=2, first=3, last=2**64 - 1, listed=[3, 4])
 CLASSIFICATION = ObjectClassification(
