@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2vae_ros.fusion.attributes import entropy
 from m2vae_ros.fusion.embedding import Embedding
 
 
@@ -39,7 +40,5 @@ class Belief:
         """
         if len(self.probabilities) < 2:
             return 0.0
-        p = np.asarray(self.probabilities, dtype=np.float64)
-        p = p[p > 0.0]
-        entropy = -float(np.sum(p * np.log(p)))
-        return float(np.clip(1.0 - entropy / math.log(len(self.probabilities)), 0.0, 1.0))
+        share = entropy(self.probabilities) / math.log(len(self.probabilities))
+        return float(np.clip(1.0 - share, 0.0, 1.0))
