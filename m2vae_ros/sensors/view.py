@@ -69,6 +69,40 @@ class View(ABC):
         """The inverse of `pack`, but for rounding."""
         return stored
 
+    def display(self, values: np.ndarray) -> np.ndarray:
+        """What people are shown of values, those of a decoder, too.
+
+        Args:
+            values: in the shape of the view.
+
+        Returns:
+            A picture, uint8 (rows, columns) or (rows, columns, 3), or curves, float32 (curves, n).
+            By default values of one or two axes are curves, and those of more are a grey picture,
+            one plane below the other, from their least to their greatest.
+        """
+        if len(self.shape) <= 2:
+            return np.asarray(values, dtype=np.float32).reshape(-1, self.shape[-1])
+        rows = np.asarray(values, dtype=np.float64).reshape(-1, self.shape[-1])
+        low, high = rows.min(), rows.max()
+        grey: np.ndarray = np.rint(255.0 * (rows - low) / max(high - low, 1e-12)).astype(np.uint8)
+        return grey
+
+    def band(self, height: int, width: int) -> tuple[int, int] | None:
+        """Which rows of a picture of that size (pixels) the model looks at.
+
+        Returns:
+            The first, and that after the last; None if all, or if it looks at no picture.
+
+        Raises:
+            ObservationError: the picture does not show them.
+        """
+        return None
+
+    @property
+    def sector(self) -> tuple[float, float] | None:
+        """Between which bearings (radians) the model looks at a scan; None if at no scan."""
+        return None
+
     def to_card(self) -> dict[str, Any]:
         """The view as plain data, for the card of the weights."""
         return {"kind": self.kind, **asdict(self)}
@@ -90,6 +124,10 @@ class PictureView(View):
         """See `View.unpack`."""
         shares: np.ndarray = stored.astype(np.float32) / np.float32(255.0)
         return shares
+
+    def display(self, values: np.ndarray) -> np.ndarray:
+        """See `View.display`."""
+        return self.picture(values)
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """What values look like, those of a decoder, too, which may lie outside [0, 1].

@@ -69,6 +69,10 @@ class ImageBandView(PictureView):
             )
         return top, bottom
 
+    def band(self, height: int, width: int) -> tuple[int, int]:
+        """See `View.band`."""
+        return self.rows(height, width)
+
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Reduce an image.
 

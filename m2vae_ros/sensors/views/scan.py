@@ -66,6 +66,11 @@ class ScanView(View):
         """Directions of the result, float64 (beams,), radians, counter-clockwise."""
         return np.linspace(-self.half_angle, self.half_angle, self.beams)
 
+    @property
+    def sector(self) -> tuple[float, float]:
+        """See `View.sector`."""
+        return -self.half_angle, self.half_angle
+
     def __call__(self, ranges: np.ndarray, angle_min: float, angle_increment: float) -> np.ndarray:
         """Cut the profile ahead out of a scan.
 
