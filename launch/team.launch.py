@@ -10,10 +10,19 @@ from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
-from m2vae_ros.bringup.launching import CONFIG, RESPAWN, ROBOTS, USE_SIM_TIME, WEIGHTS, actions
+from m2vae_ros.bringup.launching import (
+    CONFIG,
+    RESPAWN,
+    ROBOTS,
+    RVIZ,
+    USE_SIM_TIME,
+    WEIGHTS,
+    actions,
+    rviz,
+)
 from m2vae_ros.bringup.specs import FUSION_CONFIG, team
 
-ARGUMENTS = (ROBOTS, WEIGHTS, CONFIG, USE_SIM_TIME, RESPAWN)
+ARGUMENTS = (ROBOTS, WEIGHTS, CONFIG, USE_SIM_TIME, RESPAWN, RVIZ)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -29,4 +38,4 @@ def _team(context):
         config=given.packaged("config", FUSION_CONFIG),
         use_sim_time=given.flag("use_sim_time"),
     )
-    return actions(nodes, respawn=given.flag("respawn"))
+    return [*rviz(given.flag("rviz")), *actions(nodes, respawn=given.flag("respawn"))]

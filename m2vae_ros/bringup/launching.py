@@ -61,6 +61,9 @@ ROBOTS = DeclareLaunchArgument(
     description="Which robots there are and what each senses: robot/sensor, with commas. "
     f"Sensors: {', '.join(AMIRO)}.",
 )
+RVIZ = DeclareLaunchArgument(
+    "rviz", default_value="false", description="Show what the robots know in RViz: true or false."
+)
 TOPICS = tuple(
     DeclareLaunchArgument(
         name,
@@ -173,6 +176,20 @@ def gazebo_alone(world: str, gui: bool, port: int) -> list[Action]:
         master = {"GAZEBO_MASTER_URI": f"http://127.0.0.1:{port}"}
         started.append(ExecuteProcess(cmd=["gzclient"], additional_env=master))
     return started
+
+
+def rviz(wanted: bool) -> list[Action]:
+    """RViz with the package's layout, if it is wanted.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    if not wanted:
+        return []
+    program = shutil.which("rviz2")
+    if program is None:
+        raise ValueError("rviz: rviz2 is not installed; m2vae view needs none (docs/view.md)")
+    return [ExecuteProcess(cmd=[program, "-d", str(resource("config/m2vae.rviz"))])]
 
 
 def one_machine() -> list[Action]:
