@@ -32,6 +32,6 @@ def shared_files() -> list[tuple[str, list[str]]]:
 
 setup(
     install_requires=requirements("base"),
-    extras_require={name: requirements(name) for name in ("train", "cluster")},
+    extras_require={name: requirements(name) for name in ("train", "view", "cluster")},
     data_files=shared_files(),
 )

@@ -5,6 +5,7 @@
 # standard error, and may be interrupted at any point and called again.
 #
 # tools/setup.sh      what robots run, the demo included
+# tools/setup.sh view what the live view needs, too: its viewer is 230 MB to fetch
 # tools/setup.sh all  what training, experiments and tests need, too: torch is the most of it
 #
 # PYTHON=/path/to/python3 chooses the interpreter; otherwise the first suitable one is taken.
@@ -18,9 +19,10 @@ cd "$root"
 part=${1:-base}
 case $part in
 base) needed_megabytes=1500 ;;
-all) needed_megabytes=4000 ;;
+view) needed_megabytes=2500 ;;
+all) needed_megabytes=5000 ;;
 *)
-    echo "usage: tools/setup.sh [base|all]" >&2
+    echo "usage: tools/setup.sh [base|view|all]" >&2
     exit 2
     ;;
 esac
@@ -42,9 +44,15 @@ environment_digest() {
         cat requirements/{base,lock,ros,"$ROS_WHEELS"}.txt tools/fit_wheels.py
     } | sha256sum
 }
-all_digest() {
+view_digest() {
     {
         environment_digest
+        cat requirements/view.txt
+    } | sha256sum
+}
+all_digest() {
+    {
+        view_digest
         cat requirements/{train,dev,comparison}.txt
     } | sha256sum
 }
@@ -57,8 +65,11 @@ build_digest() {
 }
 stamp_is() { [ -f "$1" ] && [ "$(<"$1")" = "$2" ]; }
 environment_is_ready() {
-    stamp_is "$venv/set-up" "$(environment_digest)" && [ -x "$venv/bin/python" ] &&
-        { [ "$part" = base ] || stamp_is "$venv/set-up-all" "$(all_digest)"; }
+    stamp_is "$venv/set-up" "$(environment_digest)" && [ -x "$venv/bin/python" ] || return
+    case $part in
+    view) stamp_is "$venv/set-up-view" "$(view_digest)" ;;
+    all) stamp_is "$venv/set-up-all" "$(all_digest)" ;;
+    esac
 }
 build_is_ready() { stamp_is "$install/set-up" "$(build_digest)"; }
 
@@ -206,16 +217,17 @@ install_wheels() {
 
 install_part() {
     local wanted=(-r requirements/base.txt -r requirements/ros.txt -r "requirements/$ROS_WHEELS.txt")
-    [ "$part" = base ] || wanted+=(-r requirements/train.txt -r requirements/dev.txt)
+    [ "$part" = base ] || wanted+=(-r requirements/view.txt)
+    [ "$part" != all ] || wanted+=(-r requirements/train.txt -r requirements/dev.txt)
     install_wheels "${wanted[@]}" -c requirements/lock.txt
     # Without what it asks for: see the file.
-    [ "$part" = base ] || install_wheels --no-deps -r requirements/comparison.txt
+    [ "$part" != all ] || install_wheels --no-deps -r requirements/comparison.txt
 }
 
 ensure_environment() {
     environment_is_ready && return
     ensure_system
-    [ "$part" = base ] || offer_fashion_mnist
+    [ "$part" != all ] || offer_fashion_mnist
     local wheels
     wheels=$(<"requirements/$ROS_WHEELS.txt")
     # An environment that was interrupted, moved, has lost its Python, or holds another ROS 2 is made
@@ -236,6 +248,8 @@ ensure_environment() {
     fi
     case $part in
     base) say "set-up: installing ROS 2 ${ROS_WHEELS^} and what robots run into ${venv##*/} (a minute)" ;;
+    view) say "set-up: installing ROS 2 ${ROS_WHEELS^}, what robots run and the viewer" \
+        "into ${venv##*/} (a minute)" ;;
     all) say "set-up: installing ROS 2 ${ROS_WHEELS^}, torch and what else training and tests need" \
         "into ${venv##*/} (minutes)" ;;
     esac
@@ -243,7 +257,8 @@ ensure_environment() {
     install_part
     "$venv/bin/python" tools/fit_wheels.py
     environment_digest >"$venv/set-up"
-    [ "$part" = base ] || all_digest >"$venv/set-up-all"
+    [ "$part" = base ] || view_digest >"$venv/set-up-view"
+    [ "$part" != all ] || all_digest >"$venv/set-up-all"
     rm "$venv/incomplete"
 }
 

@@ -32,10 +32,12 @@ from m2vae_ros.cli import (
     survey,
     training,
     tuning,
+    view,
 )
 
 GROUPS = (
     demo,
+    view,
     chaos,
     doctor,
     gazebo,
@@ -76,11 +78,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _advice(error: Exception) -> str:
-    """What to do where something is missing that only training needs."""
+    """What to do where something is missing that only training or the view needs."""
     from m2vae_ros.apps.doctor.software import TRAINING
 
     if isinstance(error, ModuleNotFoundError) and error.name in TRAINING:
         return "; robots do without, to train: pip install '.[train]', or ./run m2vae …"
+    if isinstance(error, ModuleNotFoundError) and error.name == "rerun":
+        return (
+            "; to see the view, with Python 3.11 or newer: pip install '.[view]', or ./run m2vae …"
+        )
     return ""
 
 

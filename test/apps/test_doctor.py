@@ -88,7 +88,7 @@ def test_it_knows_what_the_package_depends_on():
     assert {"rclpy", "cv_bridge", "launch_ros", *software.NODE_MESSAGES} <= depends
     known = {*software.NODE_LIBRARIES.values()}
     known.update(name for use in software.OTHER_USES.values() for name in use.values())
-    assert known == required("base") | required("train")
+    assert known == required("base") | required("train") | required("view")
     assert {*software.TRAINING.values()} == required("train")
 
 

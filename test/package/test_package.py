@@ -139,7 +139,7 @@ def test_direct_requirements_are_locked_and_say_what_they_are_for(distribution: 
         for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()
         if not line.startswith("#")
     }
-    for name in ("base", "dev", "ros", "train"):
+    for name in ("base", "dev", "ros", "train", "view"):
         for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines():
             requirement = line.split("#")[0].strip()
             if requirement:

@@ -198,7 +198,7 @@ def test_a_full_disk_is_reported_before_anything_is_written(machine):
     machine.command("df", "printf 'Filesystem\\ndev 9 9 102400 99%% /\\n'")
     assert "needs 1500 MB of free disk space" in machine.explains()
     sentence = machine.explains("all")
-    assert "needs 4000 MB of free disk space" in sentence
+    assert "needs 5000 MB of free disk space" in sentence
     assert "there are 100 MB" in sentence
     assert not (machine.checkout / ".venv").exists()
 
@@ -326,12 +326,24 @@ def test_what_only_training_needs_is_added_when_it_is_first_needed(pretending):
     assert "requirements/train.txt" in pretending.called("all")
 
 
+def test_the_viewer_is_added_when_it_is_first_needed(pretending):
+    assert "requirements/view.txt" not in pretending.called()
+    called = pretending.called("view")
+    assert "requirements/view.txt" in called
+    assert "requirements/train.txt" not in called
+    assert pretending.called("view") == pretending.called() == ""
+    assert "requirements/view.txt" in pretending.called("all")
+    assert pretending.called("view") == ""
+
+
 @pytest.mark.parametrize(
     ("command", "part"),
     [
         ("m2vae", "base"),
         ("m2vae demo --stay 20", "base"),
         ("m2vae record bag", "base"),
+        ("m2vae view --headless", "view"),
+        ("m2vae demo --view", "view"),
         ("m2vae train amiro", "all"),
         ("m2vae reproduce --quick", "all"),
         ("python -m m2vae_ros.nodes.gazebo_bridge_node", "base"),

@@ -80,6 +80,7 @@ OTHER_USES: Mapping[str, Mapping[str, str]] = {
     },
     "tables and the demo": {"rich": "rich", "shtab": "shtab", "tqdm": "tqdm"},
     "training and experiments": TRAINING,
+    "live view": {"rerun": "rerun-sdk"},
     "simulator": {"mujoco": "mujoco"},
     "Gazebo classic's transport": {
         "google.protobuf": "protobuf",

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is sent between robots beside what they sense, and what was dropped and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import rerun as rr
+
+from m2vae_ros.apps.view.scene import Scene
+from m2vae_ros.apps.view.sensors import DECODED, SENSED
+
+ORIGIN = "traffic"
+WORDS = "drops"
+
+
+class Traffic:
+    """Draws bytes over time, and tables. Args: the recording of Rerun."""
+
+    def __init__(self, recording: rr.RecordingStream) -> None:
+        self._recording = recording
+        self._said = ""
+        lines = rr.SeriesLines(names=["sensed", "sent"], colors=[SENSED, DECODED], widths=[2, 2])
+        recording.log(ORIGIN, lines, static=True)
+
+    def draw(self, scene: Scene) -> None:
+        """A point of each curve, and the words if they have changed."""
+        counts = (scene.sensed_bytes, scene.sent_bytes)
+        if any(counts):
+            logarithms = [math.log10(count) if count else math.nan for count in counts]
+            self._recording.log(ORIGIN, rr.Scalars(logarithms))
+        said = f"{volume(scene)}\n\n{drop_table(scene.drops)}"
+        if said != self._said:
+            self._said = said
+            document = rr.TextDocument(said, media_type=rr.MediaType.MARKDOWN)
+            self._recording.log(WORDS, document)
+
+
+def volume(scene: Scene) -> str:
+    """How much was sent and sensed, in a sentence."""
+    sent = f"**{scene.sent} embeddings, {scene.sent_bytes / 1e3:.1f} kB sent**"
+    sensed = f"{scene.sensed_bytes / 1e6:.0f} MB of readings seen by this view"
+    return f"{sent}; {sensed}."
+
+
+def drop_table(drops: Mapping[str, Mapping[str, int]]) -> str:
+    """How many messages each node dropped of a topic and why, in Markdown."""
+    if not drops:
+        return "No messages dropped."
+    lines = ["| node | topic: reason | dropped |", "| --- | --- | --- |"]
+    for node in sorted(drops):
+        lines += [f"| {node} | {why} | {count} |" for why, count in sorted(drops[node].items())]
+    return "\n".join(lines)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`m2vae view` beside a robot, over real topics; and as a user runs it, in a real browser."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import on_a_robot
+import pytest
+import rerun as rr
+from ros_team import OBJECT, Team, image, team
+
+from m2vae_ros.apps.view.arena import LOOKED_AT
+from m2vae_ros.apps.view.drawing import Drawing
+from m2vae_ros.apps.view.listener import Listener
+from m2vae_ros.apps.view.outlets import Outlet
+from m2vae_ros.apps.view.scene import Scene
+from m2vae_ros.cli import main
+from m2vae_ros.fusion.memory import ObjectMemory
+from m2vae_ros.fusion.onnx_engine import OnnxEngine
+from m2vae_ros.host.children import free_port
+from m2vae_ros.host.resources import resource
+from m2vae_ros.ros.images import image_message
+from tools.browser import Browser, installed
+
+ROBOT = "amiro1"
+WEIGHTS = resource("models/amiro")
+RED = (214, 38, 38)
+
+
+def red_bar():
+    """What a camera sees of something red and upright."""
+    pixels = np.full((480, 640, 3), (150, 160, 175), np.uint8)
+    pixels[100:340, 280:360] = RED
+    return image_message(pixels)
+
+
+def scene_of(t: Team) -> tuple[Scene, Listener]:
+    """What a view hears that joins the team."""
+    scene = Scene(ObjectMemory(OnnxEngine.load(WEIGHTS), "view", 0.3, tolerance_ns=2**61))
+    node = t.tester.__class__("onlooker", context=t.context)
+    t.nodes.append(node)
+    t.executor.add_node(node)
+    return scene, Listener(node, scene)
+
+
+@pytest.mark.ros
+def test_it_finds_robots_and_knows_what_they_know_and_what_they_looked_at() -> None:
+    with team() as t:
+        scene, listener = scene_of(t)
+        robot = t.active_robot(ROBOT, WEIGHTS, ["camera"])
+        t.sense(ROBOT, red_bar(), "camera")  # which is when the topic comes up
+        t.until(lambda: "camera" in getattr(scene.robots.get(ROBOT), "sensors", {}))
+        t.sense(ROBOT, red_bar(), "camera")
+        t.until(
+            lambda: (
+                "camera" in scene.looks.get(OBJECT, {}) and scene.robots[ROBOT].place is not None
+            )
+        )
+        t.until(lambda: scene.sent == len(t.embeddings) > 0)  # on another topic
+        t.until(lambda: [b.embedding for b in scene.beliefs()] == [robot._memory.get(OBJECT)])
+        assert scene.looks[OBJECT]["camera"].values.shape == (3, 16, 64)
+        assert (scene.first, scene.last) == (OBJECT, OBJECT)
+        assert scene.robots[ROBOT].place == pytest.approx(np.eye(4))
+        assert scene.sent == len(t.embeddings)
+        assert scene.sensed_bytes > 640 * 480 * 3 > scene.sent_bytes > 0
+        assert not listener.drops.dropped
+
+        broken = image()
+        broken.step = 1
+        t.sense(ROBOT, broken, "camera")
+        t.until(lambda: bool(scene.drops.get(f"{ROBOT}/fusion")), 30.0)
+        assert sum(scene.drops[f"{ROBOT}/fusion"].values()) >= 1
+
+
+@pytest.mark.ros
+def test_what_is_drawn_is_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "team.rrd"
+    with team() as t:
+        scene, _ = scene_of(t)
+        t.active_robot(ROBOT, WEIGHTS, ["camera"])
+        t.sense(ROBOT, red_bar(), "camera")
+        t.until(lambda: "camera" in getattr(scene.robots.get(ROBOT), "sensors", {}))
+        t.sense(ROBOT, red_bar(), "camera")
+        t.until(lambda: bool(scene.looks and scene.beliefs()))
+        t.until(lambda: scene.robots[ROBOT].place is not None)
+        recording = rr.RecordingStream("test")
+        recording.set_sinks(rr.FileSink(str(file)))
+        drawing = Drawing(recording, scene)
+        drawing.draw()
+        drawing.draw()
+        recording.flush()
+        recording.disconnect()
+    printed = subprocess.run(
+        [sys.executable, "-m", "rerun", "rrd", "print", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for path in (
+        "/arena/objects",
+        f"/arena/robots/{ROBOT}",
+        f"/sensors/{ROBOT}/camera",
+        f"/sensors/{ROBOT}/camera/band",
+        *(f"/chosen/{name}" for name in scene.memory.engine.suite),
+        "/beliefs/table",
+        "/beliefs/classes",
+        "/latent/gaussians",
+        "/traffic",
+        "/drops",
+    ):
+        assert path in printed, path
+
+
+def test_help_says_where_and_how_to_look(capsys) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["view", "--help"])
+    assert end.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for word in ("--weights", "--robots", "--save", "--headless", "--port", "--connect", "bag"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("outlet", "environment", "opens"),
+    [
+        (Outlet(), {"DISPLAY": ":0"}, True),
+        (Outlet(), {}, False),
+        (Outlet(headless=True), {"DISPLAY": ":0"}, False),
+        (Outlet(connect="rerun+http://there:9876/proxy"), {"DISPLAY": ":0"}, False),
+    ],
+)
+def test_a_window_opens_where_there_is_a_display(outlet, environment, opens) -> None:
+    assert outlet.opens_window(environment) == opens
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Outlet(save=tmp_path / "nowhere/team.rrd").open()
+
+
+def near(pixels: np.ndarray, colour: tuple[int, int, int], tolerance: int = 30) -> int:
+    """How many pixels have about that colour."""
+    return int((np.abs(pixels.astype(int) - colour).max(axis=-1) <= tolerance).sum())
+
+
+def reddish(pixels: np.ndarray) -> int:
+    """How many are clearly red, in light or shadow."""
+    red, green, blue = pixels.astype(int).transpose(2, 0, 1)
+    return int(((red > 90) & (red > 1.5 * green) & (red > 1.5 * blue)).sum())
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+@pytest.mark.skipif(installed() is None, reason="no Chromium is installed: tools/browser.sh")
+def test_a_browser_shows_robots_objects_and_pictures(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "m2vae_ros.cli", "view", "--headless", "--port", str(port)]
+    with team() as t:
+        t.active_robot(ROBOT, WEIGHTS, ["camera"])
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=on_a_robot.environment()
+        ) as process:
+            try:
+                said = process.stdout.readline()
+                page = next(word for word in said.split() if word.startswith("http://"))
+                with Browser(page, 1000, 560) as browser:
+                    deadline = time.monotonic() + 120.0
+                    while True:
+                        t.sense(ROBOT, red_bar(), "camera")
+                        t.settle(0.2)
+                        pixels = np.asarray(browser.picture())
+                        arena, sensors = pixels[60:380, :500], pixels[40:140, 500:]
+                        seen = {
+                            "sensing range": near(arena, LOOKED_AT) > 5,
+                            "object": reddish(arena) > 20,
+                            "picture": near(sensors, RED) > 20,
+                            "band": near(sensors, LOOKED_AT) > 20,
+                        }
+                        if all(seen.values()):
+                            break
+                        assert time.monotonic() < deadline, seen
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20.0) == 0
+            finally:
+                process.kill()

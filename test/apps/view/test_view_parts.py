@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is drawn, as numbers, colours and words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from m2vae_ros.apps.view import arena, beliefs, colours, sensors, traffic
+from m2vae_ros.fusion.attributes import marginals
+from m2vae_ros.fusion.belief import Belief
+from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.sensors.sensing_range import SensingRange
+from m2vae_ros.sensors.view import View
+from m2vae_ros.sensors.views.image_band import ImageBandView
+from m2vae_ros.sensors.views.scan import ScanView
+
+ATTRIBUTES = {"colour": ("red", "green"), "shape": ("cylinder", "box")}
+
+
+def belief(*probabilities: float) -> Belief:
+    embedding = Embedding(
+        object_id="can_1",
+        position=(0.0, 0.0, 0.0),
+        frame="map",
+        held={"camera": 1},
+        mean=np.zeros(2),
+        log_variance=np.zeros(2),
+        sender="one",
+        fingerprint="f",
+    )
+    return Belief(embedding, np.array(probabilities))
+
+
+def found(one: Belief):
+    return marginals(one.probabilities, ATTRIBUTES)
+
+
+@dataclass(frozen=True)
+class Volume(View):
+    """A view of an installed package: nobody here knows its kind."""
+
+    kind: ClassVar[str] = "volume"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2, 3, 4)
+
+    def read(self, message):
+        return message
+
+
+def test_what_is_not_known_of_an_object_is_a_question_mark() -> None:
+    assert colours.label(found(belief(0.5, 0.5, 0.0, 0.0))) == "red · ?"
+    assert colours.label(found(belief(0.97, 0.01, 0.01, 0.01))) == "red · cylinder"
+    assert colours.label(found(belief(0.25, 0.25, 0.25, 0.25))) == "? · ?"
+
+
+def test_an_object_has_the_colour_that_is_known_and_is_greyer_when_less_is() -> None:
+    sure, half, none = belief(1.0, 0, 0, 0), belief(0.5, 0.5, 0, 0), belief(0.25, 0.25, 0.25, 0.25)
+    red = colours.belief_colour(sure, found(sure))
+    dull = colours.belief_colour(half, found(half))
+    assert colours.belief_colour(none, found(none)) == colours.UNKNOWN
+    assert red[0] > dull[0] > colours.UNKNOWN[0]
+    assert red == colours.named_colour("red")
+
+
+def test_classes_without_names_of_colours_have_those_of_the_palette() -> None:
+    one = belief(0.0, 1.0)
+    drawn = colours.belief_colour(one, marginals(one.probabilities, {"class": ("cup", "book")}))
+    assert drawn == colours.palette_colour(1)
+
+
+def test_the_table_says_each_attribute_and_what_it_was_sensed_by() -> None:
+    head, _, row = beliefs.table([belief(0.5, 0.5, 0, 0)], ATTRIBUTES).splitlines()
+    assert head == "| object | colour | shape | sensed by |"
+    assert row == "| can_1 | red 100 % | ? | camera |"
+
+
+def test_a_sensing_range_is_a_sector_of_a_ring() -> None:
+    outline = arena.field_of_view(SensingRange(0.5, 1.0, 0.3))
+    distances = np.linalg.norm(outline, axis=1)
+    bearings = np.arctan2(outline[:, 1], outline[:, 0])
+    assert set(np.round(distances, 9)) == {0.5, 1.0}
+    assert (bearings.min(), bearings.max()) == pytest.approx((-0.3, 0.3))
+
+
+def test_of_a_scan_what_the_model_looks_at_is_told_from_the_rest() -> None:
+    scan = SimpleNamespace(
+        ranges=[1.0, math.inf, 2.0, 0.0, 3.0], angle_min=-1.0, angle_increment=0.5
+    )
+    points, inside = arena.scan_points(scan, ScanView(half_angle=0.2).sector)
+    assert np.linalg.norm(points, axis=1) == pytest.approx([1.0, 2.0, 3.0])
+    assert inside.tolist() == [False, True, False]
+
+
+def test_of_a_picture_the_band_is_what_the_model_looks_at() -> None:
+    view = ImageBandView()
+    assert view.band(480, 640) == view.rows(480, 640)
+
+
+def test_a_view_of_an_unknown_kind_is_shown_as_a_picture() -> None:
+    shown = Volume().display(np.arange(24.0).reshape(2, 3, 4))
+    assert (shown.dtype, shown.shape) == (np.uint8, (6, 4))
+    assert (shown.min(), shown.max()) == (0, 255)
+    assert Volume().band(10, 10) is Volume().sector is None
+
+
+def test_curves_share_one_scale_that_holds_both() -> None:
+    lines = sensors.curve_lines(
+        {"sensed": np.array([[0.0, 1.0]]), "decoded": np.array([[-1.0, 2.0]])}
+    )
+    width, height = sensors.CANVAS
+    assert lines["decoded"][0].tolist() == [[0.0, height], [width, 0.0]]
+    assert lines["sensed"][0][:, 1] == pytest.approx([2 / 3 * height, height / 3])
+
+
+def test_one_number_is_a_level_line() -> None:
+    (line,) = sensors.curve_lines({"sensed": np.array([[0.25]])})["sensed"]
+    assert line.tolist() == [[0.0, 75.0], [200.0, 75.0]]
+
+
+def test_pictures_stand_one_above_the_other_with_a_gap() -> None:
+    sensed, decoded = np.full((12, 4), 200, np.uint8), np.full((12, 4), 90, np.uint8)
+    both = sensors.stacked(sensed, decoded)
+    assert both[:, 0].tolist() == [200] * 12 + [0] + [90] * 12
+    assert not sensors.stacked(None, decoded)[:12].any()
+
+
+def test_drops_are_listed_by_node_and_reason() -> None:
+    assert traffic.drop_table({}) == "No messages dropped."
+    rows = traffic.drop_table({"b": {"odom: stamp": 2}, "a": {"x: y": 1}}).splitlines()[2:]
+    assert rows == ["| a | x: y | 1 |", "| b | odom: stamp | 2 |"]
