@@ -21,8 +21,8 @@ help: ## this list
 setup: ## system packages (as root), .venv with ROS 2 and all tools, messages and package; only what is missing
 	@tools/setup.sh all
 
-demo: ## simulator and three robots over ROS 2, in under 90 seconds
-	@./run m2vae demo
+demo: ## simulator and three robots over ROS 2, in under 90 seconds; VIEW=1 to see them
+	@./run m2vae demo $(if $(VIEW),--view)
 
 gazebo: ## the world in Gazebo classic 11 until Ctrl-C; installs Gazebo apart first, as root
 	@tools/gazebo.sh

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,6 +23,7 @@ from m2vae_ros.bringup.activation import activate
 from m2vae_ros.bringup.processes import BringupError, Processes, environment
 from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team, world_objects
 from m2vae_ros.gazebo.errors import GazeboError
+from m2vae_ros.host.children import die_with_parent, stop
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.world.suite import AMIRO
 
@@ -60,23 +64,30 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace, console: Console) -> None:
     try:
-        import rclpy
-        from rclpy.context import Context
-        from rclpy.executors import SingleThreadedExecutor
-
-        from m2vae_ros.apps.observer import Observer
-        from m2vae_ros.ros.process import install_shutdown_handlers
+        import m2vae_ros.apps.observer  # noqa: F401
     except ImportError as error:
         raise DemoError(
             f"{error}; it needs ROS 2 and this package built: run ./run m2vae demo in the "
             "checkout, or source the workspace"
         ) from error
 
+    with own_domain() as domain, _viewer(options):
+        _show(options, console, domain)
+
+
+def _show(options: argparse.Namespace, console: Console, domain: int) -> None:
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+
+    from m2vae_ros.apps.observer import Observer
+    from m2vae_ros.ros.process import install_shutdown_handlers
+
     begin = time.monotonic()
     time_out = options.time_out or _time_out(options)
     deadline = begin + time_out
     scoreboard = Scoreboard(world_objects(), TEAM)
-    with own_domain() as domain, _world(options) as (nodes, gazebo):
+    with _world(options) as (nodes, gazebo):
         stop = install_shutdown_handlers()  # not before: while Gazebo starts, nobody would look
         os.environ.update(environment())
         context = Context()
@@ -116,6 +127,29 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     if options.stay and scoreboard.right_throughout < len(scoreboard.records):
         wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
         raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
+
+
+@contextmanager
+def _viewer(options: argparse.Namespace) -> Iterator[None]:
+    """The live view, if it was asked for, until Ctrl-C or until it is closed.
+
+    It is a process of its own: whatever draws takes no time from the demo's.
+    """
+    if not options.view:
+        yield
+        return
+    command = [sys.executable, "-m", "m2vae_ros.cli", "view", "--weights", options.weights]
+    process = subprocess.Popen(command, preexec_fn=die_with_parent, start_new_session=True)
+    try:
+        yield
+        # The demo has left signals to its own loop, which has ended.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        print("the view stays until Ctrl-C", flush=True)
+        with suppress(KeyboardInterrupt):
+            process.wait()
+    finally:
+        stop([process])
 
 
 def _time_out(options: argparse.Namespace) -> float:

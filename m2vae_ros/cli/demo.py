@@ -59,6 +59,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--seed", type=non_negative, default=0, help="of the sensors' noise (default: %(default)s)"
     )
     parser.add_argument(
+        "--view",
+        action="store_true",
+        help="show it, too: in a window where there is a display, else in a page for browsers; "
+        "see m2vae view",
+    )
+    parser.add_argument(
         "--weights",
         default="amiro",
         metavar="FOLDER",
