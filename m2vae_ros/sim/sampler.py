@@ -36,6 +36,7 @@ from m2vae_ros.world.sdf import (
     Model,
     Pose,
     RaySensor,
+    Sphere,
     Visual,
     World,
     WorldError,
@@ -47,6 +48,9 @@ _BLOCK = 200
 """Samples that are drawn together: by one process, if joblib is told to use several."""
 
 _BELOW_THE_FLOOR = -10.0
+
+SPHERE, NOTHING = 2, 3
+"""Shapes that no class has, as the second of `DrawnObject.attributes`."""
 
 
 def sample(
@@ -128,8 +132,9 @@ class SampleRenderer:
         rig = _robot_with_all_sensors(world)
         arena = [model for model in world.models if model.static and class_of(model) is None]
         self._shapes = [
-            _pillar("cylinder", Cylinder(1.0, height)),
-            _pillar("box", Box((1.0, 1.0, height))),
+            _thing("cylinder", Cylinder(1.0, height)),
+            _thing("box", Box((1.0, 1.0, height))),
+            _thing("sphere", Sphere(1.0)),
         ]
         scene = replace(world, models=(*arena, *self._shapes, rig))
         self._world = compile_world(scene)
@@ -147,7 +152,11 @@ class SampleRenderer:
         self._place = (0.0, 0.0)
 
     def show(self, item: DrawnObject) -> None:
-        """Put this object into the arena, in place of the one before."""
+        """Put this object into the arena, in place of the one before.
+
+        Besides what the classes are made of there are spheres (`SPHERE`), which lie on the floor,
+        and `NOTHING` to see at its place.
+        """
         self._place = (item.x, item.y)
         for shape, model in enumerate(self._shapes):
             link = model.links[0]
@@ -155,24 +164,26 @@ class SampleRenderer:
             if shape != item.attributes[1]:
                 self._model.body_pos[body] = item.x, item.y, _BELOW_THE_FLOOR
                 continue
-            self._model.body_pos[body] = item.x, item.y, self._height / 2.0
+            height = item.width if shape == SPHERE else self._height
+            self._model.body_pos[body] = item.x, item.y, height / 2.0
             half = item.yaw / 2.0
             self._model.body_quat[body] = np.cos(half), 0.0, 0.0, np.sin(half)
-            visual = geom_name(model, link, "visual", "pillar")
-            collision = geom_name(model, link, "collision", "pillar")
+            visual = geom_name(model, link, "visual", "thing")
+            collision = geom_name(model, link, "collision", "thing")
             for name in (visual, collision):
                 self._resize(self._model.geom(name).id, shape, item.width / 2.0)
             self._model.mat_rgba[self._model.material(visual).id, :3] = item.colour
             self._world.retro[self._model.geom(collision).id] = item.laser_retro
 
     def _resize(self, geom: int, shape: int, half_width: float) -> None:
-        extents = np.array([half_width, half_width, self._height / 2.0])
-        self._model.geom_size[geom] = (
-            (half_width, self._height / 2.0, 0.0) if shape == 0 else extents
-        )
+        half_height = half_width if shape == SPHERE else self._height / 2.0
+        extents = np.array([half_width, half_width, half_height])
+        sizes = ((half_width, half_height, 0.0), extents, (half_width, 0.0, 0.0))
+        bounds = (np.linalg.norm(extents[1:]), np.linalg.norm(extents), half_width)
+        self._model.geom_size[geom] = sizes[shape]
         # What MuJoCo derived from the size when compiling, to rule out hits quickly.
         self._model.geom_aabb[geom, 3:] = extents
-        self._model.geom_rbound[geom] = np.linalg.norm(extents if shape else extents[1:])
+        self._model.geom_rbound[geom] = bounds[shape]
 
     def render(self, modality: Modality, rng: np.random.Generator) -> np.ndarray:
         """A sensor's view of the object from a random viewpoint, float32, of the view's shape."""
@@ -217,9 +228,9 @@ def _robot_with_all_sensors(world: World) -> Model:
     raise WorldError(f"{world.name}: no robot has the sensors {', '.join(AMIRO)}")
 
 
-def _pillar(name: str, geometry: Box | Cylinder) -> Model:
+def _thing(name: str, geometry: Box | Cylinder | Sphere) -> Model:
     """An object whose size, colour and place are set for each sample."""
-    visual = Visual("pillar", Pose(), geometry, (0.0, 0.0, 0.0))
-    collision = Collision("pillar", Pose(), geometry, 0.0)
-    link = Link("pillar", Pose(), None, None, (visual,), (collision,), ())
+    visual = Visual("thing", Pose(), geometry, (0.0, 0.0, 0.0))
+    collision = Collision("thing", Pose(), geometry, 0.0)
+    link = Link("thing", Pose(), None, None, (visual,), (collision,), ())
     return Model(f"sampled_{name}", True, Pose(), (link,))
