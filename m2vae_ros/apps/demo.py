@@ -22,6 +22,7 @@ from m2vae_ros.apps.scoreboard import Record, Scoreboard, Verdict
 from m2vae_ros.bringup.activation import activate
 from m2vae_ros.bringup.processes import BringupError, Processes, environment
 from m2vae_ros.bringup.specs import TEAM, NodeSpec, gazebo_team, simulated_team, world_objects
+from m2vae_ros.fusion.attributes import described
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.children import die_with_parent, stop
 from m2vae_ros.host.domains import own_domain
@@ -212,11 +213,14 @@ def _shortfall(scoreboard: Scoreboard, stay: float, seconds: float) -> str:
 def _summary(
     console: Console, scoreboard: Scoreboard, observer: Observer, stay: float, seconds: float
 ) -> None:
-    console.print("\n[bold]Objects classified right[/bold]")
-    for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "all three   ")):
-        right, of = scoreboard.right_after(count)
-        share = f"{right / of:4.0%}" if of else "   –"
-        console.print(f"  after {words}  {right} of {of}  {share}")
+    console.print("\n[bold]Attributes known[/bold] of colour, shape and material")
+    for count, words in ((1, "one sensing "), (2, "two sensings"), (3, "three       ")):
+        known, right, of = scoreboard.known_after(count)
+        console.print(f"  after {words}  {known} of {of}, {right} of these right")
+    console.print("[bold]Objects classified right[/bold]")
+    right, of = scoreboard.right_after(len(scoreboard.modalities))
+    share = f"{right / of:4.0%}" if of else "   –"
+    console.print(f"  after all three     {right} of {of}  {share}")
     raw = len(scoreboard.records) * sum(AMIRO[m].reading_bytes for m in scoreboard.modalities)
     console.print(
         f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
@@ -300,8 +304,7 @@ class _LiveTable:
         table.add_column("object", min_width=20)
         for modality in AMIRO:
             table.add_column(AMIRO[modality].title, justify="center")
-        table.add_column("taken for", min_width=20)
-        table.add_column("prob.", justify="right", min_width=5)
+        table.add_column("known of it", min_width=36)
         table.add_column("", min_width=1)
         for record in self._scoreboard.records:
             best = record.best
@@ -309,9 +312,8 @@ class _LiveTable:
             table.add_row(
                 _coloured(record.item.class_name),
                 *("●" if modality in held else "[dim]·[/dim]" for modality in AMIRO),
-                _coloured(best.class_name) if best else "",
-                f"{best.probability:.2f}" if best else "",
-                _mark(record, best, "[green]✓[/green]", "[red]✗[/red]") if best else "",
+                _known(best) if best else "",
+                _MARKS[_mark(record, best)] if best else "",
             )
         return table
 
@@ -339,21 +341,33 @@ class _Lines:
         assert best is not None  # a verdict is what has changed
         held = "+".join(modality for modality in AMIRO if modality in best.held)
         complete = best.held >= self._scoreboard.modalities
-        said = f"{held} {best.class_name if complete else ''}"
+        said = f"{held} {best.class_name if complete else described(best.attributes)}"
         if self._said.get(record.item.name) == said:
             return
         self._said[record.item.name] = said
         self.says(
-            f"{record.item.class_name:<20} {held:<24} → {best.class_name:<20} "
-            f"{best.probability:.2f} {_mark(record, best, '✓', '✗')}"
+            f"{record.item.class_name:<20} {held:<24} → {_known(best):<36} {_mark(record, best)}"
         )
 
     def refresh(self) -> None:
         """Every piece of news is printed as it comes."""
 
 
-def _mark(record: Record, verdict: Verdict, right: str, wrong: str) -> str:
-    return right if record.right(verdict) else wrong
+_MARKS = {"✓": "[green]✓[/green]", "…": "[dim]…[/dim]", "✗": "[red]✗[/red]"}
+
+
+def _mark(record: Record, verdict: Verdict) -> str:
+    """Right; wrong in something that is taken for known; or right as far as anything is known."""
+    if not all(record.known(verdict)):
+        return "✗"
+    return "✓" if verdict.complete else "…"
+
+
+def _known(verdict: Verdict) -> str:
+    """Each attribute with the probability of its likeliest value: "red .98 · ? .52 · ? .55"."""
+    return " · ".join(
+        f"{m.known() or '?'} {f'{m.probability:.2f}'.removeprefix('0')}" for m in verdict.attributes
+    )
 
 
 def _coloured(class_name: str) -> str:

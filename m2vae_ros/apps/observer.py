@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 
 from m2vae_ros.apps.scoreboard import Record, Scoreboard, Verdict
+from m2vae_ros.fusion.attributes import Marginal
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.messages import nanoseconds
@@ -54,7 +55,13 @@ class Observer:
     def _on_classification(self, message: ObjectClassification) -> None:
         best = max(range(len(message.classes)), key=message.probabilities.__getitem__)
         verdict = Verdict(
-            frozenset(message.modalities), message.classes[best], message.probabilities[best]
+            frozenset(message.modalities),
+            message.classes[best],
+            message.probabilities[best],
+            tuple(
+                Marginal(told.name, tuple(told.values), tuple(told.probabilities))
+                for told in message.attributes
+            ),
         )
         place = message.position
         looked = nanoseconds(message.header.stamp) * 1e-9 if message.sensed else None

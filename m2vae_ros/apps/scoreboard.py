@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from m2vae_ros.fusion.attributes import Marginal
 from m2vae_ros.world.objects import WorldObject
 
 GATE = 0.3
@@ -15,11 +16,17 @@ GATE = 0.3
 
 @dataclass(frozen=True)
 class Verdict:
-    """One published classification: what was held, and the class with its probability."""
+    """One published classification: what was held, the class with its probability, attributes."""
 
     held: frozenset[str]
     class_name: str
     probability: float
+    attributes: tuple[Marginal, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every attribute is known."""
+        return all(marginal.known() for marginal in self.attributes)
 
 
 @dataclass
@@ -55,6 +62,15 @@ class Record:
     def right(self, verdict: Verdict | None) -> bool:
         """Whether the verdict is the truth."""
         return verdict is not None and verdict.class_name == self.item.class_name
+
+    def known(self, verdict: Verdict) -> list[bool]:
+        """Whether it is the truth, of each attribute that the verdict takes for known."""
+        true = self.item.class_name.split()
+        return [
+            value == truth
+            for marginal, truth in zip(verdict.attributes, true, strict=True)
+            if (value := marginal.known())
+        ]
 
 
 class Scoreboard:
@@ -109,6 +125,12 @@ class Scoreboard:
         """How many objects were classified right with that many modalities, and of how many."""
         verdicts = [(r, r.by_count[count]) for r in self.records if count in r.by_count]
         return sum(record.right(verdict) for record, verdict in verdicts), len(verdicts)
+
+    def known_after(self, count: int) -> tuple[int, int, int]:
+        """How many attributes were known with that many modalities, how many right, of how many."""
+        verdicts = [(r, r.by_count[count]) for r in self.records if count in r.by_count]
+        known = [right for record, verdict in verdicts for right in record.known(verdict)]
+        return len(known), sum(known), sum(len(verdict.attributes) for _, verdict in verdicts)
 
     @property
     def sensed_by_all(self) -> int:

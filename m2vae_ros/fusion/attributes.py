@@ -76,6 +76,11 @@ def marginals(
     )
 
 
+def described(marginals: Sequence[Marginal]) -> str:
+    """What is known, a question mark for what is not: "red · ? · ?"; "" if there are no classes."""
+    return " · ".join(marginal.known() or "?" for marginal in marginals)
+
+
 def entropy(probabilities: np.ndarray) -> float:
     """Nats: 0 where one class is certain, ln(classes) where all are alike; 0 if there are none."""
     p = np.asarray(probabilities, dtype=np.float64)

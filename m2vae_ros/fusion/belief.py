@@ -6,11 +6,36 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
-from m2vae_ros.fusion.attributes import entropy
+from m2vae_ros.fusion.attributes import Marginal, entropy
 from m2vae_ros.fusion.embedding import Embedding
+
+
+class Verdict(IntEnum):
+    """How many of an object's attributes are known, as `ObjectClassification` numbers it."""
+
+    NOTHING_KNOWN = 0
+    PARTLY_KNOWN = 1
+    KNOWN = 2
+
+    @classmethod
+    def of(cls, marginals: Sequence[Marginal]) -> Verdict:
+        """Of all attributes of the model; of none, nothing is known."""
+        known = sum(marginal.known() is not None for marginal in marginals)
+        if not known:
+            return cls.NOTHING_KNOWN
+        return cls.KNOWN if known == len(marginals) else cls.PARTLY_KNOWN
+
+
+def kl_to_prior(embedding: Embedding) -> float:
+    """KL(q(z) || N(0, I)) in nats: 0 where nothing was sensed."""
+    mean, log_variance = (
+        np.asarray(each, dtype=np.float64) for each in (embedding.mean, embedding.log_variance)
+    )
+    return 0.5 * float(np.sum(mean**2 + np.exp(log_variance) - 1.0 - log_variance))
 
 
 @dataclass(frozen=True, eq=False)

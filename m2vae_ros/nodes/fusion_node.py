@@ -475,13 +475,13 @@ class FusionNode(LifecycleNode):
             self._writers.publish(embedding)
         if event.embedding is None:
             return
-        self._activity.learnt(event.embedding, self._suite.classes, event.probabilities)
+        self._activity.learnt(event.embedding, self._suite.attributes, event.probabilities)
         if event.probabilities is not None and self._suite.classes:
             self._classification.publish(
                 messages.classification_message(
                     event.embedding,
                     self._perception.memory.owner,
-                    self._suite.classes,
+                    self._suite,
                     event.probabilities,
                     event.looks,
                 )

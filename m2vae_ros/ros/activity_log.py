@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from m2vae_ros.fusion.attributes import described, marginals
 from m2vae_ros.fusion.embedding import Embedding
 
 SUMMARY_PERIOD = 60.0
@@ -46,21 +47,29 @@ class ActivityLog:
         self._before, self._since = self._counts.copy(), self._clock()
 
     def learnt(
-        self, embedding: Embedding, classes: Sequence[str], probabilities: np.ndarray | None
+        self,
+        embedding: Embedding,
+        attributes: Mapping[str, Sequence[str]],
+        probabilities: np.ndarray | None,
     ) -> None:
         """Take in what is now known of an object.
 
         Args:
             embedding: of the object.
-            classes: their names; none where objects have no classes.
+            attributes: of the suite, name -> values; none where objects have no classes.
             probabilities: of each class; None if they are not known, or what they were.
         """
         if probabilities is None and embedding.object_id in self._classes:
             return
         name, sure = "", ""
-        if classes and probabilities is not None:
-            best = int(np.argmax(probabilities))
-            name, sure = classes[best], f": {classes[best]}, {100 * probabilities[best]:.0f} %"
+        if attributes and probabilities is not None:
+            told = marginals(probabilities, attributes)
+            if len(told) == 1 or all(marginal.known() for marginal in told):
+                name = " ".join(marginal.likeliest for marginal in told)
+                sure = f": {name}, {100 * float(np.max(probabilities)):.0f} %"
+            else:
+                name = described(told)
+                sure = f": {name}"
         self._classes[embedding.object_id] = name, f"{sure}, by {', '.join(embedding.held)}"
 
     def look(self, held: Collection[str]) -> None:

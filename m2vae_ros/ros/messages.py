@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Twist
 
+from m2vae_ros.fusion.attributes import entropy, marginals
+from m2vae_ros.fusion.belief import Verdict, kl_to_prior
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality, check_sizes
-from m2vae_ros.msg import LatentEmbedding, ObjectClassification
-from m2vae_ros.sensors import ObservationError
+from m2vae_ros.msg import AttributeMarginal, LatentEmbedding, ObjectClassification
+from m2vae_ros.sensors import ObservationError, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion, motion, nanoseconds, numbers
 
 __all__ = [
@@ -101,19 +103,31 @@ def embedding(message: LatentEmbedding) -> Embedding:
 def classification_message(
     embedding: Embedding,
     sender: str,
-    classes: Sequence[str],
+    suite: SensorSuite,
     probabilities: np.ndarray,
     looks: Mapping[str, int],
 ) -> ObjectClassification:
     """What `sender` takes an object for; `looks` it has just taken are modality -> nanoseconds."""
+    told = marginals(probabilities, suite.attributes)
     message = ObjectClassification(
         sender=sender,
         object_id=embedding.object_id,
         position=Point(**dict(zip("xyz", embedding.position, strict=True))),
         modalities=list(embedding.held),
         sensed=list(looks),
-        classes=list(classes),
+        classes=list(suite.classes),
         probabilities=np.asarray(probabilities, dtype=np.float32),
+        attributes=[
+            AttributeMarginal(
+                name=marginal.name,
+                values=list(marginal.values),
+                probabilities=list(marginal.probabilities),
+            )
+            for marginal in told
+        ],
+        entropy=entropy(probabilities),
+        kl_to_prior=kl_to_prior(embedding),
+        verdict=Verdict.of(told),
     )
     message.header.stamp = stamp(max(embedding.newest, *looks.values(), 0))
     message.header.frame_id = embedding.frame

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from m2vae_ros.apps.scoreboard import Scoreboard, Verdict
+from m2vae_ros.fusion.attributes import marginals
 from m2vae_ros.world.objects import WorldObject
+from m2vae_ros.world.suite import AMIRO
 
 TEAM = {"one": ("camera",), "two": ("lidar",)}
 RED = WorldObject("red_box_mat", "red box mat", 1.0, 0.0)
@@ -69,3 +73,18 @@ def test_one_wrong_verdict_on_every_sensing_is_never_forgotten() -> None:
     board.classified("one", 1.0, 0.0, verdict("camera", "lidar"))
     assert board.right_throughout == 1
     assert board.records[0].wrong == 1
+
+
+def test_a_known_colour_counts_as_such_and_not_as_a_wrong_class() -> None:
+    board = Scoreboard([RED, GREEN], TEAM)
+    of_red = np.array([0.245 if name.startswith("red") else 0.005 for name in AMIRO.classes])
+    told = Verdict(
+        frozenset({"camera"}), AMIRO.classes[0], 0.245, marginals(of_red, AMIRO.attributes)
+    )
+    record = board.classified("one", 1.0, 0.0, told)
+    assert record.known(told) == [True]
+    assert not told.complete
+    assert board.known_after(1) == (1, 1, 3)
+    assert board.classified("one", -1.0, 0.0, told).known(told) == [False]
+    assert board.known_after(1) == (2, 1, 6)
+    assert board.known_after(2) == (0, 0, 0)

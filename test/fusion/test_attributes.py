@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2vae_ros.fusion.attributes import entropy, marginals
+from m2vae_ros.fusion.attributes import described, entropy, marginals
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.world.suite import AMIRO
 
@@ -22,6 +22,7 @@ def test_a_colour_alone_is_told_as_such() -> None:
     told = marginals(np.array(p, dtype=np.float32), AMIRO.attributes)
     assert [m.name for m in told] == ["colour", "shape", "material"]
     assert [m.known() for m in told] == ["red", None, None]
+    assert described(told) == "red · ? · ?"
     assert told[COLOUR].probability == pytest.approx(0.98)
     assert told[SHAPE].probabilities == pytest.approx((0.5, 0.5))
 

@@ -6,7 +6,12 @@ from __future__ import annotations
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
-from m2vae_ros.msg import EmbeddingDigest, LatentEmbedding, ObjectClassification
+from m2vae_ros.msg import (
+    AttributeMarginal,
+    EmbeddingDigest,
+    LatentEmbedding,
+    ObjectClassification,
+)
 from m2vae_ros.srv import Decode, ResetObject
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
@@ -27,6 +32,7 @@ EMBEDDING = LatentEmbedding(
     instance=2**32 - 1,
 )
 DIGEST = EmbeddingDigest(instance=1, total=2, first=3, last=2**64 - 1, listed=[3, 4])
+COLOUR = AttributeMarginal(name="colour", values=["red", "green"], probabilities=[0.75, 0.25])
 CLASSIFICATION = ObjectClassification(
     header=HEADER,
     sender="amiro2",
@@ -36,6 +42,10 @@ CLASSIFICATION = ObjectClassification(
     sensed=["camera"],
     classes=["red cylinder mat", "green box shiny"],
     probabilities=[0.75, 0.25],
+    attributes=[COLOUR],
+    entropy=0.5,
+    kl_to_prior=12.5,
+    verdict=ObjectClassification.PARTLY_KNOWN,
 )
 
 
@@ -43,6 +53,7 @@ CLASSIFICATION = ObjectClassification(
     "message",
     [
         EMBEDDING,
+        COLOUR,
         CLASSIFICATION,
         DIGEST,
         Decode.Request(embedding=EMBEDDING, modality="lidar"),

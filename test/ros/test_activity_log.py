@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections import Counter
 from types import SimpleNamespace
 
+import numpy as np
 from fusion_team import embedding
 
 from m2vae_ros.ros.activity_log import MOST_LINES, QUIET, SUMMARY_PERIOD, ActivityLog
 
-CLASSES = ("box", "cylinder")
+ATTRIBUTES = {"class": ("box", "cylinder")}
 BOX, CYLINDER = (0.984, 0.016), (0.3, 0.7)
 
 
@@ -34,13 +35,13 @@ class Log:
 def test_an_object_is_told_when_it_becomes_known_and_when_its_class_changes() -> None:
     log = Log()
     pillar = embedding(object_id="pillar", held={"camera": 1, "lidar": 2})
-    log.log.learnt(pillar, CLASSES, BOX)
+    log.log.learnt(pillar, ATTRIBUTES, BOX)
     assert log.says("pillar") == ["pillar: box, 98 %, by camera, lidar"]
-    log.log.learnt(pillar, CLASSES, None)  # it was known before
-    log.log.learnt(pillar, CLASSES, (0.8, 0.2))
+    log.log.learnt(pillar, ATTRIBUTES, None)  # it was known before
+    log.log.learnt(pillar, ATTRIBUTES, (0.8, 0.2))
     assert log.says("pillar") == []
     log.now = QUIET
-    log.log.learnt(pillar, CLASSES, CYLINDER)
+    log.log.learnt(pillar, ATTRIBUTES, CYLINDER)
     assert log.says("pillar") == ["pillar: cylinder, 70 %, by camera, lidar"]
 
 
@@ -49,7 +50,7 @@ def test_a_class_that_goes_to_and_fro_is_told_now_and_then_and_the_last_one_alwa
     steps = 50
     for step in range(steps):
         log.now = step * 3 * QUIET / steps
-        log.log.learnt(embedding(), CLASSES, (BOX, CYLINDER)[step % 2])
+        log.log.learnt(embedding(), ATTRIBUTES, (BOX, CYLINDER)[step % 2])
         said += log.says("pillar")
     assert 2 <= len(said) <= 4
     log.now += QUIET  # without another look
@@ -60,7 +61,7 @@ def test_a_class_that_goes_to_and_fro_is_told_now_and_then_and_the_last_one_alwa
 def test_what_is_forgotten_and_sensed_again_is_told_again_and_what_has_no_class_too() -> None:
     log = Log()
     for _ in range(2):
-        log.log.learnt(embedding(), (), None)
+        log.log.learnt(embedding(), {}, None)
         assert log.says("pillar") == ["pillar, by camera"]
         assert log.says() == []
 
@@ -69,7 +70,7 @@ def test_a_late_joiner_does_not_tell_of_hundreds() -> None:
     log = Log()
     names = [f"o{i}" for i in range(300)]
     for name in names:
-        log.log.learnt(embedding(object_id=name), CLASSES, BOX)
+        log.log.learnt(embedding(object_id=name), ATTRIBUTES, BOX)
     *lines, last = log.says(*names)
     assert len(lines) == MOST_LINES
     assert last == "and 290 more objects are known or changed"
@@ -88,3 +89,13 @@ def test_each_minute_it_is_told_what_was_done() -> None:
     assert log.says("a", "b") == []
     log.now += SUMMARY_PERIOD
     assert log.says() == ["in 60 s: nothing; objects held 0"]
+
+
+def test_of_an_object_of_which_a_colour_is_known_that_colour_is_told() -> None:
+    log = Log()
+    two = {"colour": ("red", "green"), "shape": ("box", "cylinder")}
+    log.log.learnt(embedding(held={"camera": 1}), two, np.array([0.5, 0.48, 0.01, 0.01]))
+    assert log.says("pillar") == ["pillar: red · ?, by camera"]
+    log.now = QUIET
+    log.log.learnt(embedding(held={"camera": 1}), two, np.array([0.01, 0.97, 0.01, 0.01]))
+    assert log.says("pillar") == ["pillar: red cylinder, 97 %, by camera"]
