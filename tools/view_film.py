@@ -77,7 +77,7 @@ def main() -> None:
             frames.append(browser.picture())
     server.shutdown()
     if given.out.suffix == ".png":
-        frames[0].quantize(128, dither=Image.Dither.NONE).save(given.out, optimize=True)
+        frames[0].save(given.out, optimize=True)
         return
     size = (given.width, given.width * SIZE[1] // SIZE[0])
     film = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]

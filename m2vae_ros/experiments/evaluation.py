@@ -47,6 +47,7 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
 
     Returns:
         Numbers for JSON: `subsets` (subset, joined by "+" -> accuracies and calibration),
+        `calibration` (number of modalities held -> expected calibration error),
         `in_place` (order, joined by "," -> accuracy), `lower_bound` (subset -> nats), `cross`
         (modality -> modality -> share of the variance that is not told), `drift` (re-encodings ->
         distance, in units of the embeddings' spread).
@@ -64,6 +65,7 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
     if samples.labelled and weights.suite.classes:
         labels = torch.from_numpy(samples.labels)
         classify = weights.classifiers["embedding"]
+        told: dict[int, list[Tensor]] = {}
         for subset, posterior in posteriors.items():
             probabilities = classify(posterior.mean)
             numbers["subsets"]["+".join(subset)] = {
@@ -72,6 +74,11 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
                 "raw": _raw(weights, inputs, subset, labels),
                 "calibration_error": calibration_error(probabilities, labels),
             }
+            told.setdefault(len(subset), []).append(probabilities)
+        numbers["calibration"] = {
+            str(held): calibration_error(torch.cat(some), labels.repeat(len(some)))
+            for held, some in told.items()
+        }
         for order in orders(tuple(inputs)):
             mean = sensed_in_turn(weights.m2vae, inputs, order)[-1]
             numbers["in_place"][",".join(order)] = _count(classify(mean), labels)
@@ -185,10 +192,12 @@ def _fusion(numbers: Mapping[str, Any], origin: str) -> Table:
         product = f"{of['product']['accuracy']:.1%}"
         error = f"{of['calibration_error']:.3f}"
         rows.append((subset, raw, *_shown(of["embedding"]), product, error))
+    errors = ", ".join(f"{held}: {error:.3f}" for held, error in numbers["calibration"].items())
     return Table(
         f"Classes: {origin}",
         ("modalities", "raw codes", "embedding", "95 % interval", "product of singles", "ECE"),
         rows,
+        (f"expected calibration error (ECE) by how many are held: {errors}",),
     )
 
 

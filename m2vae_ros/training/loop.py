@@ -29,13 +29,14 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: Adam with a cosine decay to zero.
+    """How long and how fast: AdamW with a cosine decay to zero.
 
     Attributes:
         epochs: passes over the data.
         batch_size: samples per step.
         learning_rate: of the first epoch.
         seed: of the order of samples and of the posteriors' samples.
+        weight_decay: of AdamW; 0 is Adam.
         patience: epochs without a better loss on what is held out, after which it ends.
     """
 
@@ -44,6 +45,7 @@ class Schedule:
     learning_rate: float = 1e-3
     seed: int = 0
     patience: int = 50
+    weight_decay: float = 0.0
 
 
 def device() -> torch.device:
@@ -99,7 +101,12 @@ def fit(
     where = device()
     module.to(where).train()
     data = {name: tensor.to(where) for name, tensor in data.items()}
-    optimizer = torch.optim.Adam(module.parameters(), schedule.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(
+        module.parameters(),
+        schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
+        fused=True,
+    )
     key = json.dumps([key, asdict(schedule), len(next(iter(data.values())))])
     best = _Best(module, held_out, where) if held_out else None
     kept = {} if best is None else best.state

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.training import distributed
+from m2vae_ros.training.calibration import calibrated
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
@@ -382,7 +383,8 @@ def train_embedding_reader(
 
     It learns from the embedding of every object by all sensors, and once more by some of them: so
     it knows how little half an embedding tells, and says so by its probabilities. The complete ones
-    count twice, because only there can it be right.
+    count twice, because only there can it be right. Of many samples its probabilities are made
+    better still, see `m2vae_ros.training.calibration`.
     """
     with torch.no_grad():
         means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
@@ -392,7 +394,10 @@ def train_embedding_reader(
     drawn = np.random.default_rng(seed).integers(len(partial), size=len(labels))
     some = torch.stack(partial)[drawn, torch.arange(len(labels))]
     x = torch.cat([complete, complete, some])
-    return train_classifier(x, np.concatenate([labels] * 3), seed)
+    reader = train_classifier(x, np.concatenate([labels] * 3), seed)
+    if len(labels) < ENOUGH_TO_STOP_EARLY:
+        return reader
+    return calibrated(reader, means, torch.from_numpy(labels), seed)
 
 
 def _familiar_error(vae: BetaVAE, samples: Samples, modality: str) -> float:

@@ -101,7 +101,7 @@ def refused_messages(told: list[Embedding], count: int, seed: int, now: int) -> 
         told: genuine embeddings.
         count: of messages.
         seed: of all that is drawn.
-        now: nanoseconds; what is stamped a minute or more later counts as of the future.
+        now: nanoseconds; what is stamped an hour or more later counts as of the future.
     """
     engine, generator = _engine(), random.Random(seed)
     genuine = [_bytes(each) for each in told]
@@ -112,7 +112,7 @@ def refused_messages(told: list[Embedding], count: int, seed: int, now: int) -> 
             data += bytes(-len(data) % _WORD)  # RTPS does so, which can complete what was cut off
             try:
                 message = embedding(serialised.message(data, LatentEmbedding))
-                check(message, engine, now, 60 * NANOSECONDS, told[0].frame)
+                check(message, engine, now, 3600 * NANOSECONDS, told[0].frame)
             except (UnfitEmbedding, ObservationError):
                 found.append(data)
     return found

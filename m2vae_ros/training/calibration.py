@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probabilities that mean what they say, whatever an embedding holds.
+
+What scikit-learn's MLP makes of half an embedding is too sure of itself: it is stopped by its
+accuracy, which guessing among equals does not change, and no temperature mends it [Guo et al., On
+calibration of modern neural networks, 2017], because it takes noise for knowledge. Gradients of the
+cross-entropy on what every subset tells, with a rate that ends at zero and weights that shrink,
+leave less of the noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from m2vae_ros.training.loop import Schedule, fit
+from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.m2vae import Subset
+
+COMPLETE = 5
+"""How often a complete embedding counts for one of another subset: only there it can be right."""
+
+STEPS = 1000
+"""At least, also of few samples."""
+
+SCHEDULE = Schedule(epochs=8, batch_size=4096, learning_rate=3e-3, weight_decay=0.1)
+
+
+def calibrated(
+    reader: Classifier, means: Mapping[Subset, Tensor], labels: Tensor, seed: int
+) -> Classifier:
+    """Fit a classifier of embeddings further, for its probabilities.
+
+    Args:
+        reader: takes (B, D_z); it stays as it is.
+        means: subset -> the means (N, D_z) of the same things, the last that of all modalities.
+        labels: class of each (N,).
+        seed: of the order.
+    """
+    found = deepcopy(reader).requires_grad_(True)
+    *partial, complete = means.values()
+    x = [*partial, *[complete] * COMPLETE]
+
+    def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        scores = found.layers(batch["x"])
+        return {"loss": functional.cross_entropy(scores, batch["y"], reduction="none")}
+
+    rows = len(x) * len(labels)
+    epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // rows)
+    schedule = replace(SCHEDULE, epochs=epochs, seed=seed)
+    data = {"x": torch.cat(x), "y": labels.repeat(len(x))}
+    fit(found, loss, data, schedule, title="calibration")
+    return found.requires_grad_(False)
