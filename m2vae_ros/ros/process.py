@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import inspect
 import signal
@@ -23,6 +24,9 @@ from m2vae_ros.ros.parameters import ParameterError
 
 _LOOK_FOR_SIGNALS = 0.1
 """Seconds."""
+
+_SLOW_END = 3.0
+"""Seconds from a signal to when stderr tells where each thread is: ten times what an end takes."""
 
 
 def run(
@@ -52,12 +56,13 @@ def run(
     _parser(make_node).parse_args(others)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     gc.freeze()  # what was imported stays: no collection has to look through it
-    stop = install_shutdown_handlers()
+    stop = install_shutdown_handlers(_watch_the_end)
     try:
         status = _spin(make_node, stop, going_on)
     finally:
         rclpy.try_shutdown()
         gc.collect()  # the node, and with it what DDS shares with other processes
+        faulthandler.cancel_dump_traceback_later()
     # As Python ends it no longer calls handlers: an impatient second signal would kill it then.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -103,7 +108,11 @@ parameters, each with its default and meaning: {resource("config")}""",
     )
 
 
-def install_shutdown_handlers() -> threading.Event:
+def _watch_the_end() -> None:
+    faulthandler.dump_traceback_later(_SLOW_END, file=sys.__stderr__ or sys.stderr)
+
+
+def install_shutdown_handlers(also: Callable[[], None] = lambda: None) -> threading.Event:
     """From now on SIGINT and SIGTERM only leave word: the first sets this, others do nothing.
 
     A KeyboardInterrupt can strike anywhere, also where rclpy converts a message, and comes out as
@@ -116,6 +125,7 @@ def install_shutdown_handlers() -> threading.Event:
         # A second one in the middle of `set` would wait for ever for the lock that the first holds.
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
+        also()
         stop.set()
 
     for number in numbers:

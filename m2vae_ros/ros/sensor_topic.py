@@ -16,6 +16,9 @@ from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.sensors import Modality
 from m2vae_ros.sensors.messages import nanoseconds
 
+MOST_TAKEN = 100
+"""Messages that are taken together, where the middleware does not keep more."""
+
 
 class SensorTopic:
     """Reads the messages of one topic, of which several modalities may take something.
@@ -86,7 +89,8 @@ def take_kept(subscription: Subscription[Any]) -> None:
 
     That costs a fraction of an executor's rounds, of which each takes a single message.
     """
-    for _ in range(subscription.qos_profile.depth):  # more may come meanwhile
+    most = max(subscription.qos_profile.depth, MOST_TAKEN)
+    for _ in range(most):  # more may come meanwhile
         with subscription.handle:
             taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
         if taken is None:

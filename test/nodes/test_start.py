@@ -81,3 +81,30 @@ def test_a_parameter_that_turns_out_to_make_no_sense_ends_the_node_and_is_named(
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr == "cannot go on: parameter qos_overrides./topic: why\n"
+
+
+STUCK = """
+import os, signal, time
+from m2vae_ros.ros.process import run
+from rclpy.node import Node
+
+class Stuck(Node):
+    def __init__(self):
+        super().__init__("stuck")
+        self.create_timer(0.01, self.hang)
+
+    def hang(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SECONDS)
+
+raise SystemExit(run(Stuck, []))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.0, 4.0])
+def test_a_node_that_takes_long_to_end_says_where_it_is(seconds: float) -> None:
+    command = [sys.executable, "-c", STUCK.replace("SECONDS", str(seconds))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert ("in hang" in ended.stderr) == (seconds > 0)
