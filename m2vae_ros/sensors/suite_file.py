@@ -13,6 +13,9 @@ from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.plain import PlainError
 from m2vae_ros.sensors.suite import SensorSuite
 
+DEEPEST = 30
+"""Tables and lists within each other; a suite has five. The deeper, the longer YAML takes."""
+
 LARGEST = 2**16
 """Bytes of a file: thirty times the AMiRo's. One of nothing but numbers is read in a second."""
 
@@ -84,8 +87,16 @@ def write_plain(path: Path, plain: Any, head: str = "") -> None:
 class _Loader(yaml.SafeLoader):
     """What names itself again could grow without end; what is said twice was meant once."""
 
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if self._depth > DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"nested more than {DEEPEST} times", event.start_mark
+            )
         if getattr(event, "anchor", None) is not None:
             raise yaml.composer.ComposerError(
                 None, None, "anchors and aliases (& and *) are not used here", event.start_mark
@@ -94,7 +105,10 @@ class _Loader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(
                 None, None, f"tags ({event.tag}) are not used here", event.start_mark
             )
-        return super().compose_node(parent, index)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
