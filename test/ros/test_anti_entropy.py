@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from m2vae_ros.msg import EmbeddingDigest
 from ros_team import OBJECT, image, team
 from untrained import untrained_weights
 
+from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.gossip import MOST_LISTED
 from m2vae_ros.nodes.fusion_node import DIGESTS
 from m2vae_ros.ros import qos
@@ -38,3 +41,13 @@ def test_what_a_digest_lacks_is_told_again_and_then_no_more(tmp_path) -> None:
         publisher.publish(long)
         t.settle()
         assert node._memory.statements() == held
+
+        one, now = held[0], node._now
+        for refused, for_good in ((replace(one, sender="b"), True), (ahead(one, now), False)):
+            node._anti_entropy.heard(refused, now)
+            assert (refused.digest in node._anti_entropy._gossip._refused) == for_good
+
+
+def ahead(one: Embedding, now: int) -> Embedding:
+    """What a member whose clock is ahead says to disown something: in time it fits."""
+    return replace(one, sender="b", disowned=now + 1_000_000_000)
