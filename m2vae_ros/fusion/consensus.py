@@ -62,7 +62,7 @@ class Consensus:
                 if not self._claimants[name]:
                     del self._claimants[name]
         for one in new:
-            self._compatible[one] = self._compatibility(one)
+            self._compatible[one] = self._compatibility(one.statements)
             self._agreements.update(_agreeing(one, self._compatible[one]))
             for name in one.claims:
                 self._claimants[name].add(one)
@@ -80,6 +80,10 @@ class Consensus:
         contested = (one for one, fit in self._compatible.items() if not fit.all())
         return [s for one in contested for s in set(one.statements).difference(self.believed(one))]
 
+    def contradict(self, x: Embedding, y: Embedding) -> bool:
+        """Whether the classes of two statements have next to nothing in common."""
+        return not self._compatibility((x, y)).all()
+
     def name(self, of: Cluster) -> tuple[str, frozenset[str]]:
         """The id of an object, and all its names."""
         if of not in self._names:
@@ -95,12 +99,12 @@ class Consensus:
             return next((one for one in self._compatible if self.name(one)[0] == name), None)
         return None
 
-    def _compatibility(self, of: Cluster) -> np.ndarray:
+    def _compatibility(self, of: Sequence[Embedding]) -> np.ndarray:
         """Which pairs of statements do not contradict each other, bool (n, n)."""
-        n = len(of.statements)
+        n = len(of)
         if n == 1:
             return np.ones((1, 1), dtype=bool)
-        roots = [np.sqrt(self._probability(one)) for one in of.statements]
+        roots = [np.sqrt(self._probability(one)) for one in of]
         sizes = {len(root) for root in roots}
         if len(sizes) > 1 or sizes == {0}:
             return np.ones((n, n), dtype=bool)

@@ -546,11 +546,22 @@ class ObjectMemory:
             self._readings.pop(one, None)
 
     def _is_forged(self, embedding: Embedding, began_ns: int) -> bool:
-        """Whether it claims to be of this very run, which has not said it."""
-        if embedding.sender == self.owner and not self._is_own(embedding):
-            self.has_namesake |= embedding.newest > began_ns + self.tolerance_ns
-        mine = self._statements.of(self.owner, embedding.object_id)
-        return self._is_own(embedding) and not any(supersedes(one, embedding) for one in mine)
+        """Whether it claims to be of this very run, which has not said it.
+
+        Or of another run of this robot since this one began, and contradicts what is held: of a
+        namesake that sees the same it does not.
+        """
+        if embedding.sender != self.owner:
+            return False
+        if self._is_own(embedding):
+            mine = self._statements.of(self.owner, embedding.object_id)
+            return not any(supersedes(one, embedding) for one in mine)
+        if embedding.newest <= began_ns + self.tolerance_ns:
+            return False
+        self.has_namesake = True
+        about = next(iter(self._near(embedding.position)), None) if self.by_place else None
+        held = self._held(about or self._consensus.named(embedding.object_id))
+        return held is not None and self._consensus.contradict(held, embedding)
 
     def _disown(self, forged: Embedding, now_ns: int) -> Outcome:
         """Say what this robot truly holds of what somebody else told in its name.

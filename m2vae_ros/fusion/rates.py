@@ -24,6 +24,12 @@ OBJECTS = 50.0
 
 OBJECTS_AT_ONCE = 100
 
+ANSWERS = 1.0
+"""Times a second that a robot answers who speaks in its name: two of one name that see things
+otherwise do not answer each other without end."""
+
+ANSWERS_AT_ONCE = 100
+
 
 class Allowance:
     """A token bucket for each sender [Turner, New directions in communications, 1986]."""
@@ -75,6 +81,7 @@ class SenderRates:
         rate = LOOKS * len(memory.engine.modalities)
         self._statements = Allowance(rate, STATEMENTS_AT_ONCE)
         self._objects = Allowance(OBJECTS, OBJECTS_AT_ONCE)
+        self._answers = Allowance(ANSWERS, ANSWERS_AT_ONCE)
 
     def take_in(self, told: Embedding, now: float, receive: Callable[[], OutcomeT]) -> OutcomeT:
         """Let a statement be received, unless its sender has said too much lately.
@@ -92,12 +99,16 @@ class SenderRates:
             return receive()
         if not self._statements.has(told.sender, now):
             raise UnfitEmbedding("rate", "its sender has said more than a robot can sense")
+        if told.sender == self._memory.owner and not self._answers.has(told.sender, now):
+            raise UnfitEmbedding("rate", "somebody has said a lot in this robot's name lately")
         if not self._objects.has(told.sender, now) and self._is_new(told):
             raise UnfitEmbedding("rate", "its sender has told of too many new objects lately")
         outcome = receive()
         self._statements.spend(told.sender, now)
         if outcome.kind == "new":
             self._objects.spend(told.sender, now)
+        if outcome.kind == "disowned":
+            self._answers.spend(told.sender, now)
         return outcome
 
     def _is_new(self, told: Embedding) -> bool:

@@ -95,6 +95,22 @@ def test_of_what_others_told_the_member_says_what_it_holds_and_of_what_it_does_n
     assert state(robot) == before
 
 
+def test_of_another_run_what_is_its_past_or_agrees_is_taken_in_and_what_contradicts_is_disowned():
+    robot, other = memory("a"), memory("b")
+    true = embedding(sender="c", held=dict.fromkeys(MODALITIES, 5), mean=-LIE)
+    for one in (robot, other):
+        one.receive(true, 10)
+    run = replace(true, sender="a", instance=2, held={"camera": 900})
+    assert robot.receive(replace(run, held={"camera": 15}, mean=LIE), NOW).kind != "disowned"
+    assert robot.receive(run, NOW).kind != "disowned"
+    lie = replace(run, held={"camera": 950}, mean=LIE)
+    other.receive(lie, NOW)
+    (answer,) = robot.receive(lie, NOW).said
+    other.receive(answer, NOW)
+    assert lie.digest not in {one.digest for one in (*other.statements(), *robot.statements())}
+    assert other.get("pillar").mean[0] > 0
+
+
 def test_a_robot_that_was_started_again_goes_on_from_what_it_had_disowned():
     first, other, second = memory("a", instance=1), memory("b"), memory("a", instance=2)
     sensed(first)
@@ -114,6 +130,7 @@ forgeries = st.tuples(
     st.sampled_from([HERE, THERE]),
     st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, NOW), min_size=1),
     st.integers(0, 2),  # what it disowns
+    st.integers(0, 1),  # of the run that is, or of another
 )
 
 
@@ -125,14 +142,14 @@ def test_whatever_is_forged_all_agree_in_the_end_and_hold_the_true_words_of_each
         robot.instance = n + 10
         team.sense(n, HERE, {MODALITIES[n]: code(n)}, 10 + n, "pillar")
     team.deliver_the_rest(random)
-    for who, whose, place, held, disowned in lies:
+    for who, whose, place, held, disowned, run in lies:
         robot = team.robots[who]
         pattern = team.published[whose]
         team.published.append(
             replace(
                 pattern,
                 sender=robot.owner,
-                instance=robot.instance,
+                instance=robot.instance + 10 * run,
                 position=place,
                 held=held,
                 mean=LIE,
@@ -143,6 +160,6 @@ def test_whatever_is_forged_all_agree_in_the_end_and_hold_the_true_words_of_each
     team.assert_agreed()
     for robot in team.robots:
         for one in team.robots[0].statements():
-            if one.sender == robot.owner:  # each of them is what it has said itself
+            if one.sender == robot.owner:  # what it has said itself, or takes for its past
                 assert one.digest in robot
                 assert robot.receive(one, NOW).kind == "known"

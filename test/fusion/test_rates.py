@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one sender may say in a while bounds nobody who senses, and whoever makes things up."""
 
+from dataclasses import replace
+
 import pytest
 from fusion_team import MODALITIES, NOW, embedding, memory, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.rates import (
+    ANSWERS_AT_ONCE,
     LOOKS,
     MOST_KNOWN,
     OBJECTS,
@@ -37,6 +40,7 @@ class Listener:
         except UnfitEmbedding as error:
             assert error.kind == "rate"
             self.refused += 1
+            return None
 
 
 @given(st.lists(st.floats(0.0, 2.0), max_size=60), st.integers(1, 9), st.integers(1, 9))
@@ -96,3 +100,15 @@ def test_words_beyond_that_are_refused_for_their_number_and_what_is_known_or_unf
     for n in range(2_000):
         robot.hear(embedding(mean=[1e-3 * n, 0.0, 0.0], held={"camera": n % NOW}), 0.0)
     assert robot.refused > 900
+
+
+def test_who_speaks_in_the_name_of_a_robot_gets_some_answers_at_once_and_more_in_time():
+    robot = Listener()
+    lies = []
+    for n in range(2 * ANSWERS_AT_ONCE):
+        true = junk(n, "b", held=dict.fromkeys(MODALITIES, 5), mean=[9.0, 0.0, 0.0])
+        robot.memory.receive(true, 10)
+        lies.append(replace(true, sender="listener", held={"camera": 900}, mean=-true.mean))
+    kinds = [robot.hear(replace(lie, instance=n), 0.0) for n, lie in enumerate(lies)]
+    assert kinds == ["disowned"] * ANSWERS_AT_ONCE + [None] * ANSWERS_AT_ONCE
+    assert [robot.hear(lie, 3.0) for lie in lies[-5:]] == ["disowned"] * 3 + [None] * 2

@@ -93,7 +93,10 @@ def _future(heard: Sequence[Embedding], now: int, generator: random.Random) -> I
 
 
 def _victim(heard: Sequence[Embedding], now: int, generator: random.Random) -> Iterator[Message]:
-    yield from (_lie(true, false, now, true.sender) for true, false in _pairs(heard))
+    """Of the run of its program that each member is in, or of another."""
+    for number, (true, false) in enumerate(_pairs(heard)):
+        lie = _lie(true, false, now, true.sender)
+        yield replace(lie, instance=lie.instance ^ number % 2)
 
 
 def _poison(heard: Sequence[Embedding], now: int, generator: random.Random) -> Iterator[Message]:

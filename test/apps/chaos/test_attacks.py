@@ -62,6 +62,11 @@ def test_contradictions_tell_of_each_object_what_holds_for_another(name: str) ->
         assert (lie.sender == true.sender) == (name == "victim")
 
 
+def test_who_speaks_in_the_names_of_members_copies_their_runs_or_makes_them_up() -> None:
+    made = zip(messages("victim"), HEARD, strict=True)
+    assert {lie.instance == true.instance for lie, true in made} == {True, False}
+
+
 def test_a_tie_is_won_by_the_name_of_the_sender_alone() -> None:
     for lie, true in zip(messages("tie"), HEARD, strict=True):
         assert lie.held == true.held
