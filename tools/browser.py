@@ -17,11 +17,12 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from PIL import Image
 from websockets.sync.client import connect
+
+from m2vae_ros.host.children import stop
 
 NAMES = ("chromium", "google-chrome", "chromium-browser")
 
@@ -46,10 +47,9 @@ class Browser:
         program = installed()
         if program is None:
             raise FileNotFoundError(f"no browser: none of {', '.join(NAMES)} is installed")
-        self._profile = tempfile.TemporaryDirectory(
-            prefix="m2vae-browser-", ignore_cleanup_errors=True
-        )
         self._open = ExitStack()
+        folder = tempfile.TemporaryDirectory(prefix="m2vae-browser-", ignore_cleanup_errors=True)
+        self._profile = self._open.enter_context(folder)
         self._numbers = itertools.count(1)
         command = [
             program,
@@ -62,13 +62,14 @@ class Browser:
             "--ignore-gpu-blocklist",
             "--hide-scrollbars",
             f"--window-size={width},{height}",
-            f"--user-data-dir={self._profile.name}",
+            f"--user-data-dir={self._profile}",
             "--remote-debugging-port=0",
             url,
         ]
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self._open.callback(stop, [self._process])
         try:
             self._page = self._open.enter_context(connect(self._address(), max_size=None))
             self.resize(width, height)
@@ -82,24 +83,12 @@ class Browser:
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """End the browser."""
         self._open.close()
-        self._process.terminate()
-        try:
-            self._process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._profile.cleanup()
 
     def resize(self, width: int, height: int) -> None:
         """Another size of the window, pixels. What is drawn without a graphics card is slow."""
@@ -129,7 +118,7 @@ class Browser:
 
     def _address(self) -> str:
         """That of the page's end of the protocol."""
-        ports = Path(self._profile.name, "DevToolsActivePort")
+        ports = Path(self._profile, "DevToolsActivePort")
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             if ports.exists() and (lines := ports.read_text().split()):
