@@ -215,6 +215,7 @@ def _raw_bytes(options: Options, says: Says) -> Outcome:
     broken = []
     with LiveTeam(_team(options, 3), says) as team:
         _told(team)
+        team.settle(3.0)  # what they say they hold lags behind what they have just fused
         held = {robot: team.held(robot) for robot in team.running}
         heard = [team.heard[item.name] for item in team.objects]
         messages = refused_messages(heard, times, options.seed, team.now)
