@@ -7,8 +7,9 @@ robots that heard the same believe the same, and later agreement or contradictio
 **A contradiction** is a pair of statements whose classes have next to nothing in common: the
 affinity Σ √(p q) of their probabilities [Bhattacharyya 1943] is below `MIN_AFFINITY`. Of one
 sender, the last statement counts, and none that it has disowned. Of several, those are believed of
-which more senders say nothing else, then those whose sender agrees with others about more objects,
-then the oldest. The rest is in quarantine: it is kept, and counts as soon as enough others agree.
+which more senders say nothing else, then those whose sender fewer others contradict, about whatever
+object, then those whose sender agrees with others about more objects, then the oldest. The rest is
+in quarantine: it is kept, and counts as soon as enough others agree.
 
 **A name** belongs to the object which more of the believed senders call so, by id or else as
 alias; then of those who agree with others about more objects; then to the one that was called so
@@ -50,20 +51,25 @@ class Consensus:
         self._compatible: dict[Cluster, np.ndarray] = {}
         self._claimants: dict[str, set[Cluster]] = defaultdict(set)
         self._agreements: Counter[str] = Counter()
+        self._contradictions: Counter[tuple[str, str]] = Counter()
         self._names: dict[Cluster, tuple[str, frozenset[str]]] = {}
 
     def change(self, gone: Iterable[Cluster], new: Iterable[Cluster]) -> None:
         """Take clusters away and put others in."""
         self._names.clear()
         for one in gone:
-            self._agreements.subtract(_agreeing(one, self._compatible.pop(one)))
+            against = _contradictions(one, self._compatible.pop(one))
+            self._agreements.subtract(_agreeing(one, against))
+            self._contradictions -= Counter(against)
             for name in one.claims:
                 self._claimants[name].discard(one)
                 if not self._claimants[name]:
                     del self._claimants[name]
         for one in new:
             self._compatible[one] = self._compatibility(one.statements)
-            self._agreements.update(_agreeing(one, self._compatible[one]))
+            against = _contradictions(one, self._compatible[one])
+            self._agreements.update(_agreeing(one, against))
+            self._contradictions.update(against)
             for name in one.claims:
                 self._claimants[name].add(one)
 
@@ -127,12 +133,18 @@ class Consensus:
         for i in sorted(counts, key=lambda i: _said(statements[i])):
             last[statements[i].sender] = i
         counts = [i for i in counts if compatible[i, last[statements[i].sender]]]
+        opponents = Counter(sender for sender, _ in self._contradictions)
 
         def standing(i: int) -> tuple[int, ...]:
             against = {statements[j].sender for j in counts if not compatible[i, j]}
             one = statements[i]
-            supporters = len(last.keys() - against)
-            return supporters, self._agreements[one.sender], -one.newest, -one.digest
+            return (
+                len(last.keys() - against),
+                -opponents[one.sender],
+                self._agreements[one.sender],
+                -one.newest,
+                -one.digest,
+            )
 
         side: list[int] = []
         for i in sorted(counts, key=standing, reverse=True):
@@ -180,10 +192,15 @@ def _said(of: Embedding) -> tuple[int, ...]:
     return of.disowned, *of.age_key
 
 
-def _agreeing(of: Cluster, compatible: np.ndarray) -> set[str]:
-    """The senders that nowhere contradict some other one who speaks of the object, too."""
+def _contradictions(of: Cluster, compatible: np.ndarray) -> set[tuple[str, str]]:
+    """The pairs of senders of which one contradicts the other about an object, both ways."""
     if compatible.all():
-        return set(of.senders) if len(of.senders) > 1 else set()
+        return set()
     senders = [one.sender for one in of.statements]
-    against = {(senders[i], senders[j]) for i, j in np.argwhere(~compatible)}
+    pairs = {(senders[i], senders[j]) for i, j in np.argwhere(~compatible)}
+    return {(x, y) for x, y in pairs if x != y}
+
+
+def _agreeing(of: Cluster, against: set[tuple[str, str]]) -> set[str]:
+    """The senders that nowhere contradict some other one who speaks of the object, too."""
     return {x for x in of.senders if any(x != y and (x, y) not in against for y in of.senders)}

@@ -126,6 +126,17 @@ class TestQuarantine:
         trusted = told(lie, truth, said("a", 1), said("b", 1))
         assert classes(trusted) == {"object 0": 0, "object 1": 0}
 
+    def test_who_is_contradicted_by_fewer_is_believed_where_one_stands_against_one(self):
+        """Each of two knows a class that the other cannot tell; a third one lies about all."""
+        knows = [("a", 0), ("b", 1), ("a", 2), ("b", 3)]
+        others = {"a": "b", "b": "a"}
+        truth = [said(who, n) for who, n in knows]
+        unsure = [said(others[who], n, 0 * RED, stamp=90) for who, n in knows]
+        lies = [said("!", n, GREEN) for n in range(4)]
+        assert classes(told(*truth, *unsure, *lies)) == TRUE
+        looks = [said(who, n, stamp=200) for who, n in knows]  # newer than the lies
+        assert classes(told(*looks, *unsure, *lies)) == TRUE
+
     def test_a_robot_that_changes_its_mind_is_believed(self):
         robot = told(said("a"), said("a", mean=GREEN, stamp=200))
         assert classes(robot) == {"object 0": 1}
