@@ -28,6 +28,10 @@ _LOOK_FOR_SIGNALS = 0.1
 _SLOW_END = 3.0
 """Seconds from a signal to when stderr tells where each thread is: ten times what an end takes."""
 
+_LONGEST_END = 1.5
+"""Seconds in which DDS has to let go of a node. It never does if another one comes or goes at the
+very moment (eProsima/Fast-DDS#6513), built as it is for PyPI: it then holds what it waits for."""
+
 
 def run(
     make_node: Callable[[], Node],
@@ -90,7 +94,9 @@ def _spin(
         return 2
     finally:
         executor.shutdown()
-        node.destroy_node()
+        with node.handle:  # DDS keeps it until the node has finished its own work
+            node.destroy_node()
+            _watch_the_end(_LONGEST_END, exit=True)  # with status 1
     return 0
 
 
@@ -108,8 +114,8 @@ parameters, each with its default and meaning: {resource("config")}""",
     )
 
 
-def _watch_the_end() -> None:
-    faulthandler.dump_traceback_later(_SLOW_END, file=sys.__stderr__ or sys.stderr)
+def _watch_the_end(seconds: float = _SLOW_END, exit: bool = False) -> None:
+    faulthandler.dump_traceback_later(seconds, exit=exit, file=sys.__stderr__ or sys.stderr)
 
 
 def install_shutdown_handlers(also: Callable[[], None] = lambda: None) -> threading.Event:

@@ -55,7 +55,8 @@ class Listener:
 
     def _read(self, lines: Iterator[str]) -> None:
         for line in lines:
-            self._lines.append(json.loads(line))
+            if line.startswith("{"):  # else it is Fast DDS's, which logs to the standard output
+                self._lines.append(json.loads(line))
 
     def all(self, topic: str) -> list[dict[str, Any]]:
         return [line for line in list(self._lines) if line["topic"] == topic]

@@ -108,3 +108,39 @@ def test_a_node_that_takes_long_to_end_says_where_it_is(seconds: float) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert ("in hang" in ended.stderr) == (seconds > 0)
+
+
+KEPT = """
+import ctypes, gc, os, signal
+from m2vae_ros.ros.process import run
+from rclpy.node import Node
+
+def keep(*_):
+    ctypes.PyDLL(None).usleep(2_500_000)  # in C, as DDS does: no handler of Python's is called
+
+class Kept(Node):
+    def __init__(self):
+        super().__init__("kept")
+        self.create_timer(0.01, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def destroy_node(self):
+        if os.environ["WHEN"] == "work":
+            keep()
+        super().destroy_node()
+
+if os.environ["WHEN"] == "dds":
+    gc.collect = keep
+raise SystemExit(run(Kept, []))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("when", "status"), [("work", 0), ("dds", 1)])
+def test_a_node_that_dds_does_not_let_go_ends_without_but_what_it_has_to_do_is_done(
+    when: str, status: int
+) -> None:
+    environment = {**os.environ, "WHEN": when}
+    command = [sys.executable, "-c", KEPT]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert ended.returncode == status, ended.stderr
+    assert ("in keep" in ended.stderr) == (when == "dds")
