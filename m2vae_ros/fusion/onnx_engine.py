@@ -62,7 +62,7 @@ class OnnxEngine:
         if missing := _names(card.suite) - self._index.keys():
             raise WeightsError(f"{self._path}: {min(missing)}.onnx: is missing")
         self._weights: dict[str, onnxruntime.OrtValue] = {}
-        self._sessions: dict[str, tuple[onnxruntime.InferenceSession, list[str]]] = {}
+        self._graphs: dict[str, _Graph] = {}
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], device: str = "cpu") -> OnnxEngine:
@@ -76,40 +76,35 @@ class OnnxEngine:
 
     def encode_modality(self, modality: str, observation: np.ndarray) -> Encoding:
         """See `Engine.encode_modality`."""
-        reading = observation.reshape(1, *self.suite[modality].view.shape)
+        reading = observation.reshape(self.suite[modality].view.shape)
         code, surprise = self._run(f"observe {modality}", {"reading": reading})
-        return Encoding(code[0], float(surprise[0]))
+        return Encoding(code, float(surprise))
 
     def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:
         """See `Engine.encode`."""
-        subset = self._subset(codes)
-        arrays = {modality: codes[modality][None] for modality in subset}
-        mean, log_variance = self._run(f"encode {'+'.join(subset)}", arrays)
-        return SimpleNamespace(mean=mean[0], log_variance=log_variance[0])
+        mean, log_variance = self._run(f"encode {'+'.join(self._subset(codes))}", codes)
+        return SimpleNamespace(mean=mean, log_variance=log_variance)
 
     def unfold(self, mean: np.ndarray, held: Iterable[str]) -> dict[str, np.ndarray]:
         """The codes (D_m,) that a mean (D_z,) stands for, see `m2vae_ros.vae.in_place.unfold`."""
         subset = self._subset(tuple(held))
-        codes = self._run(f"unfold {'+'.join(subset)}", {"mean": mean[None]})
-        return {modality: code[0] for modality, code in zip(subset, codes, strict=True)}
+        codes = self._run(f"unfold {'+'.join(subset)}", {"mean": mean})
+        return dict(zip(subset, codes, strict=True))
 
     def decode(self, modality: str, mean: np.ndarray) -> np.ndarray:
         """See `Engine.decode`."""
-        code: np.ndarray = self._run(f"decode {modality}", {"mean": mean[None]})[0][0]
-        return code
+        return self._run(f"decode {modality}", {"mean": mean})[0]
 
     def reconstruct(self, modality: str, mean: np.ndarray) -> np.ndarray:
         """See `Engine.reconstruct`."""
-        (reading,) = self._run(f"reconstruct {modality}", {"mean": mean[None]})
-        shown: np.ndarray = reading.reshape(self.suite[modality].view.shape)
-        return shown
+        (reading,) = self._run(f"reconstruct {modality}", {"mean": mean})
+        return reading.reshape(self.suite[modality].view.shape)
 
     def classify(self, mean: np.ndarray) -> np.ndarray:
         """See `Engine.classify`."""
         if not self.suite.classes:
             return np.empty(0, dtype=np.float32)
-        probabilities: np.ndarray = self._run("classify", {"mean": mean[None]})[0][0]
-        return probabilities
+        return self._run("classify", {"mean": mean})[0]
 
     def _subset(self, names: Collection[str]) -> list[str]:
         """Modalities in the model's order."""
@@ -118,17 +113,11 @@ class OnnxEngine:
             raise ValueError(f"cannot encode {sorted(names)}: the model has {self.modalities}")
         return subset
 
-    def _run(self, graph: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        known = self._sessions.get(graph)
-        if known is None:
-            session = self._session(graph)
-            names = [output.name for output in session.get_outputs()]  # else asked for each time
-            known = self._sessions[graph] = session, names
-        session, names = known
-        outputs: list[np.ndarray] = session.run(
-            names, {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
-        )
-        return outputs
+    def _run(self, name: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        graph = self._graphs.get(name)
+        if graph is None:
+            graph = self._graphs[name] = _Graph(self._session(name), self._device)
+        return graph(arrays)
 
     def _session(self, graph: str) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -165,6 +154,31 @@ class OnnxEngine:
     def _read_weights(self, name: str) -> onnxruntime.OrtValue:
         array = np.load(io.BytesIO(self._archive.read(f"{name}.npy")), allow_pickle=False)
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+class _Graph:
+    """A session whose inputs and outputs have their places: a run finds and makes none."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, device: str) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._is_elsewhere = device != "cpu"
+        self._inputs = {one.name: np.zeros(one.shape, np.float32) for one in session.get_inputs()}
+        self._outputs = [np.zeros(one.shape, np.float32) for one in session.get_outputs()]
+        for name, array in self._inputs.items():
+            self._binding.bind_cpu_input(name, array)
+        for one, array in zip(session.get_outputs(), self._outputs, strict=True):
+            place = array.ctypes.data
+            self._binding.bind_output(one.name, "cpu", 0, np.float32, array.shape, place)
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """One observation or embedding, all inputs and all outputs without their leading axis."""
+        for name, array in arrays.items():
+            self._inputs[name][0] = array
+            if self._is_elsewhere:  # there it is a copy
+                self._binding.bind_cpu_input(name, self._inputs[name])
+        self._session.run_with_iobinding(self._binding)
+        return [output[0].copy() for output in self._outputs]
 
 
 def _names(suite: SensorSuite) -> set[str]:
