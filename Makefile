@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target works alone on a bare machine: ./run sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs gazebo gazebo-demo test other-ros test-gazebo bench growth reproduce lint clean distclean
+.PHONY: help setup demo docs gazebo gazebo-demo test other-ros test-programs bench growth reproduce lint clean distclean
 
 # Options for pytest, e.g. make test TESTS="-k fusion"; without the other ROS 2
 TESTS ?=
@@ -33,7 +33,7 @@ gazebo-demo: ## the demo in Gazebo instead of MuJoCo, in about two minutes
 	@./run m2vae demo --gazebo
 
 test: setup ## style, imports, all tests, and those of ROS on Kilted, too; TESTS=... for some
-	@$(MAKE) --no-print-directory -j3 lint other-ros test-gazebo
+	@$(MAKE) --no-print-directory -j3 lint other-ros test-programs
 ifdef TESTS
 	@./run python -m pytest -m "" $(TESTS)
 else
@@ -45,8 +45,9 @@ endif
 other-ros:
 	@$(if $(TESTS),,ROS_WHEELS=$(OTHER) tools/setup.sh all)
 
-test-gazebo:
+test-programs:
 	@tools/gazebo.sh || echo "gazebo: going on without it, its tests are skipped" >&2
+	@tools/browser.sh >&2 || echo "browser: going on without it, its test is skipped" >&2
 
 bench: ## what a robot's work costs, beside alternatives, and what got slower; SECTIONS=... for some
 	@OMP_NUM_THREADS=1 ./run python -m tools.bench $(BENCH) $(SECTIONS)

@@ -75,7 +75,9 @@ class Browser:
             self.resize(width, height)
             dark = [{"name": "prefers-color-scheme", "value": "dark"}]
             self._ask("Emulation.setEmulatedMedia", features=dark)
+            self._ask("Page.enable")
             self._ask("Page.reload")  # which asks once
+            self._until("Page.loadEventFired")  # a picture of a page that is left never comes
         except BaseException:
             self.close()
             raise
@@ -109,12 +111,18 @@ class Browser:
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         self._page.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            answer = json.loads(self._page.recv(PATIENCE))
-            if answer.get("id") == number:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return dict(answer["result"])
+        while (answer := self._hear()).get("id") != number:
+            pass
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return dict(answer["result"])
+
+    def _until(self, event: str) -> None:
+        while self._hear().get("method") != event:
+            pass
+
+    def _hear(self) -> dict[str, Any]:
+        return dict(json.loads(self._page.recv(PATIENCE)))
 
     def _address(self) -> str:
         """That of the page's end of the protocol."""
