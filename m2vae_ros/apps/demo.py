@@ -26,6 +26,7 @@ from m2vae_ros.fusion.attributes import described
 from m2vae_ros.gazebo.errors import GazeboError
 from m2vae_ros.host.children import die_with_parent, stop
 from m2vae_ros.host.domains import own_domain
+from m2vae_ros.host.files import write_json
 from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def _show(options: argparse.Namespace, console: Console, domain: int) -> None:
             executor.shutdown()
             node.destroy_node()
             context.try_shutdown()
-    _summary(console, scoreboard, observer, options.stay, time.monotonic() - begin)
+    seconds = time.monotonic() - begin
+    _summary(console, scoreboard, observer, options.stay, seconds)
+    if options.json:
+        write_json(options.json, _numbers(scoreboard, observer, seconds))
     if processes.unclean:
         raise DemoError("not all went down clean: " + "; ".join(processes.unclean))
     if options.stay and scoreboard.right_throughout < len(scoreboard.records):
@@ -221,7 +225,7 @@ def _summary(
     right, of = scoreboard.right_after(len(scoreboard.modalities))
     share = f"{right / of:4.0%}" if of else "   –"
     console.print(f"  after all three     {right} of {of}  {share}")
-    raw = len(scoreboard.records) * sum(AMIRO[m].reading_bytes for m in scoreboard.modalities)
+    raw = _raw_bytes(scoreboard)
     console.print(
         f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
         f"the readings they stand for are {raw / 1e6:.1f} MB, "
@@ -230,6 +234,36 @@ def _summary(
     if stay:
         _staying(console, scoreboard, observer, stay)
     console.print(f"{seconds:.0f} s, start-up and shutdown included.")
+
+
+def _raw_bytes(scoreboard: Scoreboard) -> int:
+    """One reading by each sensor of each object."""
+    return len(scoreboard.records) * sum(AMIRO[m].reading_bytes for m in scoreboard.modalities)
+
+
+def _numbers(scoreboard: Scoreboard, observer: Observer, seconds: float) -> dict[str, Any]:
+    """What `_summary` says, for programs."""
+    after: dict[int, dict[str, int]] = {}
+    for count in range(1, len(scoreboard.modalities) + 1):
+        known, right, of = scoreboard.known_after(count)
+        objects, sensed = scoreboard.right_after(count)
+        after[count] = {
+            "attributes": of,
+            "attributes known": known,
+            "attributes right": right,
+            "objects": sensed,
+            "objects right": objects,
+        }
+    return {
+        "after sensings": after,
+        "looks": scoreboard.looks,
+        "wrong verdicts on all sensings": sum(record.wrong for record in scoreboard.records),
+        "right throughout": scoreboard.right_throughout,
+        "embeddings": observer.embeddings,
+        "embedding bytes": observer.embedding_bytes,
+        "reading bytes": _raw_bytes(scoreboard),
+        "seconds": round(seconds, 1),
+    }
 
 
 def _staying(console: Console, scoreboard: Scoreboard, observer: Observer, stay: float) -> None:

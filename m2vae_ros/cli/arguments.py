@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 SUITE_HELP = "the sensor suite: a YAML file, or a name in the package's config/suites"
 
@@ -41,6 +42,13 @@ def non_negative_number(text: str) -> float:
 
 
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1.0, "min": 60.0}
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every number there, too, for programs"
+    )
 
 
 def split(text: str) -> tuple[str, float]:

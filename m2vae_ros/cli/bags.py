@@ -8,10 +8,17 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2vae_ros.cli.arguments import SUITE_HELP, non_negative_number, positive_number, split
+from m2vae_ros.cli.arguments import (
+    SUITE_HELP,
+    add_json,
+    non_negative_number,
+    positive_number,
+    split,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +105,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="FILE",
         help="the world file of the run, copied into the bag: it says which objects stood where",
     )
+    add_json(record)
     record.set_defaults(run=_record)
 
 
@@ -150,6 +158,7 @@ def _record(options: argparse.Namespace) -> int:
 
     from m2vae_ros.bags.writer import Split
     from m2vae_ros.bringup.processes import environment
+    from m2vae_ros.host.files import write_json
     from m2vae_ros.ros.process import run
     from m2vae_ros.ros.recorder import RecorderNode, topics_of
     from m2vae_ros.sensors import read_suite
@@ -203,6 +212,9 @@ def _record(options: argparse.Namespace) -> int:
         f"{summary.size / 1e6:.1f} MB, files: {', '.join(summary.files)}",
         soft_wrap=True,
     )
+    if options.json:
+        said = {**asdict(summary), "folder": str(folder), "refused": recorder.refused}
+        write_json(options.json, said)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from m2vae_ros.cli.arguments import non_negative, non_negative_number, positive_number
+from m2vae_ros.cli.arguments import add_json, non_negative, non_negative_number, positive_number
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,6 +70,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="FOLDER",
         help="folder of the weights, or a name in the package's models (default: %(default)s)",
     )
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2vae_ros.cli import bag_samples, samples
-from m2vae_ros.cli.arguments import non_negative, positive
+from m2vae_ros.cli.arguments import add_json, non_negative, positive
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
@@ -59,7 +58,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="of the missions: 'fresh camera', 'relay' and the like, as the tables name them; "
         "default: all",
     )
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
+    add_json(evaluate)
     evaluate.add_argument(
         "--figure",
         type=Path,
@@ -73,7 +72,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _evaluate(options: argparse.Namespace) -> int:
     from m2vae_ros.experiments.report import show
-    from m2vae_ros.host.files import replacing
+    from m2vae_ros.host.files import write_json
     from m2vae_ros.host.resources import weights_folder
     from m2vae_ros.training.suite import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
@@ -115,8 +114,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             evaluation_figure.draw(numbers["embedding"], weights, fresh, options.figure)
             print(f"at a glance: {options.figure}")
     if options.json:
-        with replacing(options.json) as temporary:
-            temporary.write_text(json.dumps(numbers, indent=2) + "\n")
+        write_json(options.json, numbers)
         print(f"every number: {options.json}")
     return 0
 

@@ -7,10 +7,11 @@ import argparse
 import math
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2vae_ros.cli.arguments import SUITE_HELP
+from m2vae_ros.cli.arguments import SUITE_HELP, add_json
 
 if TYPE_CHECKING:
     from m2vae_ros.bags.suite_check import Fit
@@ -53,6 +54,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     check.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
     check.add_argument("--bags", type=Path, nargs="+", metavar="BAG")
+    add_json(check)
     check.set_defaults(run=_check)
 
 
@@ -82,11 +84,14 @@ def _new(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.suite_check import check
+    from m2vae_ros.host.files import write_json
     from m2vae_ros.sensors import read_suite
 
     suite = read_suite(options.suite)
     fit = check(suite, options.bags) if options.bags else None
     _show_suite(suite, fit)
+    if options.json:
+        write_json(options.json, {"suite": suite.to_plain(), "fit": fit and asdict(fit)})
     if fit is None:
         print(f"{options.suite}: is a suite; --bags BAG checks it against a recording")
         return 0

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from m2vae_ros.cli import bag_samples
-from m2vae_ros.cli.arguments import SUITE_HELP, non_negative, positive
+from m2vae_ros.cli.arguments import SUITE_HELP, add_json, non_negative, positive
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,6 +27,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     tune.add_argument("--trials", type=positive, default=50, help="in all; default: %(default)s")
     tune.add_argument("--seed", type=non_negative, default=0, help="default: %(default)s")
     bag_samples.add_options(tune)
+    add_json(tune)
     tune.set_defaults(run=_tune)
 
 
@@ -34,6 +35,7 @@ def _tune(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.host.files import write_json
     from m2vae_ros.sensors import read_suite
     from m2vae_ros.sensors.suite_file import write_suite
     from m2vae_ros.training.tuning import tune
@@ -51,5 +53,7 @@ def _tune(options: argparse.Namespace) -> int:
 
         found, judgement = tune(samples.of(suite), journal, options.trials, options.seed, progress)
     write_suite(options.out, found, f"# Tuned: {judgement:.4f} on what was held out.\n")
+    if options.json:
+        write_json(options.json, {"judgement": judgement, "suite": found.to_plain()})
     print(f"{options.out}: judged {judgement:.4f}; {journal} remembers the trials")
     return 0

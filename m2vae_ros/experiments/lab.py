@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 import m2vae_ros
-from m2vae_ros.host.files import replacing
+from m2vae_ros.host.files import write_json
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Lab:
             numbers: what was measured.
             facts: how: settings, seeds.
         """
-        _write(self.out / f"{name}.json", numbers)
+        write_json(self.out / f"{name}.json", numbers)
         everything = self.out / "reproduce.json"
         known = json.loads(everything.read_text()) if everything.exists() else {}
         known[name] = {
@@ -101,7 +101,7 @@ class Lab:
                 **{package: version(package) for package in ("torch", "numpy", "scikit-learn")},
             },
         }
-        _write(everything, known)
+        write_json(everything, known)
 
     def published(self, name: str) -> Any:
         """The numbers of an experiment, None if it was not run."""
@@ -126,8 +126,3 @@ def over_seeds(measured: Sequence[Any]) -> Any:
 def _indexed(index: int, job: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[int, Any]:
     torch.set_num_threads(1)  # the processes share the cores already
     return index, job(*arguments)
-
-
-def _write(path: Path, content: Any) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -96,9 +97,10 @@ def test_what_was_not_sensed_in_time_is_named(tmp_path) -> None:
 @pytest.mark.ros
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings() -> None:
+def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings(tmp_path) -> None:
     begin = time.monotonic()
-    with demo("--time-out", "150", "--own-odometry") as process:
+    numbers = tmp_path / "numbers.json"
+    with demo("--time-out", "150", "--own-odometry", "--json", str(numbers)) as process:
         said, _ = process.communicate(timeout=190)
     seconds = time.monotonic() - begin
     print(said)
@@ -106,6 +108,7 @@ def test_three_robots_know_at_least_seven_of_eight_objects_after_three_sensings(
     right, of = map(int, re.search(r"after all three +(\d) of (\d)", said).groups())
     assert of == 8
     assert right >= 7, said
+    assert json.loads(numbers.read_text())["after sensings"]["3"]["objects right"] == right
     assert seconds < 150
 
 

@@ -178,3 +178,11 @@ def test_where_training_is_not_installed_it_is_said_how_to_install_it() -> None:
     (said, _) = ended.stderr.splitlines()
     assert "No module named" in said
     assert "pip install '.[train]'" in said
+
+
+def test_whether_a_suite_fits_is_said_for_programs_too(tmp_path, capsys):
+    numbers = tmp_path / "numbers.json"
+    assert main(["suite", "check", "amiro", "--json", str(numbers)]) == 0
+    told = json.loads(numbers.read_text())
+    assert told["suite"]["name"] == "amiro"
+    assert told["fit"] is None

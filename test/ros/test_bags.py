@@ -270,7 +270,8 @@ def test_the_command_leaves_a_whole_bag_however_it_is_ended(
     bag = tmp_path / "bag"
     with stage() as s:
         publisher = s.tester.create_publisher(String, "/text", 1000)
-        with m2vae("record", bag, "--topics", "/text", "--split", "1kB") as recorder:
+        options = ["--topics", "/text", "--split", "1kB", "--json", tmp_path / "numbers.json"]
+        with m2vae("record", bag, *options) as recorder:
             s.until(lambda: publisher.get_subscription_count() == 1)
             for number in range(500):
                 publisher.publish(String(data=f"{number}"))
@@ -280,7 +281,9 @@ def test_the_command_leaves_a_whole_bag_however_it_is_ended(
             assert "500" in recorder.communicate(timeout=PATIENCE)[0]
             assert recorder.returncode == 0
     assert len(content(bag)["/text"]) == 500
-    assert [p.name for p in tmp_path.iterdir()] == ["bag"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bag", "numbers.json"]
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert (numbers["folder"], numbers["messages"]) == (str(bag), {"/text": 500})
 
 
 @pytest.mark.parametrize("clock", [[], ["--use-sim-time"]], ids=["topics", "time"])

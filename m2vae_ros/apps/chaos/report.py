@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Scenario
-from m2vae_ros.host.files import replacing
+from m2vae_ros.host.files import write_json
 
 MOST_SHOWN = 3
 """Sentences of what did not hold that a table shows."""
@@ -58,8 +58,7 @@ def write(
             "seconds": round(seconds[name], 1),
         }
     ordered = {name: known[name] for name in scenarios if name in known}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+    write_json(path, ordered)
 
 
 def _rounded(outcome: Outcome) -> dict[str, float]:
