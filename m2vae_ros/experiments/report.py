@@ -21,6 +21,16 @@ from m2vae_ros.host.files import replacing
 
 VERDICTS = {True: "✓ holds", False: "✗ misses"}
 
+FIRST_PICTURES = {
+    "fig4.png": "What one sensor alone tells lands where both together put it, or between the "
+    "classes it may be of.",
+    "fig5_embeddings.png": "Decoded and encoded again 400 times, an embedding stays (left) or "
+    "wanders, with and without the re-encoding loss.",
+    "modalities.png": "One classifier reads the embedding of every subset of four and five "
+    "modalities as well as that subset's own classifier reads the raw data.",
+}
+"""What the page begins with, as far as it is there, and what to see in it at a glance."""
+
 _NUMBER = re.compile(r"(?!.*, )[+−-]?\.?\d|–|$")  # a list of numbers is none
 
 
@@ -29,7 +39,7 @@ class ReportError(ValueError):
 
 
 def write(out: Path, sections: Sequence[Section]) -> Path:
-    """Write the page that shows everything: all verdicts first, then section by section.
+    """Write the page: what holds and what does not, all verdicts, then section by section.
 
     The page needs nothing but the figures beside it; one that is not there is named as missing.
 
@@ -51,7 +61,8 @@ def write(out: Path, sections: Sequence[Section]) -> Path:
         quick=[section.title for section in sections if facts[section.name]["quick"]],
         missing={f.file for s in sections for f in s.figures if not (out / f.file).is_file()},
         tally=_tally(sections),
-        misses=misses(sections),
+        misses=misses,
+        first={name: words for name, words in FIRST_PICTURES.items() if (out / name).is_file()},
     )
     path = out / "index.html"
     with replacing(path) as temporary:
@@ -126,6 +137,10 @@ def _facts(path: Path, names: Sequence[str]) -> Mapping[str, Any]:
     return facts
 
 
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<!Fig)\. ", text)[0].rstrip(".")
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -136,7 +151,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "numeric": numeric,
-        "first_sentence": lambda text: text.split(". ")[0].rstrip("."),
+        "first_sentence": _first_sentence,
         "minutes": lambda seconds: f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds} s",
         "when": lambda time: f"{datetime.fromisoformat(time.rstrip('Z')):%Y-%m-%d %H:%M} UTC",
     }

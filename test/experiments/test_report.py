@@ -97,8 +97,8 @@ def test_everything_said_by_a_section_is_on_the_page_and_nothing_of_it_is_markup
     (tmp_path / "here.png").write_bytes(b"")
     text, page = published(tmp_path, [section])
     assert "<script" not in text
-    # the title twice, paragraph, claim and measured, five in the table, a caption per figure
-    assert page.said().count("<script>alert('x')</script> & \"so on\"") == 12
+    # the title three times, paragraph, claim and measured, five in the table, a caption per figure
+    assert page.said().count("<script>alert('x')</script> & \"so on\"") == 13
     assert page.of("img")[0]["alt"] == nasty
 
 
@@ -112,6 +112,17 @@ def test_a_miss_is_a_miss_in_words_in_colour_and_in_the_count(tmp_path):
     assert "17 of at most 3" in rows[1][1]
     assert 'class="verdict bad"' in rows[1][1]
     assert "1 of 2 claims hold, 1 misses." in page.said()
+
+
+def test_the_first_screen_says_what_holds_what_does_not_and_shows_pictures(tmp_path):
+    (tmp_path / "modalities.png").write_bytes(b"")
+    text, page = published(tmp_path, [Section("x", "X", (), [GOOD]), Section("y", "Y", (), [BAD])])
+    first = text[: text.index("All checks")]
+    good, bad = first[first.index("What holds") :].split("What does not")
+    assert re.findall('href="#(.)"', good) == ["x"]
+    assert re.findall('href="#(.)"', bad) == ["y"]
+    assert "1 of 1 miss" in bad
+    assert [image["src"] for image in page.of("img")] == ["modalities.png"]
 
 
 def test_all_verdicts_come_before_the_first_section(tmp_path):
@@ -162,7 +173,7 @@ def test_a_quick_run_says_so_at_the_top(tmp_path):
     _, page = published(tmp_path, sections)
     assert "Quick run." not in page.said()
     _, page = published(tmp_path, sections, quick=("y",))
-    banner = page.said().split("Quick run.")[1].split("All checks")[0]
+    banner = page.said().split("Quick run.")[1].split("claims hold")[0]
     assert "title of y" in banner
     assert "title of x" not in banner
 
