@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,25 +11,6 @@ from typing import Literal
 import numpy as np
 
 from m2vae_ros.sensors.messages import NANOSECONDS
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the model takes of one reading, and where that came from.
-
-    Attributes:
-        values: as the modality's view packs them.
-        stamp: when it was taken, nanoseconds.
-        robot: whose, by its namespace.
-        episode: number of the robot's episode.
-        topic: of the message.
-    """
-
-    values: np.ndarray
-    stamp: int
-    robot: str
-    episode: int
-    topic: str
 
 
 @dataclass(frozen=True)
@@ -47,20 +28,21 @@ class Thing:
     class_name: str
 
     def group(
-        self, split: Literal["bag", "object", "episode"], number: int, reading: Reading
+        self, split: Literal["bag", "object", "episode"], number: int, robot: str, episode: int
     ) -> str:
-        """What of a reading has to stay together when samples are split.
+        """What of a reading of this thing has to stay together when samples are split.
 
         Args:
             split: what lies wholly in one part.
             number: of the bag, among those that are read.
-            reading: of this thing.
+            robot: whose reading it is.
+            episode: number of the robot's episode.
         """
         if split == "bag":
             return f"{number}"
         if split == "object":
             return f"{number} {self.name}"
-        return f"{number} {reading.robot} {reading.episode}"
+        return f"{number} {robot} {episode}"
 
 
 def by_object(counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -85,20 +67,19 @@ def by_object(counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, 
     }
 
 
-def by_time(readings: Mapping[str, Sequence[Reading]], tolerance: float) -> dict[str, np.ndarray]:
+def by_time(stamps: Mapping[str, np.ndarray], tolerance: float) -> dict[str, np.ndarray]:
     """Which reading of each modality goes into which sample, by when it was taken.
 
     There is a sample for each reading of the rarest modality that has one of every other within the
     tolerance; of several the nearest in time counts.
 
     Args:
-        readings: modality -> readings of one thing, at least one.
+        stamps: modality -> when its readings of one thing were taken, nanoseconds, at least one.
         tolerance: seconds between two readings of a sample, at most.
 
     Returns:
         modality -> int64 (samples,), indices of its readings.
     """
-    stamps = {m: np.array([r.stamp for r in found]) for m, found in readings.items()}
     rarest = min(stamps, key=lambda m: len(stamps[m]))
     nearest = {m: _nearest(found, stamps[rarest]) for m, found in stamps.items()}
     nearest[rarest] = np.arange(len(stamps[rarest]))  # each once, also if of one time

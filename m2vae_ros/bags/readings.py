@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from m2vae_ros.bags.context import Context, robot_of
-from m2vae_ros.bags.pairing import Reading, Thing
 from m2vae_ros.bags.reader import (
     BagFile,
     BagMessage,
@@ -20,6 +19,7 @@ from m2vae_ros.bags.reader import (
     topics_of,
 )
 from m2vae_ros.bags.report import BagReport
+from m2vae_ros.bags.shelf import Shelf
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.robot.odometry import Unplaced, UnusedReading
 from m2vae_ros.sensors import ObservationError, SensorSuite
@@ -29,9 +29,6 @@ from m2vae_ros.sensors.view import Stream
 
 LOOKS = 2
 """Times that each file is read."""
-
-Shelf = dict[Thing, dict[str, list[Reading]]]
-"""What was sensed -> modality -> its readings."""
 
 
 class Meter:
@@ -215,9 +212,9 @@ class BagReadings:
             values = stream(decoded, taken)
             if values is None:
                 return
-        reading = Reading(view.pack(values), taken, robot, episode, message.topic.name)
-        self._report.keep(reading.values.nbytes)
-        self._shelf.setdefault(thing, {}).setdefault(modality, []).append(reading)
+        packed = view.pack(values)
+        self._report.keep(packed.nbytes)
+        self._shelf.put(modality, thing, packed, taken, message.topic.name, robot, episode)
 
     def _episode(self, robot: str, recorded: int) -> int:
         """The number of the episode, which ends where nothing came for a while."""

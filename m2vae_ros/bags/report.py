@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.host.memory import physical_memory
-
-SHARE = 0.5
-"""Of the machine's memory that readings may take; pairing them takes as much again."""
+from m2vae_ros.host.spill import folder, free_space
 
 
 class TooMuch(ValueError):
-    """Bags of which the readings do not fit into memory."""
+    """Bags of which the readings do not fit on disk."""
 
 
 @dataclass
@@ -30,7 +27,7 @@ class BagReport:
             and the first of the reasons.
         readings: class -> modality -> readings in the samples.
         samples: how many.
-        kept: bytes of all readings that are held in memory.
+        kept: bytes of all readings that are kept on disk.
     """
 
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -52,17 +49,16 @@ class BagReport:
         self.unused[key] = (before + count, first)
 
     def keep(self, size: int) -> None:
-        """A reading of so many bytes is held in memory.
+        """A reading of so many bytes is kept on disk.
 
         Raises:
-            TooMuch: they would not fit.
+            TooMuch: what is kept would not fit there once more, when it is paired.
         """
         self.kept += size
-        if self.kept > SHARE * physical_memory():
+        if self.kept > free_space():
             raise TooMuch(
-                f"readings of {self.kept / 1e9:.3g} GB, as the model takes them, and more to come: "
-                f"more than {SHARE:.0%} of this machine's memory; take fewer bags, a smaller view, "
-                "or fewer readings in the recording"
+                f"{folder()}: readings of {self.kept / 1e9:.3g} GB, as the model takes them, and "
+                "no room left to pair them; let TMPDIR name a folder with more, or take fewer bags"
             )
 
     def lacking(self, modalities: Iterable[str], enough: int) -> list[str]:

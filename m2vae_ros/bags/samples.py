@@ -3,25 +3,26 @@
 
 Each bag is read twice. First what tells what is sensed: odometry, labels, or whatever the suite
 says. Then the readings, one message at a time; what is kept of one is what the model takes, 3 kB of
-an image. Readings of one thing by several sensors, taken at any time and by any robot of the same
-bag, are paired at random; or readings of one time are, as the suite says.
+an image, and that on disk. Readings of one thing by several sensors, taken at any time and by any
+robot of the same bag, are paired at random; or readings of one time are, as the suite says.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from m2vae_ros.bags.context import Context, ObjectsOf
-from m2vae_ros.bags.pairing import Reading, Thing, by_object, by_time
+from m2vae_ros.bags.pairing import by_object, by_time
 from m2vae_ros.bags.reader import BagFile, find_bags, in_order
-from m2vae_ros.bags.readings import LOOKS, BagReadings, Meter, Shelf
+from m2vae_ros.bags.readings import LOOKS, BagReadings, Meter
 from m2vae_ros.bags.report import BagReport, NotEnough
+from m2vae_ros.bags.shelf import Shelf
 from m2vae_ros.datasets.samples import UNLABELLED, Samples
+from m2vae_ros.host.spill import gathered
 from m2vae_ros.robot.odometry import Standing
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.sensors.messages import GLOBAL_FRAME
@@ -70,6 +71,7 @@ def read_bags(
     Raises:
         DataError: a path is no bag.
         NotEnough: the bags lack readings.
+        TooMuch: there is no room on disk for them.
     """
     report = BagReport.of(suite.classes)
     files = find_bags(paths, lambda path, reason: report.note(path, "", reason))
@@ -78,7 +80,7 @@ def read_bags(
         bags[file.bag].append(file)
     if label_topic is None and suite.sampling.labels not in ("", "name"):
         label_topic = suite.sampling.labels
-    shelf: Shelf = {}
+    shelf = Shelf(suite)
     meter = Meter(LOOKS * sum(file.size for file in files), progress)
     for bag, parts in bags.items():
         context = Context(suite, bag, label_topic, standing or Standing(), global_frame)
@@ -113,12 +115,14 @@ def _paired(
     rng: np.random.Generator,
 ) -> Samples:
     """The samples of all things; those that lack a sensor are reported and left out."""
-    columns: dict[str, list[Any]] = {modality: [] for modality in suite}
-    labels: list[int] = []
-    groups: list[str] = []
+    rows: dict[str, list[np.ndarray]] = {modality: [] for modality in suite}
+    labels: list[np.ndarray] = []
+    groups: list[np.ndarray] = []
+    names: dict[str, int] = {}
+    things = list(shelf.things())
     # by numbers: the same bags are the same samples, wherever they lie
-    numbers = {bag: number for number, bag in enumerate(sorted({thing.bag for thing in shelf}))}
-    for thing, readings in sorted(shelf.items(), key=lambda item: (item[0].bag, item[0].name)):
+    numbers = {bag: number for number, bag in enumerate(sorted({thing.bag for thing, _ in things}))}
+    for thing, readings in things:
         missing = [modality for modality in suite if modality not in readings]
         if missing:
             count = sum(map(len, readings.values()))
@@ -127,51 +131,50 @@ def _paired(
             )
             continue
         some = {m: _some(readings[m], most, rng) for m in suite}
+        origins = {m: shelf.origins(m)[found] for m, found in some.items()}
         if suite.sampling.pairing == "time":
-            picks = by_time(some, suite.sampling.tolerance)
-            _note_unpaired(thing, some, picks, report)
+            stamps = {m: of["stamp"] for m, of in origins.items()}
+            picks = by_time(stamps, suite.sampling.tolerance)
+            for modality, pick in picks.items():
+                unpaired = np.delete(origins[modality], pick)
+                for topic, count in _topics(shelf, unpaired).items():
+                    reason = "no reading of every other sensor at that time"
+                    report.note(thing.bag, topic, reason, count)
         else:
             picks = by_object({m: len(found) for m, found in some.items()}, rng)
         for modality, pick in picks.items():
-            chosen = [some[modality][index] for index in pick]
-            columns[modality] += [reading.values for reading in chosen]
-            used = [some[modality][index] for index in sorted(set(pick.tolist()))]
+            rows[modality].append(some[modality][pick])
+            used = origins[modality][np.unique(pick)]
             report.readings.setdefault(thing.class_name, Counter())[modality] += len(used)
-            report.used.update((str(thing.bag), reading.topic) for reading in used)
-        first = [some[next(iter(suite))][index] for index in picks[next(iter(suite))]]
+            report.used.update({(str(thing.bag), t): n for t, n in _topics(shelf, used).items()})
+        first = next(iter(suite))
+        kinds, of_kind = np.unique(
+            origins[first][["robot", "episode"]][picks[first]], return_inverse=True
+        )
         split, number = suite.sampling.split, numbers[thing.bag]
-        groups += [thing.group(split, number, reading) for reading in first]
+        found = [thing.group(split, number, shelf.name(r), int(e)) for r, e in kinds]
+        ids = np.array([names.setdefault(name, len(names)) for name in found], dtype=np.int64)
+        groups.append(ids[of_kind])
         label = suite.classes.index(thing.class_name) if thing.class_name else UNLABELLED
-        labels += [label] * len(first)
-    report.samples = len(labels)
+        labels.append(np.full(len(of_kind), label))
+    nothing = np.empty(0, dtype=np.int64)
+    report.samples = sum(map(len, labels))
     return Samples(
         suite,
-        {
-            name: np.array(columns[name], dtype=view.packed).reshape(-1, *view.shape)
-            for name, view in suite.views.items()
-        },
-        np.array(labels, dtype=np.int64),
-        np.array(groups, dtype=np.str_),
+        {m: gathered(shelf.values(m), np.concatenate([nothing, *rows[m]])) for m in suite},
+        np.concatenate([nothing, *labels]),
+        gathered(np.array(list(names), dtype=np.str_), np.concatenate([nothing, *groups])),
     )
 
 
-def _note_unpaired(
-    thing: Thing,
-    readings: Mapping[str, Sequence[Reading]],
-    picks: Mapping[str, np.ndarray],
-    report: BagReport,
-) -> None:
-    """Tell of the readings that no other sensor has one of the same time for."""
-    for modality, found in readings.items():
-        left = set(range(len(found))) - set(picks[modality].tolist())
-        for topic, count in Counter(found[index].topic for index in left).items():
-            report.note(thing.bag, topic, "no reading of every other sensor at that time", count)
+def _topics(shelf: Shelf, origins: np.ndarray) -> dict[str, int]:
+    """Topic -> how many readings came by it."""
+    numbers, counts = np.unique(origins["topic"], return_counts=True)
+    return {shelf.name(n): int(c) for n, c in zip(numbers, counts, strict=True)}
 
 
-def _some(
-    readings: Sequence[Reading], most: int | None, rng: np.random.Generator
-) -> Sequence[Reading]:
+def _some(rows: np.ndarray, most: int | None, rng: np.random.Generator) -> np.ndarray:
     """All of them, or as many as there may be, drawn at random."""
-    if most is None or len(readings) <= most:
-        return readings
-    return [readings[index] for index in np.sort(rng.choice(len(readings), most, replace=False))]
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.sort(rng.choice(len(rows), most, replace=False))]

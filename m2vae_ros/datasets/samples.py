@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from m2vae_ros.datasets.errors import DataError
+from m2vae_ros.datasets.npz import unpacked
 from m2vae_ros.host.files import replacing
-from m2vae_ros.host.memory import available_memory
+from m2vae_ros.host.spill import free_space, gathered, parts
 from m2vae_ros.sensors import PlainError, SensorSuite
 
 _FORMAT = "m2vae_ros samples 2"
 
 SHARE = 0.5
-"""Of the memory to be had that the samples of a file may take."""
+"""Of the room on disk that the samples of a file may take."""
 
 UNLABELLED = -1
 """The label of a sample whose class nobody said."""
@@ -30,6 +31,9 @@ UNLABELLED = -1
 @dataclass(frozen=True)
 class Samples:
     """N things, each as what every modality saw of it, its class, and what it came from.
+
+    Those of bags and files lie on disk, see `host.spill`, as do those chosen from others: what is
+    done with all of them is done part by part.
 
     Attributes:
         suite: whose modalities and classes they are.
@@ -55,7 +59,7 @@ class Samples:
                 raise DataError(f"{name}: shape {values.shape}, expected {(count, *view.shape)}")
             if values.dtype != view.packed:
                 raise DataError(f"{name}: type {values.dtype}, expected {np.dtype(view.packed)}")
-            if not np.isfinite(values).all():
+            if not all(np.isfinite(values[part]).all() for part in parts(values)):
                 raise DataError(f"{name}: holds values that are not finite")
         if self.labels.shape != (count,) or self.labels.dtype != np.int64:
             raise DataError(f"labels: {self.labels.dtype} {self.labels.shape}, expected int64 (N,)")
@@ -81,8 +85,18 @@ class Samples:
 
     def __getitem__(self, index: Any) -> Samples:
         """Some of the samples; `index` is a slice, a mask or an array of indices."""
-        chosen = {name: values[index] for name, values in self._arrays().items()}
-        return self._of(self.suite, chosen)
+        arrays = self._arrays()
+        if isinstance(index, slice):
+            return self._of(self.suite, {name: values[index] for name, values in arrays.items()})
+        rows = np.arange(len(self))[index]
+        return self._of(self.suite, {name: gathered(v, rows) for name, v in arrays.items()})
+
+    def drawn(self, most: int, seed: int) -> np.ndarray:
+        """The numbers of that many at most, drawn at random, in their order: int64 (B,)."""
+        if len(self) <= most:
+            return np.arange(len(self))
+        rng = np.random.default_rng(seed)
+        return np.sort(rng.choice(len(self), most, replace=False, shuffle=False))
 
     @property
     def labelled(self) -> bool:
@@ -118,11 +132,14 @@ class Samples:
         """SHA-256 over every value, as hexadecimal digits: equal samples, equal digest."""
         digest = hashlib.sha256(_FORMAT.encode())
         for name, array in self._arrays().items():
-            values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-            if values.dtype.kind == "U":  # its width says nothing
-                values = np.frombuffer("\n".join(values.tolist()).encode(), np.uint8)
-            digest.update(f"{name}{values.shape}".encode())
-            digest.update(values.data)
+            if array.dtype.kind == "U":  # its width says nothing
+                lines = ["\n".join(array[part].tolist()).encode() for part in parts(array)]
+                digest.update(f"{name}({sum(map(len, lines)) + max(0, len(lines) - 1)},)".encode())
+                digest.update(b"\n".join(lines))
+                continue
+            digest.update(f"{name}{array.shape}".encode())
+            for part in parts(array):
+                digest.update(np.ascontiguousarray(array[part], array.dtype.newbyteorder("<")).data)
         return digest.hexdigest()
 
     def split(self, share: float, seed: int) -> tuple[Samples, Samples]:
@@ -137,9 +154,11 @@ class Samples:
             DataError: there are too few groups, or one part would be empty.
         """
         rng = np.random.default_rng(seed)
-        names, group = np.unique(self.groups, return_inverse=True)
+        of_parts = [self.groups[part] for part in parts(self.groups)]
+        names = np.unique(np.concatenate([self.groups[:0], *map(np.unique, of_parts)]))
         if len(names) < 2:
             raise DataError("groups: all samples are of one, which cannot be split")
+        group = np.concatenate([np.searchsorted(names, part) for part in of_parts])
         counts = np.zeros((len(names), len(self.suite.classes) + 1), dtype=np.int64)
         np.add.at(counts, (group, self.labels + 1), 1)
         sizes, kinds = counts.sum(1), counts.argmax(1)
@@ -169,7 +188,7 @@ class Samples:
         """Read what `save` wrote.
 
         Raises:
-            DataError: no such file, not samples, cut off or corrupt, or too large for this machine.
+            DataError: no such file, not samples, cut off or corrupt, or too large for the disk.
         """
         if not os.path.isfile(path):
             raise DataError(f"{path}: no such file")
@@ -179,8 +198,8 @@ class Samples:
             with zipfile.ZipFile(path) as archive:
                 # As many bytes as are promised here are unpacked of each, and no more.
                 size = sum(array.file_size for array in archive.infolist())
-                if size > (most := int(SHARE * available_memory())):
-                    raise DataError(f"unpacks to {size} bytes, this machine has memory for {most}")
+                if size > (most := int(SHARE * free_space())):
+                    raise DataError(f"unpacks to {size} bytes, there is room for {most} on disk")
                 # numpy reads to the end of the values, not to the checksum behind them.
                 if (spoilt := archive.testzip()) is not None:
                     raise DataError(f"{spoilt.removesuffix('.npy')}: corrupt, its checksum differs")
@@ -190,11 +209,9 @@ class Samples:
                 if str(archive["format"]) != _FORMAT:
                     raise DataError(f"format: {str(archive['format'])!r}, expected {_FORMAT!r}")
                 suite = SensorSuite.from_plain(json.loads(str(archive["suite"])))
-                wanted = [*(f"modality/{name}" for name in suite), "labels", "groups"]
-                missing = [name for name in wanted if name not in archive]
-                if missing:
-                    raise DataError(f"{missing[0]}: missing")
-                return cls._of(suite, {name: np.asarray(archive[name]) for name in wanted})
+            wanted = [*(f"modality/{name}" for name in suite), "labels", "groups"]
+            with zipfile.ZipFile(path) as arrays:
+                return cls._of(suite, {name: unpacked(arrays, name) for name in wanted})
         except PlainError as error:
             raise DataError(f"{path}: suite: {error}") from error
         except Exception as error:  # numpy and zipfile have a dozen for a spoilt file

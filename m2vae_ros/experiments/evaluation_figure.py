@@ -15,7 +15,7 @@ from torch import Tensor
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.training.suite import codes, observations
+from m2vae_ros.training.suite import Observations, codes
 from m2vae_ros.vae.weights import Weights
 
 SHOWN = 3
@@ -108,7 +108,7 @@ def _readings(weights: Weights, some: Samples) -> dict[str, dict[str, np.ndarray
             return decoded
 
         shown[modality] = {
-            "the reading": observations(some, modality, vae).numpy().reshape(-1, *shape),
+            "the reading": Observations.of(some, modality, vae)[:].numpy().reshape(-1, *shape),
             "its β-VAE": seen(inputs[modality]),
             "the embedding of all": seen(weights.m2vae.decode(modality, everything)),
         }

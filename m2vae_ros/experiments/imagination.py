@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.figures import PALETTE, panels, save
-from m2vae_ros.training.suite import codes, observations
+from m2vae_ros.training.suite import Observations, codes
 from m2vae_ros.vae.weights import Weights
 
 
@@ -64,7 +64,7 @@ def imagine(
         shape = (-1, *weights.suite[modality].view.shape)
         decoded = torch.stack([vae.decode_code(weights.m2vae.decode(modality, z)) for z in drawn])
         found[modality] = Imagined(
-            observations(things, modality, vae).numpy().reshape(shape),
+            Observations.of(things, modality, vae)[:].numpy().reshape(shape),
             decoded.mean(0).numpy().reshape(shape),
             decoded.std(0, correction=0).numpy().reshape(shape),
         )

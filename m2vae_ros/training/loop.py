@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,20 @@ from m2vae_ros.training import checkpoint as checkpoints
 from m2vae_ros.training import distributed
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+HELD_OUT_BATCH = 4096
+"""Samples that are judged at once, of what is held out."""
+
+
+class Source(Protocol):
+    """N samples, of which what is asked for is taken into memory; such as a tensor."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index: Tensor, /) -> Tensor:
+        """Those of int64 (B,): (B, ...), on the CPU."""
+
 
 Loss = Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]]
 """(batch, epoch) -> terms, each (B,); the one named "loss" is minimised, the rest are reported."""
@@ -60,11 +75,11 @@ def device() -> torch.device:
 def fit(
     module: nn.Module,
     loss: Loss,
-    data: Mapping[str, Tensor],
+    data: Mapping[str, Source],
     schedule: Schedule,
     *,
     title: str,
-    held_out: Mapping[str, Tensor] | None = None,
+    held_out: Mapping[str, Source] | None = None,
     checkpoint: Path | None = None,
     key: str = "",
     quiet: bool = False,
@@ -83,7 +98,8 @@ def fit(
     Args:
         module: what is trained; it comes back on the CPU, in evaluation mode.
         loss: see `Loss`.
-        data: name -> (N, ...); a batch is the same mapping cut along the first axis.
+        data: name -> N samples; a batch is the same mapping of some of them, taken when its turn
+            comes, so that all may be more than memory holds.
         schedule: how long and how fast.
         title: shown beside the progress bar and named in errors.
         held_out: as `data`, never trained on; its loss is reported as "held out".
@@ -100,7 +116,6 @@ def fit(
     """
     where = device()
     module.to(where).train()
-    data = {name: tensor.to(where) for name, tensor in data.items()}
     optimizer = torch.optim.AdamW(
         module.parameters(),
         schedule.learning_rate,
@@ -108,7 +123,7 @@ def fit(
         fused=True,
     )
     key = json.dumps([key, asdict(schedule), len(next(iter(data.values())))])
-    best = _Best(module, held_out, where) if held_out else None
+    best = _Best(module, held_out) if held_out else None
     kept = {} if best is None else best.state
     history = checkpoints.resume(checkpoint, module, optimizer, key, kept) if checkpoint else []
     saved_at = time.monotonic()
@@ -147,11 +162,9 @@ def fit(
 class _Best:
     """The weights of the epoch that was best on what is held out."""
 
-    def __init__(
-        self, module: nn.Module, held_out: Mapping[str, Tensor], where: torch.device
-    ) -> None:
+    def __init__(self, module: nn.Module, held_out: Mapping[str, Source]) -> None:
         self._module = module
-        self._data = {name: tensor.to(where) for name, tensor in held_out.items()}
+        self._data = held_out
         self.state: dict[str, Tensor] = {}
 
     def take(self, loss: Loss, epoch: int, history: list[dict[str, float]]) -> float:
@@ -165,7 +178,10 @@ class _Best:
         self._module.eval()
         with torch.no_grad():
             torch.manual_seed(0)  # epochs differ by their weights alone
-            mean = loss(self._data, epoch)["loss"].mean()
+            count = len(next(iter(self._data.values())))
+            rows = torch.split(torch.arange(count), HELD_OUT_BATCH)
+            losses = [loss(_batch(self._data, some), epoch)["loss"].sum() for some in rows]
+            mean = torch.stack(losses).sum() / count
         found = float(distributed.total(mean)) / distributed.count()  # all end in one epoch
         self._module.train()
         if found < min((one["held out"] for one in history), default=math.inf):
@@ -193,7 +209,7 @@ class _Step(nn.Module):
 
 def _one_epoch(
     step: nn.Module,
-    data: Mapping[str, Tensor],
+    data: Mapping[str, Source],
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     epoch: int,
@@ -204,19 +220,23 @@ def _one_epoch(
     rate = 0.5 * schedule.learning_rate * (1 + math.cos(math.pi * epoch / schedule.epochs))
     for group in optimizer.param_groups:
         group["lr"] = rate
-    first = next(iter(data.values()))
-    order = torch.randperm(len(first)).to(first.device)
+    samples = len(next(iter(data.values())))
+    order = torch.randperm(samples)
     rank, count = distributed.rank(), distributed.count()
     if rank:  # the same order, and noise of its own
         torch.manual_seed(seed + 499_979 * rank)
     sums: dict[str, Tensor] = {}
     for index in torch.split(order, schedule.batch_size):
-        mine = index[rank::count]
-        terms = step({name: tensor[mine] for name, tensor in data.items()}, epoch)
+        terms = step(_batch(data, index[rank::count]), epoch)
         optimizer.zero_grad(set_to_none=True)
         # the mean over the processes is that over the batch, also where shares differ in size
         torch.autograd.backward(terms["loss"].sum() * (count / len(index)))
         optimizer.step()
         for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.detach().sum()
-    return {name: float(distributed.total(total)) / len(first) for name, total in sums.items()}
+    return {name: float(distributed.total(total)) / samples for name, total in sums.items()}
+
+
+def _batch(data: Mapping[str, Source], index: Tensor) -> dict[str, Tensor]:
+    where = device()
+    return {name: source[index].to(where) for name, source in data.items()}

@@ -23,7 +23,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.host.spill import spilled
 from m2vae_ros.sensors import Modality, SensorSuite
+from m2vae_ros.sensors.view import View
 from m2vae_ros.training import distributed
 from m2vae_ros.training.calibration import calibrated
 from m2vae_ros.training.loop import Schedule, fit
@@ -42,6 +44,13 @@ CLASSIFIER_HIDDEN = (100,)
 
 ENOUGH_TO_STOP_EARLY = 5000
 """Samples."""
+
+MOST_TO_CLASSIFY = 100_000
+"""Samples that classifiers learn from; of more, as many are drawn at random. scikit-learn's MLP
+takes all of them into memory, and its hundred neurons learn nothing from further ones."""
+
+BATCH = 4096
+"""Samples that go through a network at once where nothing is learnt."""
 
 MEANT_FOR = 20_000
 """Samples that the epochs of the recipe are meant for."""
@@ -133,16 +142,49 @@ class SuiteRecipe:
 
 def codes(beta_vaes: Mapping[str, BetaVAE], samples: Samples) -> dict[str, Tensor]:
     """What the M2VAE takes: the code of each β-VAE, modality -> (N, D_m)."""
-    with torch.no_grad():
-        return {
-            m: torch.cat([vae.code(b) for b in torch.split(observations(samples, m, vae), 4096)])
-            for m, vae in beta_vaes.items()
-        }
+    return {
+        m: _of_all(vae.code, Observations.of(samples, m, vae), vae.config.latent_dim)
+        for m, vae in beta_vaes.items()
+    }
 
 
-def observations(samples: Samples, modality: str, vae: BetaVAE) -> Tensor:
-    """The samples of one modality in the shape the β-VAE takes, (N, *shape)."""
-    return torch.from_numpy(samples.observations(modality)).reshape(-1, *vae.config.shape)
+@dataclass(frozen=True)
+class Observations:
+    """The samples of one modality as its β-VAE takes them, of which what is asked for is unpacked.
+
+    Attributes:
+        packed: (N, *shape of the view), on disk, perhaps.
+        view: what unpacks them.
+        shape: of one, as the β-VAE takes it.
+    """
+
+    packed: np.ndarray
+    view: View
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, samples: Samples, modality: str, vae: BetaVAE) -> Observations:
+        """Those of a modality of samples."""
+        view = samples.suite[modality].view
+        return cls(samples.packed[modality], view, vae.config.shape)
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __getitem__(self, index: Tensor | slice) -> Tensor:
+        """Some of them, float32 (B, *shape)."""
+        rows = index if isinstance(index, slice) else index.numpy()
+        values = self.view.unpack(self.packed[rows])
+        return torch.from_numpy(values).reshape(-1, *self.shape)
+
+
+@torch.no_grad()
+def _of_all(network: Callable[[Tensor], Tensor], x: Observations, *shape: int) -> Tensor:
+    """What a network makes of all, on disk: (N, *shape)."""
+    found = torch.from_numpy(spilled((len(x), *shape), np.float32))
+    for begin in range(0, len(x), BATCH):
+        found[begin : begin + BATCH] = network(x[begin : begin + BATCH])
+    return found
 
 
 def train_beta_vae(
@@ -166,12 +208,11 @@ def train_beta_vae(
             "kl": posterior.kl_to_prior(),
         }
 
-    x = observations(samples, modality, vae)
-    unseen = {"x": observations(held_out, modality, vae)} if held_out else None
+    x = Observations.of(samples, modality, vae)
+    unseen = {"x": Observations.of(held_out, modality, vae)} if held_out else None
     title = f"β-VAE {modality}"
     fit(vae, loss, {"x": x}, recipe.schedule, title=title, held_out=unseen, **run)
-    with torch.no_grad():
-        vae.normalise(torch.cat([vae.encode(batch).mean for batch in torch.split(x, 4096)]))
+    vae.normalise(_of_all(lambda batch: vae.encode(batch).mean, x, vae.config.latent_dim))
     return vae
 
 
@@ -351,20 +392,22 @@ def train_classifiers(
     """
     if not samples.labelled:
         return {suffix: {} for suffix in fusions}
+    rows = samples.drawn(MOST_TO_CLASSIFY, recipe.seed)
+    inputs, labels = {m: x[rows] for m, x in inputs.items()}, samples.labels[rows]
     suite = samples.suite
     readers = {
         raw_reader(subset, inputs): train_classifier(
-            torch.cat([inputs[m] for m in subset], 1), samples.labels, recipe.seed
+            torch.cat([inputs[m] for m in subset], 1), labels, recipe.seed
         )
         for subset in tqdm(subsets(tuple(inputs)), desc="classifiers of raw codes", unit="MLP")
     }
     pairs = [(m, a) for m in inputs for a in suite.attributes]
     for modality, attribute in tqdm(pairs, desc="classifiers of single sensors", unit="MLP"):
-        labels = samples.attributes[:, list(suite.attributes).index(attribute)]
-        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], labels, recipe.seed)
+        values = suite.attributes_of(labels)[:, list(suite.attributes).index(attribute)]
+        readers[f"{modality}/{attribute}"] = train_classifier(inputs[modality], values, recipe.seed)
     return {
         suffix: {
-            "embedding": train_embedding_reader(fusion, inputs, samples.labels, recipe.seed),
+            "embedding": train_embedding_reader(fusion, inputs, labels, recipe.seed),
             **readers,
         }
         for suffix, fusion in fusions.items()
@@ -402,14 +445,11 @@ def train_embedding_reader(
 
 def _familiar_error(vae: BetaVAE, samples: Samples, modality: str) -> float:
     """The squared reconstruction error that 99.9 % of the training observations stay below."""
-    x = observations(samples, modality, vae)
-    with torch.no_grad():
-        errors = torch.cat(
-            [
-                (b - vae.decode_code(vae.code(b))).square().flatten(1).sum(1)
-                for b in torch.split(x, 4096)
-            ]
-        )
+
+    def error(x: Tensor) -> Tensor:
+        return (x - vae.decode_code(vae.code(x))).square().flatten(1).sum(1)
+
+    errors = _of_all(error, Observations.of(samples, modality, vae))
     return float(np.quantile(errors.numpy(), 0.999))
 
 

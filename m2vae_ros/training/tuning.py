@@ -23,9 +23,9 @@ from torch import Tensor
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.training.suite import (
+    Observations,
     SuiteRecipe,
     codes,
-    observations,
     train_embedding_reader,
     train_networks,
 )
@@ -161,7 +161,7 @@ def _told(
     mean = sensed_in_turn(fusion, inputs, tuple(inputs))[-1]
     told = []
     for modality, vae in beta_vaes.items():
-        x = observations(unseen, modality, vae)
+        x = Observations.of(unseen, modality, vae)[:]
         shown = vae.decode_code(fusion.decode(modality, mean))
         spread = (x - x.mean(0)).square().sum().clamp_min(1e-12)
         told.append(1.0 - float((x - shown).square().sum() / spread))

@@ -82,6 +82,16 @@ def test_some_of_the_samples_are_samples(index):
     assert np.array_equal(some[index].labels, some.labels[index])
 
 
+@given(count=st.integers(0, 40), most=st.integers(1, 40), seed=st.integers(0, 99))
+def test_drawn_are_all_or_as_many_as_may_be_each_once_and_in_order(count, most, seed):
+    some = grouped(list(range(count)), [0] * count)
+    drawn = some.drawn(most, seed)
+    assert len(drawn) == min(count, most)
+    assert (np.diff(drawn) > 0).all()
+    assert set(drawn) <= set(range(count))
+    np.testing.assert_array_equal(drawn, some.drawn(most, seed))
+
+
 def test_the_digest_tells_any_change():
     some = samples()
     for name in (*AMIRO, "labels", "groups"):
