@@ -145,6 +145,13 @@ def observations(samples: Samples, modality: str, vae: BetaVAE) -> Tensor:
     return torch.from_numpy(samples.observations(modality)).reshape(-1, *vae.config.shape)
 
 
+@torch.no_grad()
+def reconstruction_errors(vae: BetaVAE, samples: Samples, modality: str) -> Tensor:
+    """The squared error of each sample's observation of a modality, (N,)."""
+    batches = torch.split(observations(samples, modality, vae), 4096)
+    return torch.cat([vae.reconstruction_error(batch, vae.code(batch)) for batch in batches])
+
+
 def train_beta_vae(
     recipe: BetaVAERecipe,
     samples: Samples,
@@ -234,7 +241,10 @@ def train(
             **_origin(start),
         },
     }
-    errors = {m: _familiar_error(vae, seen, m) for m, vae in beta_vaes.items()}
+    errors = {
+        m: float(np.quantile(reconstruction_errors(vae, seen, m).numpy(), 0.999))
+        for m, vae in beta_vaes.items()
+    }
     trained = {
         suffix: Weights(
             name=folder.name + suffix,
@@ -398,19 +408,6 @@ def train_embedding_reader(
     if len(labels) < ENOUGH_TO_STOP_EARLY:
         return reader
     return calibrated(reader, means, torch.from_numpy(labels), seed)
-
-
-def _familiar_error(vae: BetaVAE, samples: Samples, modality: str) -> float:
-    """The squared reconstruction error that 99.9 % of the training observations stay below."""
-    x = observations(samples, modality, vae)
-    with torch.no_grad():
-        errors = torch.cat(
-            [
-                (b - vae.decode_code(vae.code(b))).square().flatten(1).sum(1)
-                for b in torch.split(x, 4096)
-            ]
-        )
-    return float(np.quantile(errors.numpy(), 0.999))
 
 
 def _device_name() -> str:
