@@ -225,6 +225,8 @@ def _summary(
     right, of = scoreboard.right_after(len(scoreboard.modalities))
     share = f"{right / of:4.0%}" if of else "   –"
     console.print(f"  after all three     {right} of {of}  {share}")
+    if scoreboard.unknown:
+        console.print(f"[bold]Told as unknown[/bold] at last  {scoreboard.unknown} of these")
     raw = _raw_bytes(scoreboard)
     console.print(
         f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
@@ -375,7 +377,8 @@ class _Lines:
         assert best is not None  # a verdict is what has changed
         held = "+".join(modality for modality in AMIRO if modality in best.held)
         complete = best.held >= self._scoreboard.modalities
-        said = f"{held} {best.class_name if complete else described(best.attributes)}"
+        name = best.class_name if complete else described(best.attributes)
+        said = f"{held} {'unknown' if best.unknown else name}"
         if self._said.get(record.item.name) == said:
             return
         self._said[record.item.name] = said
@@ -392,13 +395,20 @@ _MARKS = {"✓": "[green]✓[/green]", "…": "[dim]…[/dim]", "✗": "[red]✗
 
 def _mark(record: Record, verdict: Verdict) -> str:
     """Right; wrong in something that is taken for known; or right as far as anything is known."""
+    if verdict.unknown:  # nothing is
+        return "…"
     if not all(record.known(verdict)):
         return "✗"
     return "✓" if verdict.complete else "…"
 
 
 def _known(verdict: Verdict) -> str:
-    """Each attribute with the probability of its likeliest value: "red .98 · ? .52 · ? .55"."""
+    """Each attribute with the probability of its likeliest value: "red .98 · ? .52 · ? .55".
+
+    Or "unknown".
+    """
+    if verdict.unknown:
+        return "unknown"
     return " · ".join(
         f"{m.known() or '?'} {f'{m.probability:.2f}'.removeprefix('0')}" for m in verdict.attributes
     )

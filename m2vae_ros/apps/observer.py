@@ -62,6 +62,7 @@ class Observer:
                 Marginal(told.name, tuple(told.values), tuple(told.probabilities))
                 for told in message.attributes
             ),
+            message.verdict == ObjectClassification.UNKNOWN,
         )
         place = message.position
         looked = nanoseconds(message.header.stamp) * 1e-9 if message.sensed else None

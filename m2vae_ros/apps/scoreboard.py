@@ -16,12 +16,16 @@ GATE = 0.3
 
 @dataclass(frozen=True)
 class Verdict:
-    """One published classification: what was held, the class with its probability, attributes."""
+    """One published classification: what was held, the class with its probability, attributes.
+
+    If it is told as unknown, the class is what it is most like.
+    """
 
     held: frozenset[str]
     class_name: str
     probability: float
     attributes: tuple[Marginal, ...] = ()
+    unknown: bool = False
 
     @property
     def complete(self) -> bool:
@@ -131,6 +135,11 @@ class Scoreboard:
         verdicts = [(r, r.by_count[count]) for r in self.records if count in r.by_count]
         known = [right for record, verdict in verdicts for right in record.known(verdict)]
         return len(known), sum(known), sum(len(verdict.attributes) for _, verdict in verdicts)
+
+    @property
+    def unknown(self) -> int:
+        """How many objects are told as unknown by the last verdict on the most modalities."""
+        return sum(r.best is not None and r.best.unknown for r in self.records)
 
     @property
     def sensed_by_all(self) -> int:

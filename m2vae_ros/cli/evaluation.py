@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from m2vae_ros.cli import bag_samples, samples
 from m2vae_ros.cli.arguments import add_json, non_negative, positive
+from m2vae_ros.host.files import write_json
 
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
+    from m2vae_ros.fusion.engine import Engine
     from m2vae_ros.vae.weights import Weights
 
 
@@ -58,6 +61,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="of the missions: 'fresh camera', 'relay' and the like, as the tables name them; "
         "default: all",
     )
+    evaluate.add_argument(
+        "--unknown",
+        type=positive,
+        metavar="SEEDS",
+        help="whether things that are none of the simulated classes are told as unknown: --count "
+        "of each kind for each of so many seeds from --seed on; an eighth of them is sensed by "
+        "robots that fuse in place, and then looked at 100 times more",
+    )
     add_json(evaluate)
     evaluate.add_argument(
         "--figure",
@@ -72,7 +83,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _evaluate(options: argparse.Namespace) -> int:
     from m2vae_ros.experiments.report import show
-    from m2vae_ros.host.files import write_json
     from m2vae_ros.host.resources import weights_folder
     from m2vae_ros.training.suite import WITHOUT_REENCODING
     from m2vae_ros.vae.weights import load
@@ -82,6 +92,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     beside = folder.with_name(folder.name + WITHOUT_REENCODING)
     if beside.exists():
         twin = load(beside)
+    if options.unknown:
+        from m2vae_ros.experiments import unknown
+
+        numbers = unknown.evaluate(
+            _engine_of(folder, weights, options),
+            options.count,
+            max(1, options.count // 8),
+            range(options.seed, options.seed + options.unknown),
+        )
+        show(unknown.tables(numbers))
+        return _write(options, numbers)
     fresh, seed, source = _unseen(options, weights, folder)
     if options.mission:
         from m2vae_ros.experiments import mission_report
@@ -113,10 +134,31 @@ def _evaluate(options: argparse.Namespace) -> int:
 
             evaluation_figure.draw(numbers["embedding"], weights, fresh, options.figure)
             print(f"at a glance: {options.figure}")
+    return _write(options, numbers)
+
+
+def _write(options: argparse.Namespace, numbers: Mapping[str, Any]) -> int:
+    """Write every number, if that is asked for."""
     if options.json:
         write_json(options.json, numbers)
         print(f"every number: {options.json}")
     return 0
+
+
+def _engine_of(folder: Path, weights: Weights, options: argparse.Namespace) -> Engine:
+    """What robots run, of weights that know the simulated world and not the samples of the seeds.
+
+    Raises:
+        ValueError: they are of another suite, or trained on the samples of one of the seeds.
+    """
+    from m2vae_ros.fusion.onnx_engine import OnnxEngine
+    from m2vae_ros.world.suite import AMIRO
+
+    if options.bags or weights.suite.views != AMIRO.views:
+        raise ValueError("--unknown: things of no class are drawn in the simulated world alone")
+    for seed in range(options.seed, options.seed + options.unknown):
+        _check_unseen(weights, folder, seed)
+    return OnnxEngine.load(folder)
 
 
 def _unseen(
@@ -127,13 +169,23 @@ def _unseen(
     Raises:
         ValueError: the weights were trained on them.
     """
-    trained_on = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
     if options.bags:
         found = bag_samples.read(options, weights.suite)
         source = f"bags {', '.join(map(str, options.bags))}"
-        if found.digest() in [data.get("sha256") for data in trained_on]:
+        if found.digest() in _trained_on(weights, "sha256"):
             raise ValueError(f"{source}: {folder} was trained on these very samples")
         return found, None, source
-    if options.seed in [data.get("seed") for data in trained_on]:
-        raise ValueError(f"--seed {options.seed}: {folder} was trained on the samples of this seed")
+    _check_unseen(weights, folder, options.seed)
     return samples.draw(options.count, options.seed, weights.suite), options.seed, ""
+
+
+def _check_unseen(weights: Weights, folder: Path, seed: int) -> None:
+    """Raises ValueError if the weights were trained on the simulated samples of a seed."""
+    if seed in _trained_on(weights, "seed"):
+        raise ValueError(f"--seed {seed}: {folder} was trained on the samples of this seed")
+
+
+def _trained_on(weights: Weights, fact: str) -> list[object]:
+    """What the card tells of the samples that something was trained on."""
+    data = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
+    return [facts.get(fact) for facts in data]

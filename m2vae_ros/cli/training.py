@@ -98,6 +98,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from m2vae_ros.sensors import read_suite
+    from m2vae_ros.training.novelty import fit_novelty
     from m2vae_ros.training.suite import SuiteRecipe, parts, train
 
     if options.classifiers_only and (options.minutes or not options.start):
@@ -123,10 +124,17 @@ def _train(options: argparse.Namespace) -> int:
         trained = train(data, out, recipe, provenance, start, options.twin)
     if not trained:  # another process has it
         return 0
+    unseen: Samples | None
     if provenance["source"] == "simulator":
-        _measure(trained, samples.draw(options.count // 5, options.seed + 1, suite), out)
-    elif held_out := parts(data, recipe.seed)[1]:
-        _measure(trained, held_out[held_out.drawn(_MOST_MEASURED, recipe.seed)], out)
+        unseen = samples.draw(options.count // 5, options.seed + 1, suite)
+    else:
+        unseen = parts(data, recipe.seed)[1]
+    if unseen:
+        unseen = unseen[unseen.drawn(_MOST_MEASURED, recipe.seed)]
+        for weights in trained.values():
+            errors = weights.familiar_error
+            weights.novelty = fit_novelty(weights.beta_vaes, unseen, errors, recipe.seed)
+        _measure(trained, unseen, out)
     for weights in trained.values():
         weights.save(out.with_name(weights.name))
         print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")

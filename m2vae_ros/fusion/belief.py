@@ -4,26 +4,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from m2vae_ros.fusion.attributes import Marginal, entropy
+from m2vae_ros.fusion.attributes import Marginal, described, entropy, marginals
 from m2vae_ros.fusion.embedding import Embedding
 
 
 class Verdict(IntEnum):
-    """How many of an object's attributes are known, as `ObjectClassification` numbers it."""
+    """How many of an object's attributes are known, as `ObjectClassification` numbers it.
+
+    Of what is none of the things that the model knows, attributes are not asked for.
+    """
 
     NOTHING_KNOWN = 0
     PARTLY_KNOWN = 1
     KNOWN = 2
+    UNKNOWN = 3
 
     @classmethod
-    def of(cls, marginals: Sequence[Marginal]) -> Verdict:
-        """Of all attributes of the model; of none, nothing is known."""
+    def of(cls, marginals: Sequence[Marginal], unknown: bool = False) -> Verdict:
+        """Of all attributes of the model; of none, nothing is known.
+
+        Args:
+            marginals: of all attributes.
+            unknown: whether the object is none of what the model knows, whatever they say.
+        """
+        if unknown:
+            return cls.UNKNOWN
         known = sum(marginal.known() is not None for marginal in marginals)
         if not known:
             return cls.NOTHING_KNOWN
@@ -49,6 +60,32 @@ class Belief:
 
     embedding: Embedding
     probabilities: np.ndarray
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is none of what the model knows: the reading of one modality held says so.
+
+        Each sensor is asked for itself, as one alone may be able to tell; not what they say
+        together.
+        """
+        return bool(self.embedding.strange)
+
+    def described(self, attributes: Mapping[str, Sequence[str]], percent: bool = True) -> str:
+        """What it is taken for: "red cylinder mat, 99 %", "red · ? · ?", "unknown".
+
+        Of a plain list of classes it is the likeliest, however likely; "" if there are none.
+
+        Args:
+            attributes: `SensorSuite.attributes`.
+            percent: whether the probability of a class is said.
+        """
+        if self.unknown:
+            return "unknown"
+        told = marginals(self.probabilities, attributes)
+        if len(told) != 1 and not all(marginal.known() for marginal in told):
+            return described(told)
+        name = " ".join(marginal.likeliest for marginal in told)
+        return f"{name}, {100.0 * max(self.probabilities):.0f} %" if name and percent else name
 
     @property
     def likeliest(self) -> Sequence[int]:

@@ -32,6 +32,8 @@ class Embedding:
             other, sorted.
         reencodings: modality -> how often the observation it holds was unfolded and folded again
             since it was sensed, see `m2vae_ros.fusion.sources`; 0 for those that are not named.
+        strange: the modalities held whose reading was of nothing that the model knows, see
+            `m2vae_ros.fusion.engine.Encoding`.
         instance: a random number of the run of the sender's program, which tells two robots of one
             name apart, and a robot from what it was before it was started again.
         disowned: time in nanoseconds; what is said in the sender's name under this id and disowns
@@ -48,6 +50,7 @@ class Embedding:
     fingerprint: str
     aliases: tuple[str, ...] = ()
     reencodings: Mapping[str, int] = field(default_factory=dict)
+    strange: frozenset[str] = frozenset()
     instance: int = 0
     disowned: int = 0
 
@@ -56,6 +59,7 @@ class Embedding:
         object.__setattr__(self, "held", MappingProxyType(held))
         reencodings = {modality: int(self.reencodings.get(modality, 0)) for modality in held}
         object.__setattr__(self, "reencodings", MappingProxyType(reencodings))
+        object.__setattr__(self, "strange", frozenset(self.strange).intersection(held))
         object.__setattr__(self, "position", tuple(float(x) for x in self.position))
         object.__setattr__(self, "aliases", tuple(sorted(set(self.aliases) - {self.object_id})))
         for name in ("mean", "log_variance"):
@@ -115,4 +119,5 @@ class Embedding:
         """All but the numbers."""
         names = (self.sender, self.instance, self.object_id, self.aliases, self.fingerprint)
         place = (self.frame, self.position, self.disowned)
-        return (*names, *place, tuple(self.held.items()), tuple(self.reencodings.items()))
+        held = (tuple(self.held.items()), tuple(self.reencodings.items()))
+        return (*names, *place, *held, *sorted(self.strange))

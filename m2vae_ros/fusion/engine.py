@@ -10,6 +10,9 @@ from numpy import ndarray
 
 from m2vae_ros.sensors import SensorSuite
 
+FAMILIAR = 1.0
+"""Largest surprise at a reading of something known."""
+
 
 class Posterior(Protocol):
     """A diagonal Gaussian q(z|m) over the latent space.
@@ -28,9 +31,10 @@ class Encoding(NamedTuple):
 
     Attributes:
         code: float32 (D_m,).
-        surprise: how unlike the training data the observation is: its reconstruction error relative
-            to the error that 99.9 % of the training observations stay below. Above 1 the model has
-            seen nothing like it.
+        surprise: how unlike what is known the observation is: 0 is usual, and what is known has at
+            most `FAMILIAR`, see `m2vae_ros.vae.novelty`. Where that was not fitted
+            (`Engine.tells_unknown`) its reconstruction error relative to the error that 99.9 % of
+            the training observations stay below.
     """
 
     code: ndarray
@@ -48,12 +52,14 @@ class Engine(Protocol):
         modalities: those of the model, in its order.
         latent_dim: D_z.
         suite: what the sensors are: views, ranges and classes, in the order of `classify`.
+        tells_unknown: whether a larger surprise than `FAMILIAR` means that a thing is unknown.
     """
 
     fingerprint: str
     modalities: tuple[str, ...]
     latent_dim: int
     suite: SensorSuite
+    tells_unknown: bool
 
     def encode_modality(self, modality: str, observation: ndarray) -> Encoding:
         """The β-VAE's code of an observation in the shape of the modality's view."""

@@ -40,6 +40,7 @@ def folded(engine: Engine, like: Embedding, sources: Sources) -> Embedding:
         like,
         held={m: source.stamp for m, source in sources.items()},
         reencodings={m: min(s.reencodings, MOST_REENCODINGS) for m, s in sources.items()},
+        strange=frozenset(m for m, source in sources.items() if source.strange),
         mean=posterior.mean,
         log_variance=posterior.log_variance,
     )

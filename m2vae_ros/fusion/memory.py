@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -205,6 +205,7 @@ class ObjectMemory:
         position: Sequence[float],
         codes: Mapping[str, np.ndarray],
         stamps: Mapping[str, int],
+        strange: Collection[str] = (),
     ) -> Outcome:
         """Fuse this robot's own observations of one object in place (Eq. 18).
 
@@ -218,6 +219,7 @@ class ObjectMemory:
             position: x, y, z of the object in metres, in the memory's frame.
             codes: modality -> the engine's code of the observation (D_m,); at least one.
             stamps: modality -> time of the observation, nanoseconds, for each of `codes`.
+            strange: the modalities whose reading was of nothing that the model knows.
 
         Returns:
             What became of it.
@@ -234,7 +236,7 @@ class ObjectMemory:
         known = self._sources(met, readings) if met else {}
         floor = self._floor(met.claims if met else [object_id] if object_id else ())
         new = {
-            m: Source(np.array(codes[m], dtype=np.float32), int(stamp))
+            m: Source(np.array(codes[m], dtype=np.float32), int(stamp), strange=m in strange)
             for m, stamp in stamps.items()
             if stamp > max(known[m].stamp if m in known else NEVER, floor)
         }
@@ -458,10 +460,13 @@ class ObjectMemory:
         floor, sources = self._floor(of.claims), dict(readings)
         believed = self._consensus.believed(of, floor)
         for one in sorted(believed, key=lambda one: one.age_key, reverse=True):
-            told = {m: Source(None, t, one.reencodings[m] + 1) for m, t in one.held.items()}
+            told = {
+                m: Source(None, t, one.reencodings[m] + 1, m in one.strange)
+                for m, t in one.held.items()
+            }
             better = [m for m, source in told.items() if source.supersedes(sources.get(m))]
             codes = self._unfold(one) if better else {}
-            sources |= {m: Source(codes[m], told[m].stamp, told[m].reencodings) for m in better}
+            sources |= {m: replace(told[m], code=codes[m]) for m in better}
         return {m: source for m, source in sources.items() if source.stamp > floor}
 
     def _unfold(self, one: Embedding) -> Mapping[str, np.ndarray]:
@@ -497,8 +502,10 @@ class ObjectMemory:
         after: Embedding,
         new: Mapping[str, Source],
     ) -> bool:
-        """Whether an object looks as it did, and stands where it did."""
+        """Whether an object looks as it did, known or strange, and stands where it did."""
         if not new.keys() <= known.keys():
+            return False
+        if any(source.strange != known[m].strange for m, source in new.items()):
             return False
         moved = math.dist(after.position, before.position)
         if self.by_place and moved > MOVED * self.gate_m:

@@ -53,6 +53,7 @@ class OnnxEngine:
         self.fingerprint = card.fingerprint
         self.digest = card.digest
         self.suite = card.suite
+        self.tells_unknown = bool(card.novelty)
         self.modalities = tuple(card.suite)
         self.latent_dim = card.suite.fusion.latent_dim
         self._device = device

@@ -33,11 +33,14 @@ class Source:
         stamp: time of the observation, nanoseconds.
         reencodings: how often it was folded into an embedding and unfolded again; 0 is a reading of
             the robot's own.
+        strange: whether its reading was of nothing that the model knows; that is no reason to
+            prefer another.
     """
 
     code: Any
     stamp: int
     reencodings: int = 0
+    strange: bool = False
 
     def supersedes(self, other: Source | None) -> bool:
         """Whether this is newer, or nearer to the sensor at the same age."""

@@ -28,6 +28,8 @@ class TorchEngine:
         self._m2vae = weights.m2vae
         self._classifier = weights.classifiers.get("embedding")
         self._familiar_error = weights.familiar_error
+        self._novelty = weights.novelty
+        self.tells_unknown = bool(weights.novelty)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> TorchEngine:
@@ -44,8 +46,10 @@ class TorchEngine:
         vae = self._beta_vaes[modality]
         x = _tensor(observation).reshape(1, *vae.config.shape)
         code = vae.code(x)
-        error = float((x - vae.decode_code(code)).square().sum())
-        return Encoding(_array(code), error / self._familiar_error[modality])
+        error = vae.reconstruction_error(x, code) / self._familiar_error[modality]
+        novelty = self._novelty.get(modality)
+        surprise = error if novelty is None else novelty(code, error)
+        return Encoding(_array(code), float(surprise))
 
     @torch.inference_mode()
     def encode(self, codes: Mapping[str, np.ndarray]) -> Posterior:

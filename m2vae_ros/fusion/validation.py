@@ -43,8 +43,8 @@ LOG_VARIANCE_RANGE = (-30.0, 10.0)
 LARGEST_COORDINATE = 1e6
 """Metres; farther is a fault, and would not fit into a name made of a position."""
 
-MOST_REENCODINGS = 255
-"""What a message can count; nothing is left of what was re-encoded so often."""
+MOST_REENCODINGS = 127
+"""What a message can count, in seven bits of a byte."""
 
 LONGEST_NAME = 128
 """Characters of a name; with `MOST_NAMES` it bounds what one object can occupy."""

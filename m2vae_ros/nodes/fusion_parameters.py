@@ -110,8 +110,10 @@ class FusionParameters:
     )
     max_surprise: float = parameter(
         2.0,
-        "Reconstruction error, in units of what 99.9 % of the training data stay below, up to "
-        "which an observation is believed.",
+        "How surprising an observation may be that replaces one of something known; 0 is usual, 1 "
+        "the limit of what the model knows. Weights that cannot tell the unknown measure it by the "
+        "reconstruction error, in units of what 99.9 % of the training data stay below, and no "
+        "observation beyond it is believed.",
         minimum=0.0,
     )
     min_gain: float = parameter(

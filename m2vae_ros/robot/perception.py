@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from m2vae_ros.fusion.embedding import Embedding
-from m2vae_ros.fusion.engine import Engine
+from m2vae_ros.fusion.engine import FAMILIAR, Engine
 from m2vae_ros.fusion.memory import MIN_GAIN, ObjectMemory, Outcome
 from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.odometry import (
@@ -84,8 +84,8 @@ class Settings:
             published by others.
         gate: metres between two places that are one object.
         standing: when the robot stands.
-        max_surprise: reconstruction error, in units of what 99.9 % of the training data stay below,
-            up to which a reading is believed.
+        max_surprise: see `Encoding`; a reading beyond it does not replace one of something known,
+            and where the model cannot tell the unknown it is not believed at all.
         min_gain: see `ObjectMemory`.
         stamp_tolerance: seconds that a stamp may lie in the future.
     """
@@ -587,16 +587,22 @@ class Perception:
     def _look(self, target: Target, readings: Mapping[str, _Reading]) -> Iterator[Event]:
         """Fuse readings of one object."""
         codes: dict[str, np.ndarray] = {}
+        strange: set[str] = set()
+        held = self._held(target)
         for modality, reading in readings.items():
             try:
-                codes[modality] = self._code(modality, reading.observation)
+                code, surprise = self._engine.encode_modality(modality, reading.observation)
+                self._check_surprise(surprise, modality, held)
+                codes[modality] = code
+                if self._engine.tells_unknown and surprise > FAMILIAR:
+                    strange.add(modality)
             except Exception as error:  # the other readings are not to blame
                 yield Dropped((modality,), error)
         if not codes:
             return
         looks = {m: readings[m].stamp for m in codes}
         try:
-            learnt = self._learnt(self.memory.observe(*target, codes, looks), looks)
+            learnt = self._learnt(self.memory.observe(*target, codes, looks, strange), looks)
         except Exception as error:  # of a model that gives nonsense, say
             yield Dropped(tuple(codes), error)
             return
@@ -605,14 +611,25 @@ class Perception:
             self._remember(learnt.embedding.object_id, looks)
         yield learnt
 
-    def _code(self, modality: str, observation: np.ndarray) -> np.ndarray:
-        encoding = self._engine.encode_modality(modality, observation)
-        if not encoding.surprise <= self._settings.max_surprise:
+    def _check_surprise(self, surprise: float, modality: str, held: Embedding | None) -> None:
+        """Do not let what is before a sensor by mistake, or a broken one, replace what is known.
+
+        Raises:
+            ObservationError: a reading that surprises so much does not count.
+        """
+        most = self._settings.max_surprise
+        if surprise <= most:
+            return
+        known = held is not None and modality in held.held and modality not in held.strange
+        if known or math.isnan(surprise) or not self._engine.tells_unknown:
             raise ObservationError(
-                "surprise: unlike anything the model was trained on "
-                f"({encoding.surprise:.3g} times the error of its training data)"
+                f"surprise: {surprise:.3g}, at most {most:g}: unlike anything the model knows"
             )
-        return encoding.code
+
+    def _held(self, target: Target) -> Embedding | None:
+        """What is held of what stands there or has the name."""
+        named = target.object_id and self.memory.get(target.object_id)
+        return named or self.memory.nearest(target.position)
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from m2vae_ros.fusion.attributes import described, marginals
+from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.fusion.embedding import Embedding
 
 SUMMARY_PERIOD = 60.0
@@ -61,16 +61,12 @@ class ActivityLog:
         """
         if probabilities is None and embedding.object_id in self._classes:
             return
-        name, sure = "", ""
+        name, said = "", embedding.object_id
         if attributes and probabilities is not None:
-            told = marginals(probabilities, attributes)
-            if len(told) == 1 or all(marginal.known() for marginal in told):
-                name = " ".join(marginal.likeliest for marginal in told)
-                sure = f": {name}, {100 * float(np.max(probabilities)):.0f} %"
-            else:
-                name = described(told)
-                sure = f": {name}"
-        self._classes[embedding.object_id] = name, f"{sure}, by {', '.join(embedding.held)}"
+            belief = Belief(embedding, probabilities)
+            name = belief.described(attributes, percent=False)
+            said += f": {belief.described(attributes)}"
+        self._classes[embedding.object_id] = name, f"{said}, by {', '.join(embedding.held)}"
 
     def look(self, held: Collection[str]) -> None:
         """Say what is new, if it is time to; `held` are the names of all objects that are known."""
@@ -80,7 +76,7 @@ class ActivityLog:
                 del names[object_id]
         news = [name for name in self._classes if self._is_news(name, now)]
         for object_id in news[:MOST_LINES]:
-            self._logger.info(f"{object_id}{self._classes[object_id][1]}")
+            self._logger.info(self._classes[object_id][1])
         if len(news) > MOST_LINES:
             self._logger.info(f"and {len(news) - MOST_LINES} more objects are known or changed")
         self._said |= {name: (self._classes[name][0], now) for name in news}

@@ -25,7 +25,7 @@ MOST_HYPOTHESES = 32
 def detection_array(
     frame: str, beliefs: Sequence[Belief], classes: Sequence[str], size: float, now: int
 ) -> Any:
-    """One detection for each object, in the order given.
+    """One detection for each object, in the order given; without classes, if it is none of them.
 
     Args:
         frame: of all positions.
@@ -52,7 +52,7 @@ def _detection(belief: Belief, classes: Sequence[str], size: float) -> Any:
     pose.orientation.w = 1.0
     detection.bbox.center = pose
     detection.bbox.size = Vector3(x=size, y=size, z=size)
-    for index in belief.likeliest[:MOST_HYPOTHESES]:
+    for index in () if belief.unknown else belief.likeliest[:MOST_HYPOTHESES]:
         result = ObjectHypothesisWithPose()
         result.hypothesis.class_id = classes[index]
         result.hypothesis.score = float(belief.probabilities[index])

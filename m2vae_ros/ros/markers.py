@@ -2,8 +2,9 @@
 """Objects and fields of view as visualization_msgs/MarkerArray.
 
 An object is a ball in the colour of its likeliest class, the more see-through the less certain that
-is, with a label that says the class, its probability, and which modalities are held. A sensor's
-field of view is the outline of where it looks at objects, fixed to the robot.
+is, with a label that says what is known of it and by which modalities. What is none of the classes
+has the colour of none. A sensor's field of view is the outline of where it looks at objects, fixed
+to the robot.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def marker_array(
     robot: str,
     frame: str,
     objects: Sequence[Belief | None],
-    classes: Sequence[str],
+    attributes: Mapping[str, Sequence[str]],
     size: float,
     frames: Mapping[str, str],
     ranges: Mapping[str, SensingRange | None],
@@ -89,7 +90,7 @@ def marker_array(
         robot: its name.
         frame: of all positions.
         objects: see `MarkerIds.assign`.
-        classes: their names.
+        attributes: of the suite, name -> values.
         size: metres, diameter of an object.
         frames: modality -> that of its sensor; without one, or "", its field of view is not shown.
         ranges: modality -> from where its sensor looks at objects.
@@ -100,7 +101,7 @@ def marker_array(
         namespaces = ["objects", "labels", *(f"view of {name}" for name in ranges)]
         markers += [_marker(f"{robot}/{name}", 0, frame, Marker.DELETEALL) for name in namespaces]
     for number, belief in enumerate(objects):
-        markers += _object(robot, frame, number, belief, classes, size)
+        markers += _object(robot, frame, number, belief, attributes, size)
     for name, limits in ranges.items():
         if limits is not None:
             markers.append(_view(f"{robot}/view of {name}", frames.get(name, ""), limits))
@@ -127,7 +128,7 @@ def _object(
     frame: str,
     number: int,
     belief: Belief | None,
-    classes: Sequence[str],
+    attributes: Mapping[str, Sequence[str]],
     size: float,
 ) -> Iterator[Marker]:
     action = Marker.DELETE if belief is None else Marker.ADD
@@ -139,21 +140,16 @@ def _object(
         ball.type = Marker.SPHERE
         ball.pose.position = Point(x=x, y=y, z=z)
         ball.scale = Vector3(x=size, y=size, z=size)
-        ball.color = colour(likeliest, FAINTEST + (1.0 - FAINTEST) * belief.certainty)
+        opacity = FAINTEST + (1.0 - FAINTEST) * belief.certainty
+        ball.color = colour(None) if belief.unknown else colour(likeliest, opacity)
         label.type = Marker.TEXT_VIEW_FACING
         label.pose.position = Point(x=x, y=y, z=z + 1.25 * size)
         label.scale.z = size / 3.0  # the height of a letter
         label.color = colour(None)
-        label.text = _text(belief, classes)
+        said = belief.described(attributes) or belief.embedding.object_id
+        label.text = f"{said}\n{', '.join(belief.embedding.held)}"
     yield ball
     yield label
-
-
-def _text(belief: Belief, classes: Sequence[str]) -> str:
-    said = belief.embedding.object_id
-    for index in belief.likeliest[:1]:
-        said = f"{classes[index]} {100.0 * belief.probabilities[index]:.0f} %"
-    return f"{said}\n{', '.join(belief.embedding.held)}"
 
 
 def _view(namespace: str, frame: str, limits: SensingRange) -> Marker:

@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+STRANGE = MOST_REENCODINGS + 1
+"""Bit of a count that says that the reading was of nothing known; so it costs no byte."""
+
+
 def stamp(time_ns: int) -> Time:
     """Nanoseconds as a stamp."""
     sec, nanosec = divmod(time_ns, NANOSECONDS)
@@ -60,7 +64,10 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         fingerprint=embedding.fingerprint,
         modalities=list(embedding.held),
         stamps=[stamp(time) for time in (*embedding.held.values(), *disowned)],
-        reencodings=[min(n, MOST_REENCODINGS) for n in embedding.reencodings.values()],
+        reencodings=[
+            min(n, MOST_REENCODINGS) | STRANGE * (modality in embedding.strange)
+            for modality, n in embedding.reencodings.items()
+        ],
         mean=embedding.mean,
         log_variance=embedding.log_variance,
         instance=embedding.instance,
@@ -89,7 +96,8 @@ def embedding(message: LatentEmbedding) -> Embedding:
         position=(place.x, place.y, place.z),
         frame=message.header.frame_id,
         held={modality: nanoseconds(time) for modality, time in stamps.items()},
-        reencodings=reencodings,
+        reencodings={modality: count & ~STRANGE for modality, count in reencodings.items()},
+        strange=frozenset(modality for modality, count in reencodings.items() if count & STRANGE),
         mean=numbers(message.mean),
         log_variance=numbers(message.log_variance),
         sender=message.sender,
@@ -127,7 +135,7 @@ def classification_message(
         ],
         entropy=entropy(probabilities),
         kl_to_prior=kl_to_prior(embedding),
-        verdict=Verdict.of(told),
+        verdict=Verdict.of(told, unknown=bool(embedding.strange)),
     )
     message.header.stamp = stamp(max(embedding.newest, *looks.values(), 0))
     message.header.frame_id = embedding.frame

@@ -185,7 +185,7 @@ class Outputs:
             self._memory.owner,
             self._memory.frame,
             self._ids.assign(self._believed(held)),
-            self._suite.classes,
+            self._suite.attributes,
             self._parameters.object_size,
             frames,
             ranges,

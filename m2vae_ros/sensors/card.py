@@ -24,6 +24,9 @@ CARD = "card.json"
 GRAPHS = "graphs.zip"
 """What a robot runs, see `m2vae_ros.vae.export`."""
 
+MOST_COMPONENTS = 64
+"""Of the mixture that tells the novelty of a modality's readings."""
+
 LARGEST_CARD = 2**20
 """Bytes."""
 
@@ -60,6 +63,8 @@ class Card:
         suite: the modalities, their views and networks, and the classes.
         familiar_error: modality -> the squared reconstruction error that 99.9 % of the training
             observations stay below.
+        novelty: modality -> the components of what tells how surprising its readings are; of all,
+            or of none as in older folders.
         files: name -> what every other file of the folder is.
         fields: all of it.
     """
@@ -70,6 +75,7 @@ class Card:
     digest: str
     suite: SensorSuite
     familiar_error: Mapping[str, float]
+    novelty: Mapping[str, int]
     files: Mapping[str, FileFacts]
     fields: Mapping[str, Any]
 
@@ -90,6 +96,7 @@ class Card:
                 digest=fields["digest"],
                 suite=SensorSuite.from_plain(fields["suite"]),
                 familiar_error=dict(fields["familiar_error"]),
+                novelty=dict(fields.get("novelty", {})),
                 files={
                     name: build(FileFacts, facts, f"files.{name}")
                     for name, facts in fields["files"].items()
@@ -112,6 +119,16 @@ class Card:
             if type(found) not in (int, float) or not 0.0 < found <= sys.float_info.max:
                 raise WeightsError(
                     f"{path}: familiar_error: {modality}: {found!r:.50} must be a positive number"
+                )
+        if card.novelty and sorted(card.novelty) != sorted(card.suite):
+            raise WeightsError(
+                f"{path}: novelty: has {sorted(card.novelty)}, the suite {sorted(card.suite)}"
+            )
+        for modality, components in card.novelty.items():
+            if type(components) is not int or not 1 <= components <= MOST_COMPONENTS:
+                raise WeightsError(
+                    f"{path}: novelty: {modality}: {components!r:.50} must be from 1 to "
+                    f"{MOST_COMPONENTS}"
                 )
         for field in ("name", "fingerprint"):
             if not isinstance(fields[field], str):

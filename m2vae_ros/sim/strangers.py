@@ -31,7 +31,15 @@ COLOURS: Mapping[str, Range] = {
 POLE = Range(np.array(0.015), np.array(0.03))
 """Diameter of a pole, metres; the thinnest object has 0.15."""
 
-KINDS = ("sphere", *COLOURS, "pole", "nothing")
+CAN_TELL: Mapping[str, tuple[str, ...]] = {
+    "sphere": ("camera",),
+    **dict.fromkeys(COLOURS, ("camera",)),
+    "pole": tuple(AMIRO),
+    "nothing": tuple(AMIRO),
+}
+"""Kind -> the sensors to which it looks like no object; to the others it looks like one."""
+
+KINDS = tuple(CAN_TELL)
 
 
 def sample_strangers(kind: str, count: int, seed: int) -> Samples:

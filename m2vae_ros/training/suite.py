@@ -187,6 +187,15 @@ def _of_all(network: Callable[[Tensor], Tensor], x: Observations, *shape: int) -
     return found
 
 
+def reconstruction_errors(vae: BetaVAE, samples: Samples, modality: str) -> Tensor:
+    """The squared error of each sample's observation of a modality, (N,)."""
+
+    def error(x: Tensor) -> Tensor:
+        return vae.reconstruction_error(x, vae.code(x))
+
+    return _of_all(error, Observations.of(samples, modality, vae))
+
+
 def train_beta_vae(
     recipe: BetaVAERecipe,
     samples: Samples,
@@ -275,7 +284,10 @@ def train(
             **_origin(start),
         },
     }
-    errors = {m: _familiar_error(vae, seen, m) for m, vae in beta_vaes.items()}
+    errors = {
+        m: float(np.quantile(reconstruction_errors(vae, seen, m).numpy(), 0.999))
+        for m, vae in beta_vaes.items()
+    }
     trained = {
         suffix: Weights(
             name=folder.name + suffix,
@@ -441,16 +453,6 @@ def train_embedding_reader(
     if len(labels) < ENOUGH_TO_STOP_EARLY:
         return reader
     return calibrated(reader, means, torch.from_numpy(labels), seed)
-
-
-def _familiar_error(vae: BetaVAE, samples: Samples, modality: str) -> float:
-    """The squared reconstruction error that 99.9 % of the training observations stay below."""
-
-    def error(x: Tensor) -> Tensor:
-        return (x - vae.decode_code(vae.code(x))).square().flatten(1).sum(1)
-
-    errors = _of_all(error, Observations.of(samples, modality, vae))
-    return float(np.quantile(errors.numpy(), 0.999))
 
 
 def _device_name() -> str:

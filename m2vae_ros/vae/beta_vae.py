@@ -129,6 +129,10 @@ class BetaVAE(nn.Module):
         x: Tensor = self.decoder(z)
         return x
 
+    def reconstruction_error(self, x: Tensor, code: Tensor) -> Tensor:
+        """The squared error of readings (B, *shape) that are decoded from codes (B, D_z): (B,)."""
+        return (x - self.decode_code(code)).square().flatten(1).sum(1)
+
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of (B, *shape) given (B, D_z), in nats, (B,)."""
         return LIKELIHOODS[self.config.likelihood](x, self.decode(z))

@@ -33,6 +33,7 @@ from m2vae_ros.vae.beta_vae import BetaVAE
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.in_place import unfold
 from m2vae_ros.vae.m2vae import M2VAE, Subset
+from m2vae_ros.vae.novelty import Novelty
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Equal weights make equal files."""
@@ -46,6 +47,7 @@ def export(
     m2vae: M2VAE,
     classifier: Classifier | None,
     familiar_error: Mapping[str, float],
+    novelty: Mapping[str, Novelty],
 ) -> bytes:
     """The zip file with all graphs of a trained system.
 
@@ -54,12 +56,13 @@ def export(
         m2vae: the fusion.
         classifier: of embeddings, if there are classes.
         familiar_error: see `Weights`.
+        novelty: see `Weights`.
     """
     z = torch.zeros(1, m2vae.config.latent_dim)
     graphs: dict[str, bytes] = {}
     for modality, vae in beta_vaes.items():
         x = torch.zeros(1, *vae.config.shape)
-        observe = _Observe(vae, familiar_error[modality])
+        observe = _Observe(vae, familiar_error[modality], novelty.get(modality))
         graphs[f"observe {modality}"] = _graph(observe, [x], ["reading"], ["code", "surprise"])
         decode = _Decode(m2vae, modality)
         graphs[f"decode {modality}"] = _graph(decode, [z], ["mean"], ["code"])
@@ -129,15 +132,16 @@ def _graph(
 
 
 class _Observe(nn.Module):
-    def __init__(self, vae: BetaVAE, familiar_error: float) -> None:
+    def __init__(self, vae: BetaVAE, familiar_error: float, novelty: Novelty | None) -> None:
         super().__init__()
         self.vae = vae
         self.familiar_error = familiar_error
+        self.novelty = novelty
 
     def forward(self, reading: Tensor) -> tuple[Tensor, Tensor]:
         code = self.vae.code(reading)
-        error = (reading - self.vae.decode_code(code)).square().flatten(1).sum(1)
-        return code, error / self.familiar_error
+        error = self.vae.reconstruction_error(reading, code) / self.familiar_error
+        return code, error if self.novelty is None else self.novelty(code, error)
 
 
 class _Encode(nn.Module):

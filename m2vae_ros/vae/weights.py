@@ -6,6 +6,7 @@
         beta_vae.safetensors   the preprocessing, one β-VAE per modality
         m2vae.safetensors      the fusion
         classifiers.safetensors  what reads z: "embedding"; and those of the evaluation
+        novelty.safetensors    what tells a reading of nothing known; older folders have none
         graphs.zip             what a robot runs of all this, see `m2vae_ros.vae.export`
 
 The card has a digest of each of the others, and one of itself. The suite says what the networks are
@@ -40,6 +41,7 @@ from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.export import export
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
 from m2vae_ros.vae.networks import Named
+from m2vae_ros.vae.novelty import Novelty
 
 LARGEST_LAYER = 2**16
 """Of a classifier."""
@@ -67,6 +69,8 @@ class Weights:
             where there are no classes.
         familiar_error: modality -> the β-VAE's squared reconstruction error that 99.9 % of the
             training observations stay below.
+        novelty: modality -> what tells how surprising its readings are; of all, or of none where
+            too little was held out to tell it.
         facts: what else the card tells: recipe, data, seed, metrics.
     """
 
@@ -76,6 +80,7 @@ class Weights:
     m2vae: M2VAE
     classifiers: dict[str, Classifier] = field(default_factory=dict)
     familiar_error: dict[str, float] = field(default_factory=dict)
+    novelty: dict[str, Novelty] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,11 +105,12 @@ class Weights:
 
     def modules(self) -> dict[str, nn.Module]:
         """File, without its suffix -> the networks in it."""
-        return {
+        modules = {
             "beta_vae": Named(self.beta_vaes),
             "m2vae": self.m2vae,
             "classifiers": Named(self.classifiers),
         }
+        return modules | ({"novelty": Named(self.novelty)} if self.novelty else {})
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         return {file: module.state_dict() for file, module in self.modules().items()}
@@ -129,6 +135,7 @@ class Weights:
             "suite": self.suite.to_plain(),
             "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
             "familiar_error": self.familiar_error,
+            "novelty": {name: novelty.components for name, novelty in self.novelty.items()},
             **self.facts,
         }
         write_card(folder, card, files)
@@ -136,7 +143,7 @@ class Weights:
 
     def _graphs(self) -> bytes:
         classifier = self.classifiers.get("embedding")
-        return export(self.beta_vaes, self.m2vae, classifier, self.familiar_error)
+        return export(self.beta_vaes, self.m2vae, classifier, self.familiar_error, self.novelty)
 
 
 def networks(suite: SensorSuite) -> tuple[dict[str, BetaVAE], M2VAE]:
@@ -166,6 +173,9 @@ def load(folder: str | os.PathLike[str]) -> Weights:
         "m2vae": card.suite.weights_of_fusion,
         "classifiers": sum(map(between, sizes.values())),
     }
+    mixtures = {m: (count, card.suite[m].beta_vae.latent_dim) for m, count in card.novelty.items()}
+    if mixtures:
+        told["novelty"] = sum(Novelty.weights_of(*sizes) for sizes in mixtures.values())
     tensors = {file: _tensors(card, f"{file}.safetensors", count) for file, count in told.items()}
 
     beta_vaes, m2vae = networks(card.suite)
@@ -176,6 +186,7 @@ def load(folder: str | os.PathLike[str]) -> Weights:
         m2vae=m2vae,
         classifiers={name: Classifier(layers) for name, layers in sizes.items()},
         familiar_error=dict(card.familiar_error),
+        novelty={name: Novelty(*sizes) for name, sizes in mixtures.items()},
         facts={key: fact for key, fact in card.fields.items() if key not in _NOT_FACTS},
     )
     for file, module in weights.modules().items():
@@ -203,6 +214,7 @@ _NOT_FACTS = (
     "suite",
     "classifiers",
     "familiar_error",
+    "novelty",
     "files",
     "digest",
 )

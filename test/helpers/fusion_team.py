@@ -28,6 +28,7 @@ class LinearGaussianEngine:
     fingerprint = "linear-gaussian"
     modalities = MODALITIES
     latent_dim = 3
+    tells_unknown = False
 
     def __init__(self, rounding: float = 0.0) -> None:
         random = np.random.default_rng(0)
@@ -101,9 +102,9 @@ class Team:
         self.published: list[Embedding] = []
         self._delivered: set[tuple[int, int]] = set()
 
-    def sense(self, robot, position, observations, stamp, object_id=None):
+    def sense(self, robot, position, observations, stamp, object_id=None, strange=()):
         outcome = self.robots[robot].observe(
-            object_id, position, observations, dict.fromkeys(observations, stamp)
+            object_id, position, observations, dict.fromkeys(observations, stamp), strange
         )
         self.published.extend(outcome.said)
         return outcome

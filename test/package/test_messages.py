@@ -26,7 +26,7 @@ EMBEDDING = LatentEmbedding(
     fingerprint="0123456789abcdef",
     modalities=["camera", "lidar", "reflectance"],
     stamps=[Time(sec=1_700_000_000 + n, nanosec=n) for n in range(3)],
-    reencodings=[0, 1, 2],
+    reencodings=[0, 1, 128],
     mean=[0.5 * n for n in range(10)],
     log_variance=[-0.25 * n for n in range(10)],
     instance=2**32 - 1,

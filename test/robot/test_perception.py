@@ -192,6 +192,50 @@ def test_a_surprising_reading_is_dropped_and_those_beside_it_are_used() -> None:
     assert learnt.looks == {"camera": SECOND + MS}
 
 
+class KnowingEngine(LinearGaussianEngine):
+    """What lies more than 10 from the origin is none of what it knows."""
+
+    tells_unknown = True
+
+
+def at(distance: float) -> np.ndarray:
+    return np.array([distance, 0.0], np.float32)
+
+
+def sensed(robot: Perception, stamp: int, **readings: np.ndarray) -> list:
+    for modality, reading in readings.items():
+        robot.sense(modality, reading, stamp, stamp)
+    stand(robot, stamp - MS)
+    stand(robot, stamp + MS)
+    return list(robot.update(stamp + MS))
+
+
+@pytest.mark.parametrize("distance", [11.0, 100.0])
+def test_a_strange_thing_is_told_as_such_by_the_sensor_that_can_tell(distance: float) -> None:
+    robot = perception(KnowingEngine())
+    (event,) = sensed(robot, SECOND, camera=at(distance), lidar=at(9.0))
+    assert event.embedding.strange == {"camera"}
+    assert event.to_publish[0].strange == {"camera"}
+
+
+def test_a_very_strange_reading_does_not_replace_what_is_known_but_what_is_strange() -> None:
+    robot = perception(KnowingEngine(), max_surprise=2.0)
+    sensed(robot, SECOND, camera=at(1.0))
+    (dropped,) = sensed(robot, 2 * SECOND, camera=at(100.0))
+    assert "surprise: 10, at most 2" in str(dropped.error)
+    (fused,) = sensed(robot, 3 * SECOND, camera=at(15.0))
+    assert fused.embedding.strange == {"camera"}
+    (fused,) = sensed(robot, 4 * SECOND, camera=at(100.0))
+    assert fused.embedding.held == {"camera": 4 * SECOND}
+    (known,) = sensed(robot, 5 * SECOND, camera=at(1.0))
+    assert not known.embedding.strange
+
+
+def test_a_reading_of_no_surprise_that_is_a_number_is_dropped() -> None:
+    (event,) = sensed(perception(KnowingEngine()), SECOND, camera=at(np.nan))
+    assert isinstance(event, Dropped)
+
+
 def test_a_model_that_fails_costs_its_reading_and_nothing_else() -> None:
     class Failing(LinearGaussianEngine):
         def encode(self, codes):

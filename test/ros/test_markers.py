@@ -17,7 +17,7 @@ from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.ros.markers import PALETTE, UNKNOWN, MarkerIds, colour, marker_array
 from m2vae_ros.sensors.sensing_range import SensingRange
 
-CLASSES = ["box", "ball"]
+ATTRIBUTES = {"class": ("box", "ball")}
 
 # From linear red, green and blue to what who lacks one kind of cones sees: Machado, Oliveira and
 # Fernandes (2009), severity 1.0.
@@ -45,9 +45,9 @@ def belief(name: str = "pillar", probabilities=(0.9, 0.1), **fields) -> Belief:
     return Belief(embedding(object_id=name, **fields), np.array(probabilities))
 
 
-def array(objects, classes=CLASSES, ranges=None, frame="base", **how):
+def array(objects, attributes=ATTRIBUTES, ranges=None, frame="base", **how):
     frames, ranges = dict.fromkeys(ranges or {}, frame), ranges or {}
-    return marker_array("amiro1", "map", objects, classes, 0.2, frames, ranges, **how)
+    return marker_array("amiro1", "map", objects, attributes, 0.2, frames, ranges, **how)
 
 
 @pytest.mark.parametrize("sight", SIGHT)
@@ -85,7 +85,7 @@ def test_one_array_shows_everything_whatever_was_missed(history: list[set[str]],
     ids = MarkerIds()
     viewer: dict[tuple[str, int], str] = {}
     for index, held in enumerate(history):
-        made = array(ids.assign([belief(name) for name in sorted(held)]), classes=CLASSES)
+        made = array(ids.assign([belief(name) for name in sorted(held)]))
         if index < len(history) - 1 and data.draw(st.booleans()):
             continue  # this one got lost
         for marker in made.markers:
@@ -107,12 +107,22 @@ def test_the_surer_the_less_one_sees_through() -> None:
     }
 
 
-def test_a_label_says_the_class_how_likely_it_is_and_what_was_sensed() -> None:
+def test_a_label_says_what_is_known_how_likely_a_class_is_and_what_was_sensed() -> None:
     held = belief(probabilities=(0.126, 0.874), held={"camera": 1, "lidar": 2})
     ball, label = array([held]).markers
-    assert label.text == "ball 87 %\ncamera, lidar"
+    assert label.text == "ball, 87 %\ncamera, lidar"
     assert label.pose.position.z > ball.pose.position.z + 0.1
-    assert array([belief(probabilities=())], classes=[]).markers[1].text == "pillar\ncamera"
+    nothing = array([belief(probabilities=())], attributes={})
+    assert nothing.markers[1].text == "pillar\ncamera"
+    partly = belief(probabilities=(0.5, 0.48, 0.01, 0.01))
+    two = {"colour": ("red", "green"), "shape": ("box", "ball")}
+    assert array([partly], attributes=two).markers[1].text == "red · ?\ncamera"
+
+
+def test_what_is_none_of_the_classes_has_neither_the_colour_nor_the_name_of_one() -> None:
+    ball, label = array([belief(strange={"camera"})]).markers
+    assert (ball.color.r, ball.color.a) == (colour(None).r, 1.0)
+    assert label.text == "unknown\ncamera"
 
 
 def test_a_field_of_view_is_where_a_sensor_looks_at_objects() -> None:

@@ -35,6 +35,7 @@ embeddings = st.builds(
     fingerprint=names,
     aliases=st.lists(names, max_size=3).map(tuple),
     reencodings=st.dictionaries(st.sampled_from(tuple(AMIRO)), st.integers(0, MOST_REENCODINGS)),
+    strange=st.frozensets(st.sampled_from(tuple(AMIRO))),
     instance=st.integers(0, 2**32 - 1),
     disowned=st.just(0) | times,
 )

@@ -21,6 +21,7 @@ from m2vae_ros.sensors.card import WeightsError, write_card
 from m2vae_ros.sensors.sizes import weights_of_beta_vae, weights_of_fusion
 from m2vae_ros.vae.beta_vae import BetaVAE, BetaVAEConfig
 from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.novelty import Novelty
 from m2vae_ros.vae.weights import Weights, load, networks
 
 FILES = ("beta_vae.safetensors", "m2vae.safetensors", "classifiers.safetensors")
@@ -88,6 +89,27 @@ def test_what_was_saved_comes_back(weights, folder):
         assert torch.equal(loaded.classifiers[name](z), classifier(z))
     for field in ("name", "suite", "familiar_error", "facts", "fingerprint"):
         assert getattr(loaded, field) == getattr(weights, field)
+
+
+def test_what_tells_the_unknown_comes_back_and_may_be_missing(weights, folder, tmp_path):
+    assert not load(folder).novelty
+    weights.novelty = {name: Novelty(2, 4) for name in SUITE}
+    weights.novelty["ear"].location.normal_()
+    loaded = load(weights.save(tmp_path / "knowing"))
+    code, error = torch.randn(3, 4), torch.rand(3)
+    for name, novelty in weights.novelty.items():
+        assert torch.equal(loaded.novelty[name](code, error), novelty(code, error))
+    assert loaded.fingerprint == weights.fingerprint
+    assert not load(folder).novelty
+
+
+@pytest.mark.parametrize("told", [{"eye": 2}, {"eye": 2, "ear": 0}, {"eye": 2, "ear": 10**9}])
+def test_a_card_that_tells_the_unknown_by_nonsense_is_refused(weights, tmp_path, told):
+    weights.novelty = {name: Novelty(2, 4) for name in SUITE}
+    folder = weights.save(tmp_path / "knowing")
+    seal(folder, lambda card: card.update(novelty=told))
+    with pytest.raises(WeightsError, match="novelty: "):
+        load(folder)
 
 
 def test_loaded_weights_are_ready_for_inference(folder):

@@ -123,10 +123,7 @@ class Arena:
         places = np.array([belief.embedding.position for belief in beliefs]).reshape(-1, 3)
         found = [marginals(belief.probabilities, suite.attributes) for belief in beliefs]
         colours = [*map(belief_colour, beliefs, found)]
-        said = [
-            label(one) or belief.embedding.object_id
-            for belief, one in zip(beliefs, found, strict=True)
-        ]
+        said = [*map(label, beliefs, found)]
         size = self._size
         self._recording.log(
             f"{ORIGIN}/objects",

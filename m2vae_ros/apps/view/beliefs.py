@@ -70,5 +70,7 @@ def table(beliefs: list[Belief], attributes: dict[str, tuple[str, ...]]) -> str:
     for belief in beliefs:
         found = marginals(belief.probabilities, attributes)
         cells = [cell(marginal) for marginal in found] or ["?"] * len(attributes)
+        if belief.unknown:
+            cells = ["unknown"] * len(attributes)
         lines.append([belief.embedding.object_id, *cells, ", ".join(belief.embedding.held)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import ImageColor
 
-from m2vae_ros.fusion.attributes import Marginal
+from m2vae_ros.fusion.attributes import Marginal, described
 from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.ros.markers import PALETTE
 
@@ -16,6 +16,9 @@ Colour = tuple[int, int, int]
 
 UNKNOWN: Colour = (128, 132, 140)
 """Of what nothing is known; grey on a dark ground."""
+
+STRANGE: Colour = (190, 120, 255)
+"""Of what is none of the things that are known."""
 
 DULLEST = 0.35
 """Share of its own colour that an object of no certain class has."""
@@ -45,6 +48,8 @@ def belief_colour(belief: Belief, found: Sequence[Marginal]) -> Colour:
         belief: to draw.
         found: its marginals.
     """
+    if belief.unknown:
+        return STRANGE
     if not belief.likeliest:
         return UNKNOWN
     share = DULLEST + (1.0 - DULLEST) * belief.certainty
@@ -67,9 +72,9 @@ def mixed(one: Colour, other: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def label(marginals: Sequence[Marginal]) -> str:
-    """What is known of each attribute, for instance "red · ? · mat"."""
-    return " · ".join(marginal.known() or NOT_KNOWN for marginal in marginals)
+def label(belief: Belief, found: Sequence[Marginal]) -> str:
+    """What is known of each attribute, for instance "red · ? · mat"; "unknown"; or its name."""
+    return "unknown" if belief.unknown else described(found) or belief.embedding.object_id
 
 
 def cell(marginal: Marginal) -> str:

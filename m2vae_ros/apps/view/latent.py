@@ -64,7 +64,7 @@ class Latent:
             middles.append(self._at[name][:-1].mean(axis=0) * UP)
             found = marginals(belief.probabilities, suite.attributes)
             colours.append(belief_colour(belief, found))
-            labels.append(label(found) or name)
+            labels.append(label(belief, found))
             ways.append([self._plane.project(mean) * UP for mean in self._ways[name]])
         bright = [mixed(colour, (255, 255, 255), 0.3) for colour in colours]
         thin, thick = rr.Radius.ui_points(0.7), rr.Radius.ui_points(1.5)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -56,9 +56,21 @@ class Volume(View):
 
 
 def test_what_is_not_known_of_an_object_is_a_question_mark() -> None:
-    assert colours.label(found(belief(0.5, 0.5, 0.0, 0.0))) == "red · ?"
-    assert colours.label(found(belief(0.97, 0.01, 0.01, 0.01))) == "red · cylinder"
-    assert colours.label(found(belief(0.25, 0.25, 0.25, 0.25))) == "? · ?"
+    def label(*probabilities: float) -> str:
+        one = belief(*probabilities)
+        return colours.label(one, found(one))
+
+    assert label(0.5, 0.5, 0.0, 0.0) == "red · ?"
+    assert label(0.97, 0.01, 0.01, 0.01) == "red · cylinder"
+    assert label(0.25, 0.25, 0.25, 0.25) == "? · ?"
+
+
+def test_what_is_none_of_the_classes_is_drawn_and_named_as_unknown() -> None:
+    known = belief(1.0, 0, 0, 0)
+    one = replace(known, embedding=replace(known.embedding, strange=frozenset({"camera"})))
+    assert colours.belief_colour(one, found(one)) == colours.STRANGE
+    assert colours.label(one, found(one)) == "unknown"
+    assert "red" not in beliefs.table([one], ATTRIBUTES).splitlines()[-1]
 
 
 def test_an_object_has_the_colour_that_is_known_and_is_greyer_when_less_is() -> None:
