@@ -67,7 +67,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=positive,
         metavar="SEEDS",
         help="whether things that are none of the simulated classes are told as unknown: --count "
-        "of each kind for each of so many seeds from --seed on; an eighth of them is sensed by "
+        "of each kind for each of so many seeds from --seed on; a sixteenth is sensed by "
         "robots that fuse in place, and then looked at 100 times more",
     )
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every number there")
@@ -99,7 +99,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         numbers = unknown.evaluate(
             _engine_of(folder, weights, options),
             options.count,
-            max(1, options.count // 8),
+            max(1, options.count // 16),
             range(options.seed, options.seed + options.unknown),
         )
         show(unknown.tables(numbers))
