@@ -189,5 +189,5 @@ def _check_unseen(weights: Weights, folder: Path, seed: int) -> None:
 
 def _trained_on(weights: Weights, fact: str) -> list[object]:
     """What the card tells of the samples that something was trained on."""
-    data = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
-    return [facts.get(fact) for facts in data]
+    data = ("data", "classifier_data", "novelty_data")
+    return [weights.facts[key].get(fact) for key in data if key in weights.facts]
