@@ -66,7 +66,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=positive,
         metavar="SEEDS",
         help="whether things that are none of the simulated classes are told as unknown: --count "
-        "of each kind for each of so many seeds from --seed on; an eighth of them is sensed by "
+        "of each kind for each of so many seeds from --seed on; a sixteenth is sensed by "
         "robots that fuse in place, and then looked at 100 times more",
     )
     add_json(evaluate)
@@ -98,7 +98,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         numbers = unknown.evaluate(
             _engine_of(folder, weights, options),
             options.count,
-            max(1, options.count // 8),
+            max(1, options.count // 16),
             range(options.seed, options.seed + options.unknown),
         )
         show(unknown.tables(numbers))
@@ -187,5 +187,5 @@ def _check_unseen(weights: Weights, folder: Path, seed: int) -> None:
 
 def _trained_on(weights: Weights, fact: str) -> list[object]:
     """What the card tells of the samples that something was trained on."""
-    data = [weights.facts[key] for key in ("data", "classifier_data") if key in weights.facts]
-    return [facts.get(fact) for facts in data]
+    data = ("data", "classifier_data", "novelty_data")
+    return [weights.facts[key].get(fact) for key in data if key in weights.facts]

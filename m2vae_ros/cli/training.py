@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from m2vae_ros.sensors import read_suite
     from m2vae_ros.training.novelty import fit_novelty
-    from m2vae_ros.training.suite import SuiteRecipe, parts, train
+    from m2vae_ros.training.suite import SuiteRecipe, data_facts, parts, train
 
     if options.classifiers_only and (options.minutes or not options.start):
         raise ValueError("--classifiers-only: say with --from whose networks stay; no --minutes")
@@ -126,6 +126,7 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     unseen: Samples | None
     if provenance["source"] == "simulator":
+        provenance = {**provenance, "seed": options.seed + 1}
         unseen = samples.draw(options.count // 5, options.seed + 1, suite)
     else:
         unseen = parts(data, recipe.seed)[1]
@@ -134,6 +135,8 @@ def _train(options: argparse.Namespace) -> int:
         for weights in trained.values():
             errors = weights.familiar_error
             weights.novelty = fit_novelty(weights.beta_vaes, unseen, errors, recipe.seed)
+            if weights.novelty:
+                weights.facts["novelty_data"] = data_facts(provenance, unseen)
         _measure(trained, unseen, out)
     for weights in trained.values():
         weights.save(out.with_name(weights.name))

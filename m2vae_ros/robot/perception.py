@@ -623,7 +623,8 @@ class Perception:
         known = held is not None and modality in held.held and modality not in held.strange
         if known or math.isnan(surprise) or not self._engine.tells_unknown:
             raise ObservationError(
-                f"surprise: {surprise:.3g}, at most {most:g}: unlike anything the model knows"
+                "surprise: unlike anything the model was trained on "
+                f"({surprise:.3g}, at most {most:g})"
             )
 
     def _held(self, target: Target) -> Embedding | None:

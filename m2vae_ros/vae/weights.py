@@ -135,9 +135,10 @@ class Weights:
             "suite": self.suite.to_plain(),
             "classifiers": {name: list(c.sizes) for name, c in self.classifiers.items()},
             "familiar_error": self.familiar_error,
-            "novelty": {name: novelty.components for name, novelty in self.novelty.items()},
             **self.facts,
         }
+        if self.novelty:
+            card["novelty"] = {name: one.components for name, one in self.novelty.items()}
         write_card(folder, card, files)
         return folder
 

@@ -222,7 +222,7 @@ def test_a_very_strange_reading_does_not_replace_what_is_known_but_what_is_stran
     robot = perception(KnowingEngine(), max_surprise=2.0)
     sensed(robot, SECOND, camera=at(1.0))
     (dropped,) = sensed(robot, 2 * SECOND, camera=at(100.0))
-    assert "surprise: 10, at most 2" in str(dropped.error)
+    assert "(10, at most 2)" in str(dropped.error)
     (fused,) = sensed(robot, 3 * SECOND, camera=at(15.0))
     assert fused.embedding.strange == {"camera"}
     (fused,) = sensed(robot, 4 * SECOND, camera=at(100.0))
