@@ -14,6 +14,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from m2vae_ros.bringup.arguments import LaunchArguments, bridges, team_of
 from m2vae_ros.bringup.launching import (
     OWN_ODOMETRY,
+    PLANNER,
     RESPAWN,
     ROBOTS,
     WEIGHTS,
@@ -54,6 +55,7 @@ ARGUMENTS = (
         "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
     OWN_ODOMETRY,
+    PLANNER,
     RESPAWN,
 )
 
@@ -83,5 +85,6 @@ def _gazebo_and_team(context):
         seed=given.whole("seed", 0),
         bridge=bridge,
         own_odometry=given.flag("own_odometry"),
+        planned=given.flag("planner"),
     )
     return [*one_machine(), *gazebo, *actions(nodes, respawn=given.flag("respawn"))]

@@ -12,7 +12,14 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
 from m2vae_ros.bringup.gz_sim import gz_sim
-from m2vae_ros.bringup.launching import RESPAWN, ROBOTS, WEIGHTS, actions, one_machine
+from m2vae_ros.bringup.launching import (
+    PLANNER,
+    RESPAWN,
+    ROBOTS,
+    WEIGHTS,
+    actions,
+    one_machine,
+)
 from m2vae_ros.bringup.specs import gazebo_team
 
 ARGUMENTS = (
@@ -29,6 +36,7 @@ ARGUMENTS = (
         description="Whether Gazebo has a window, if there is a display.",
     ),
     WEIGHTS,
+    PLANNER,
     RESPAWN,
 )
 
@@ -42,6 +50,12 @@ def _gz_and_team(context):
     given = LaunchArguments(context.launch_configurations)
     robots, world = team_of(given.words("robots")), given.path("world")
     respawn = given.flag("respawn")
-    nodes = gazebo_team(robots, world=world, weights=given.text("weights"), bridge=False)
+    nodes = gazebo_team(
+        robots,
+        world=world,
+        weights=given.text("weights"),
+        bridge=False,
+        planned=given.flag("planner"),
+    )
     simulator = gz_sim(robots, world, given.flag("gui"), respawn)
     return [*one_machine(), *simulator, *actions(nodes, respawn=respawn)]

@@ -11,6 +11,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
 from m2vae_ros.bringup.launching import (
     OWN_ODOMETRY,
+    PLANNER,
     RESPAWN,
     ROBOTS,
     WEIGHTS,
@@ -34,6 +35,7 @@ ARGUMENTS = (
         "seed", default_value="0", description="Of the sensors' noise, a whole number from 0 up."
     ),
     OWN_ODOMETRY,
+    PLANNER,
     RESPAWN,
 )
 
@@ -52,5 +54,6 @@ def _world_and_team(context):
         real_time_factor=given.positive("real_time_factor"),
         seed=given.whole("seed", 0),
         own_odometry=given.flag("own_odometry"),
+        planned=given.flag("planner"),
     )
     return [*one_machine(), *actions(nodes, respawn=given.flag("respawn"))]

@@ -20,6 +20,7 @@ from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, RangedSensorParameters
 from m2vae_ros.nodes.gazebo_bridge_node import BridgeParameters
 from m2vae_ros.nodes.patrol_node import PatrolParameters
+from m2vae_ros.nodes.planner_node import PlannerParameters
 from m2vae_ros.ros.parameters import parameters
 from m2vae_ros.sensors.suite_file import read_suite
 from m2vae_ros.sensors.views import OWN
@@ -74,6 +75,7 @@ def node_parameters() -> str:
         "fusion": FusionParameters,
         "fusion, for each sensor that looks at objects": RangedSensorParameters,
         "patrol": PatrolParameters,
+        "planner": PlannerParameters,
         "amiro_sim": SimulatorParameters,
         "gazebo_bridge": BridgeParameters,
     }

@@ -96,6 +96,12 @@ OWN_ODOMETRY = DeclareLaunchArgument(
     description="Whether the odometry of each robot is in a frame of its own, ROBOT/odom, as real "
     "robots have it; /tf places it.",
 )
+PLANNER = DeclareLaunchArgument(
+    "planner",
+    default_value="false",
+    description="Whether a planner sends each robot to the object of which its sensors would tell "
+    "most; else each goes its own round.",
+)
 RESPAWN = DeclareLaunchArgument(
     "respawn",
     default_value="true",

@@ -209,6 +209,22 @@ def patrol(
     )
 
 
+def planner(robots: Robots, objects: Iterable[WorldObject], weights: str = "amiro") -> NodeSpec:
+    """What sends simulated robots to the objects of which their sensors would tell most."""
+    return NodeSpec(
+        executable="planner",
+        name="planner",
+        namespace="/",
+        config="config/planner.yaml",
+        parameters={
+            "use_sim_time": True,
+            "weights": weights,
+            "robots": [f"{robot}/{sensor}" for robot in robots for sensor in robots[robot]],
+            **known(objects),
+        },
+    )
+
+
 def simulated_team(
     robots: Robots = TEAM,
     *,
@@ -218,10 +234,14 @@ def simulated_team(
     seed: int = 0,
     own_odometry: bool = False,
     stay: float = 0.0,
+    planned: bool = False,
 ) -> tuple[NodeSpec, ...]:
-    """The simulator, and for each robot a fusion node and a patrol that stays at each object."""
+    """The simulator, and for each robot a fusion node and a patrol that stays at each object.
+
+    If `planned`, a planner says which object each robot looks at next.
+    """
     simulation = simulator(robots, world, real_time_factor, seed, own_odometry)
-    return (simulation, *_patrolling(robots, world, weights, stay))
+    return (simulation, *_patrolling(robots, world, weights, stay, planned))
 
 
 def gazebo_team(
@@ -234,6 +254,7 @@ def gazebo_team(
     bridge: bool = True,
     own_odometry: bool = False,
     stay: float = 0.0,
+    planned: bool = False,
 ) -> tuple[NodeSpec, ...]:
     """As `simulated_team`, but in a Gazebo that runs `world`; without `bridge`, by gazebo_ros.
 
@@ -243,16 +264,20 @@ def gazebo_team(
     if own_odometry and not bridge:
         raise ValueError("own_odometry: gazebo_ros has none; it needs this package's bridge")
     bridges = [gazebo_bridge(robots, master, seed, own_odometry)] if bridge else []
-    return (*bridges, *_patrolling(robots, world, weights, stay))
+    return (*bridges, *_patrolling(robots, world, weights, stay, planned))
 
 
-def _patrolling(robots: Robots, world: str, weights: str, stay: float = 0.0) -> Iterator[NodeSpec]:
-    """For each robot a fusion node and a patrol."""
+def _patrolling(
+    robots: Robots, world: str, weights: str, stay: float, planned: bool
+) -> Iterator[NodeSpec]:
+    """For each robot a fusion node and a patrol, and what plans for all."""
     objects = world_objects(world)
     orders = visiting_orders([item.name for item in objects], len(robots))
     for (robot, sensors), order in zip(robots.items(), orders, strict=True):
         yield fusion(robot, sensors, weights=weights, objects=objects, use_sim_time=True)
         yield patrol(robot, sensors, objects, order, stay)
+    if planned:
+        yield planner(robots, objects, weights)
 
 
 def training(

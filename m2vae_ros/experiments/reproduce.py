@@ -11,6 +11,7 @@ from rich.console import Console
 
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import (
+    asking,
     camera_lidar,
     fig5,
     mnist,
@@ -27,7 +28,17 @@ from m2vae_ros.experiments.section import Section
 
 EXPERIMENTS = {
     module.NAME: module
-    for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities, transfer)
+    for module in (
+        table1,
+        mog,
+        table2,
+        mnist,
+        reencoding,
+        camera_lidar,
+        modalities,
+        asking,
+        transfer,
+    )
 }
 """In the order of the report; those that use another's trainings come after it."""
 

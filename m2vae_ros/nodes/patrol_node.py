@@ -2,6 +2,8 @@
 """Drives one robot from object to object and waits at each until it has sensed it.
 
 A robot with several sensors stops at each object once for each, where that sensor sees it best.
+While a planner is there, it goes where that sends it, and else stays; without one it goes on with
+its own round.
 """
 
 from __future__ import annotations
@@ -88,7 +90,10 @@ class Stop(NamedTuple):
 
 
 class PatrolNode(Node):
-    """Odometry in, velocity out; `~/progress` says in words how far it is."""
+    """Odometry in, velocity out; `~/progress` says in words how far it is.
+
+    `~/wanted` names the object at which it is to look next.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__("patrol", **options)
@@ -109,6 +114,9 @@ class PatrolNode(Node):
             self._on_classification,
             qos.EVERY_ONE,
             drops,
+        )
+        self._wanted = topics.subscription(
+            self, String, "~/wanted", self._on_wanted, qos.STATE, drops
         )
         frames = FrameListener(self, drops)
         for topic, profile, take in frames.sources():
@@ -131,6 +139,7 @@ class PatrolNode(Node):
         self._driver: Driver | None = None
         self._there_since: float | None = None
         self._looks: list[float] = []  # at the stop where the robot is, since it is there
+        self._asked = ""  # the object to which a planner has sent it
 
     def _adjust(self, settings: PatrolParameters) -> None:
         before, self._settings = self._settings, settings
@@ -138,6 +147,20 @@ class PatrolNode(Node):
             self._begin_round()
         elif self._driver is not None:
             self._driver.limit(settings.speed, settings.turn)
+
+    def _on_wanted(self, message: String) -> None:
+        """Look at an object next, whatever the order."""
+        name = message.data
+        if name not in self._places:
+            raise ObservationError(f"data: {name!r} is not among objects.names")
+        if self._has_sensed():
+            self._next(f"has sensed {self._waiting[0]}")
+        self._asked = name
+        if self._waiting and self._waiting[0].name == name:
+            return  # it is on its way, or there
+        stops = [Stop(name, modality) for modality in self._settings.modalities]
+        self._waiting = [*stops, *(stop for stop in self._waiting if stop not in stops)]
+        self._driver = self._there_since = None
 
     def _on_classification(self, message: ObjectClassification) -> None:
         """Note when this robot looked at the object before which it stands."""
@@ -182,7 +205,7 @@ class PatrolNode(Node):
         raise reason
 
     def _step(self, now: float, pose: Pose) -> Velocity:
-        if not self._waiting:
+        if not self._waiting or not (self._asked or self._is_its_own_master()):
             return STILL
         stop = self._waiting[0]
         # No use in going anywhere before anybody looks through the robot's sensor.
@@ -199,7 +222,7 @@ class PatrolNode(Node):
             return command
         if self._there_since is None:
             self._there_since, self._looks = now, []
-        if self._looks and self._looks[-1] - self._looks[0] >= self._settings.stay:
+        if self._has_sensed():
             self._next(f"has sensed {stop}")
         elif not self._looks and now - self._there_since > self._settings.patience:
             self._waiting.append(stop)
@@ -209,6 +232,14 @@ class PatrolNode(Node):
             self._next(f"has lost sight of {stop}, comes back later")
         return STILL
 
+    def _has_sensed(self) -> bool:
+        """Whether it has looked for long enough where it stands."""
+        return bool(self._looks) and self._looks[-1] - self._looks[0] >= self._settings.stay
+
+    def _is_its_own_master(self) -> bool:
+        """Whether no planner is there."""
+        return self.count_publishers(self._wanted.topic_name) == 0
+
     def _goal(self, stop: Stop) -> Goal:
         x, y = self._places[stop.name]
         stand_x, stand_y, _ = viewpoint(AMIRO[stop.modality]).pose(x, y)
@@ -217,6 +248,9 @@ class PatrolNode(Node):
     def _next(self, what: str) -> None:
         del self._waiting[0]
         self._driver = self._there_since = None
+        self._looks = []
+        if not (self._waiting and self._waiting[0].name == self._asked):
+            self._asked = ""
         self._say(what)
         if not self._waiting:
             self._say("has sensed all")

@@ -23,6 +23,7 @@ from m2vae_ros.nodes.amiro_sim_node import SimulatorParameters
 from m2vae_ros.nodes.fusion_parameters import FusionParameters, SuiteParameters, sensor_groups
 from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.nodes.patrol_node import PatrolParameters
+from m2vae_ros.nodes.planner_node import PlannerParameters
 from m2vae_ros.ros import topics
 from m2vae_ros.ros.parameters import ParameterError, declare, follow, parameter, read
 from m2vae_ros.sensors import SensorSuite
@@ -175,6 +176,7 @@ def test_no_modality_is_called_like_a_parameter_of_the_node() -> None:
         ("config/fusion.yaml", [FusionParameters(), sensor_groups(AMIRO)()]),
         ("config/amiro_sim.yaml", [SimulatorParameters()]),
         ("config/patrol.yaml", [PatrolParameters()]),
+        ("config/planner.yaml", [PlannerParameters()]),
     ],
 )
 def test_the_parameter_file_shows_every_parameter_with_its_default(

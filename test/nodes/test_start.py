@@ -26,6 +26,7 @@ pytestmark = pytest.mark.ros
             "qos_overrides./clock.publisher.reliability:=perhaps",
             "parameter qos_overrides./clock: ",
         ),
+        ("planner", "robots:=['amiro1/sonar']", "robots: 'sonar' of amiro1 is not one of"),
         ("gazebo_bridge", "robots:=['1st/camera']", "robots: '1st' cannot be a robot's name"),
     ],
 )

@@ -17,11 +17,12 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from untrained import untrained_weights
 
-from m2vae_ros.bringup.specs import NodeSpec, fusion, gazebo_bridge, patrol, simulator
+from m2vae_ros.bringup.specs import NodeSpec, fusion, gazebo_bridge, patrol, planner, simulator
 from m2vae_ros.nodes.amiro_sim_node import AmiroSimNode
 from m2vae_ros.nodes.fusion_node import FusionNode
 from m2vae_ros.nodes.gazebo_bridge_node import GazeboBridgeNode
 from m2vae_ros.nodes.patrol_node import PatrolNode
+from m2vae_ros.nodes.planner_node import PlannerNode
 from m2vae_ros.ros.message_types import type_name
 from m2vae_ros.world.suite import AMIRO
 
@@ -61,6 +62,7 @@ def nodes(tmp_path: Path) -> Iterator[list[tuple[str, Node]]]:
         (GazeboBridgeNode, unreachable),
         (FusionNode, fused),
         (PatrolNode, patrol(ROBOT, tuple(AMIRO), ())),
+        (PlannerNode, planner(robots, (), str(weights))),
     )
     context = Context()
     rclpy.init(context=context)

@@ -285,6 +285,6 @@ def test_an_ordinary_workspace_builds_and_runs_it(tmp_path, options):
     for path, end in ((suite, "config/suites/amiro.yaml"), (world, "worlds/amiro.world")):
         assert path.startswith(str(tmp_path))
         assert path.endswith(end)
-    for name in ("fusion_node", "amiro_sim", "patrol"):
+    for name in ("fusion_node", "amiro_sim", "patrol", "planner"):
         path = tmp_path / "install/m2vae_ros/lib/m2vae_ros" / name
         assert os.access(path, os.X_OK), f"`ros2 run m2vae_ros {name}` would not find it"

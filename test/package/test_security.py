@@ -51,7 +51,7 @@ def used(node: Node, name: str, namespace: str) -> dict[str, set[str]]:
 @pytest.mark.ros
 @pytest.mark.slow
 def test_each_node_may_do_what_it_does_and_nothing_else() -> None:
-    specs = simulated_team(TEAM)
+    specs = simulated_team(TEAM, planned=True)
     expected = allowed()
     assert set(expected) == {spec.full_name for spec in specs}
     with asking() as (node, executor), Processes(specs) as processes:
