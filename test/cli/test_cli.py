@@ -89,6 +89,8 @@ def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monk
     ("arguments", "words"),
     [
         (["evaluate", "{tmp}/nowhere"], "nowhere/card.json: no such file"),
+        (["evaluate", "motions", "--unknown", "1"], "--unknown: things of no class are drawn in"),
+        (["evaluate", "amiro", "--unknown", "2", "--seed", "3"], "was trained on the samples"),
         (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
         (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
         (["train", "amiro", "--from", "amiroo"], "models/amiroo: neither"),
