@@ -13,6 +13,7 @@ from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import (
     camera_lidar,
     fig5,
+    independence,
     mnist,
     modalities,
     mog,
@@ -27,7 +28,17 @@ from m2vae_ros.experiments.section import Section
 
 EXPERIMENTS = {
     module.NAME: module
-    for module in (table1, mog, table2, mnist, reencoding, camera_lidar, modalities, transfer)
+    for module in (
+        table1,
+        mog,
+        table2,
+        mnist,
+        reencoding,
+        camera_lidar,
+        modalities,
+        independence,
+        transfer,
+    )
 }
 """In the order of the report; those that use another's trainings come after it."""
 
