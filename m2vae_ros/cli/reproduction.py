@@ -16,6 +16,7 @@ EXPERIMENTS = (
     "reencoding",
     "camera-lidar",
     "modalities",
+    "independence",
     "asking",
     "transfer",
 )

@@ -36,6 +36,15 @@ def superimpose(
     return {"a": digits.decode(z, labels), "b": fashion.decode(z, labels)}
 
 
+def fresh(digits: ConditionalVAE, fashion: ConditionalVAE, count: int) -> dict[str, Tensor]:
+    """``count`` new pairs by torch's generator, for a step of training that sees no pair twice.
+
+    As `draw` has them: modality -> (count, D_m).
+    """
+    z = torch.randn(count, digits.config.latent_dim)
+    return superimpose(digits, fashion, z, torch.randint(digits.config.classes, (count,)))
+
+
 def draw(digits: ConditionalVAE, fashion: ConditionalVAE, count: int, seed: int) -> Labelled:
     """Draw ``count`` pairs: a latent point from N(0, I) and a class each, decoded by both.
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,18 @@ from m2vae_ros.experiments import multivae_library
 from m2vae_ros.experiments.lab import over_seeds
 from m2vae_ros.experiments.section import Footnotes
 from m2vae_ros.training.loop import Schedule, fit
-from m2vae_ros.vae.baselines import MODELS, Maker, MultiModalModel
+from m2vae_ros.vae.baselines import MODELS, M2VAEModel, Maker, MultiModalModel
 from m2vae_ros.vae.m2vae import M2VAEConfig, subsets
 
 MODALITIES = ("a", "b")
 COLUMNS = {"".join(s): s for s in sorted(subsets(MODALITIES), key=len, reverse=True)}
 """Of the tables, the whole first: "ab" -> ("a", "b"), "a" -> ("a",), "b" -> ("b",)."""
+
+
+EXTENSIONS: Mapping[str, Maker] = {
+    "M2VAE, cross terms": partial(M2VAEModel, cross=0.25),
+}
+"""What this package adds to the paper's, name in the tables -> maker; rows of their own."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +52,30 @@ def contenders() -> Mapping[str, Maker]:
 
 
 def train_contender(
-    name: str, recipe: ContenderRecipe, x: Mapping[str, Tensor], seed: int, **run: Any
+    name: str,
+    recipe: ContenderRecipe,
+    x: Mapping[str, Tensor],
+    seed: int,
+    fresh: Callable[[int], Mapping[str, Tensor]] | None = None,
+    **run: Any,
 ) -> MultiModalModel:
     """Train one model by its own bound.
 
     Args:
-        name: of the model, see `contenders`.
+        name: of the model, see `contenders` and `EXTENSIONS`.
         recipe: how.
         x: modality -> (N, D_m).
         seed: of the initial weights and of the training.
+        fresh: draws so many samples anew for each step, in place of those of ``x``.
         run: checkpoint, key and the like, see `fit`.
     """
     torch.manual_seed(seed)
-    model = contenders()[name](recipe.config)
+    model = {**contenders(), **EXTENSIONS}[name](recipe.config)
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        if fresh:
+            one = next(iter(batch.values()))
+            batch = {m: drawn.to(one.device) for m, drawn in fresh(len(one)).items()}
         return {"loss": -model.bound(batch, recipe.beta_norm)}
 
     schedule = replace(recipe.schedule, seed=seed)

@@ -14,6 +14,7 @@ from m2vae_ros.experiments import (
     asking,
     camera_lidar,
     fig5,
+    independence,
     mnist,
     modalities,
     mog,
@@ -36,6 +37,7 @@ EXPERIMENTS = {
         reencoding,
         camera_lidar,
         modalities,
+        independence,
         asking,
         transfer,
     )

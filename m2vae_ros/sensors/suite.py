@@ -102,6 +102,8 @@ class FusionSpec:
         epochs: of the training.
         batch_size: samples a step.
         min_gain: nats; a further look has to tell that much to be fused and sent.
+        cross: how much each subset has to tell of the modalities it lacks while it is trained; 0 is
+            Eq. 17 alone, see `m2vae_ros.vae.objectives.cross_bound`.
     """
 
     latent_dim: int = 10
@@ -112,9 +114,10 @@ class FusionSpec:
     epochs: int = 40
     batch_size: int = 256
     min_gain: float = 10.0
+    cross: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "min_gain"):
+        for name in ("alpha", "min_gain", "cross"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: must not be negative, it is {getattr(self, name)}")
 
@@ -352,6 +355,8 @@ class SensorSuite(Mapping[str, Modality]):
             fields = {k: v for k, v in asdict(modality).items() if v is not None and k != "name"}
             plain["modalities"][name] = {**fields, "view": modality.view.to_card()}
         plain["fusion"] = asdict(self.fusion)
+        if not self.fusion.cross:  # so cards and samples of before stay what they are
+            del plain["fusion"]["cross"]
         plain["sampling"] = asdict(self.sampling)
         lists: dict[str, Any] = _listed(plain)
         return lists
@@ -439,7 +444,7 @@ def _check_network(where: str, spec: BetaVAESpec | FusionSpec) -> None:
         check_layers(spec.latent_dim, spec.hidden, getattr(spec, "channels", ()))
     except ValueError as error:
         raise PlainError(f"{where}.{error}") from error
-    for name in ("beta_norm", "alpha"):
+    for name in ("beta_norm", "alpha", "cross"):
         if not 0.0 <= getattr(spec, name, 0.0) < math.inf:
             raise PlainError(f"{where}.{name}: {getattr(spec, name)} must not be negative")
     if not 1 <= getattr(spec, "joint", 1) <= LARGEST_LAYER:

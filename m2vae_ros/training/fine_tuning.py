@@ -36,7 +36,7 @@ LEARNING_RATE = 3e-4
 """Of the first epoch; a third of what new weights are trained at."""
 
 TRAINING_ONLY = (
-    *("beta_norm", "epochs", "batch_size", "alpha", "min_gain"),
+    *("beta_norm", "epochs", "batch_size", "alpha", "min_gain", "cross"),
     *("range", "viewpoint", "title", "reading_bytes"),
 )
 """Fields of a suite that may differ between weights and what is trained on from them."""

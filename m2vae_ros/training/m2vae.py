@@ -14,7 +14,7 @@ from torch import Tensor
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset
-from m2vae_ros.vae.objectives import m2vae_bound, reencoding_loss
+from m2vae_ros.vae.objectives import cross_bound, reencoding_loss
 from m2vae_ros.vae.terms import Terms, all_terms, drawn_terms
 
 Reencoding = Callable[[M2VAE, Mapping[str, Tensor], Mapping[Subset, Gaussian], Terms], Tensor]
@@ -34,6 +34,7 @@ class M2VAERecipe:
         warm_up: first and last epoch, as shares of all, between which alpha grows from 0.
         schedule: how long and how fast.
         likelihoods: see `M2VAEConfig`.
+        cross: weight w of the cross terms, see `cross_bound`; 0 is Eq. 17 alone.
     """
 
     latent_dim: int = 10
@@ -44,6 +45,7 @@ class M2VAERecipe:
     warm_up: tuple[float, float] = (0.25, 0.5)
     schedule: Schedule = Schedule(epochs=40)
     likelihoods: Mapping[str, str] = field(default_factory=dict)
+    cross: float = 0.0
 
     def alpha_at(self, epoch: int) -> float:
         """The weight of the re-encoding loss in an epoch, counted from 0."""
@@ -64,7 +66,7 @@ def train_m2vae(
     held_out: Mapping[str, Tensor] | None = None,
     **run: Any,
 ) -> M2VAE:
-    """Train the fusion by Eq. 17, and by Eq. 19 where the recipe's alpha is not 0.
+    """Train the fusion by Eq. 17 or `cross_bound`, and by Eq. 19 where the recipe's alpha is not 0.
 
     Args:
         recipe: how.
@@ -85,7 +87,8 @@ def train_m2vae(
         everything = tuple(batch)  # what is held out is judged by all there is
         terms = drawn_terms(everything) if model.training else all_terms(everything)
         posteriors = model.posteriors(batch, terms.bounds)
-        losses = {"loss": -m2vae_bound(model, batch, posteriors, recipe.beta_norm, terms)}
+        bound = cross_bound(model, batch, posteriors, recipe.beta_norm, recipe.cross, terms)
+        losses = {"loss": -bound}
         if alpha := recipe.alpha_at(epoch):
             losses["reencoding"] = reencoding(model, batch, posteriors, terms)
             losses["loss"] = losses["loss"] + alpha * losses["reencoding"]

@@ -121,6 +121,7 @@ class SuiteRecipe:
                 fusion.beta_norm,
                 fusion.alpha,
                 schedule=Schedule(fusion.epochs, fusion.batch_size),
+                cross=fusion.cross,
             ),
         )
 

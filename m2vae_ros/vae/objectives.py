@@ -97,12 +97,15 @@ def m2vae_elbo(bounds: Mapping[Subset, Tensor]) -> Tensor:
     return known[max(known, key=len)]
 
 
-def beta_of(model: Configured, subset: Subset, beta_norm: float) -> float:
+def beta_of(model: Configured, subset: Subset, beta_norm: float, cross: float = 0.0) -> float:
     """β_m = β_norm · D_m / D_z, with D_m summed over the subset's modalities.
 
     It balances a reconstruction summed over D_m dimensions against a divergence summed over D_z.
+    What a subset reconstructs of the other modalities, see `cross_bound`, counts by ``cross``.
     """
-    return beta_norm * sum(model.config.dims[m] for m in subset) / model.config.latent_dim
+    dims = model.config.dims.items()
+    reconstructed = sum(dim if m in subset else cross * dim for m, dim in dims)
+    return beta_norm * reconstructed / model.config.latent_dim
 
 
 def m2vae_bound(
@@ -123,17 +126,41 @@ def m2vae_bound(
         beta_norm: see `beta_of`.
         terms: all, or drawn ones for an unbiased estimate.
     """
+    return cross_bound(model, x, posteriors, beta_norm, 0.0, terms)
+
+
+def cross_bound(
+    model: M2VAE,
+    x: Mapping[str, Tensor],
+    posteriors: Mapping[Subset, Gaussian],
+    beta_norm: float,
+    cross: float,
+    terms: Terms | None = None,
+) -> Tensor:
+    """Eq. 17 with cross terms, an extension of this package: each subset tells of the others, too.
+
+    The recursion is that of Eq. 17, but each subset S of all modalities M reconstructs more,
+    E_q(z|S)[log p(S|z) + w log p(M∖S|z)], and β_S = β_norm (D_S + w D_{M∖S}) / D_z weighs all its
+    divergences. With w = 0 it is Eq. 17.
+
+    Args:
+        model: the M2VAE.
+        x: the batch of all modalities, (B, D_m) each.
+        posteriors, beta_norm, terms: as for `m2vae_bound`.
+        cross: the weight w.
+    """
     terms = terms or all_terms(tuple(x))
     number = {subset: index for index, subset in enumerate(posteriors)}
     every = Gaussian.stack(list(posteriors.values()))
     z, like = every.sample(), every.mean
-    beta = {subset: beta_of(model, subset, beta_norm) for subset in posteriors}
+    beta = {subset: beta_of(model, subset, beta_norm, cross) for subset in posteriors}
     prior = like.new_tensor([terms.bounds[s] * beta[s] for s in posteriors])
     bound = -(prior @ every.kl_to_prior())
-    for m in x:  # each decoder runs once, for all subsets the modality is in
-        having = [s for s in posteriors if m in s]
-        likelihood = model.log_likelihood({m: x[m]}, torch.stack([z[number[s]] for s in having]))
-        bound = bound + like.new_tensor([terms.bounds[s] for s in having]) @ likelihood
+    for m in x:  # each decoder runs once, for all subsets that it counts for
+        counts = {s: terms.bounds[s] * (1.0 if m in s else cross) for s in posteriors}
+        told = [s for s, weight in counts.items() if weight]
+        likelihood = model.log_likelihood({m: x[m]}, torch.stack([z[number[s]] for s in told]))
+        bound = bound + like.new_tensor([counts[s] for s in told]) @ likelihood
     if terms.parts:
         wholes, parts = (torch.tensor([number[pair[i]] for pair in terms.parts]) for i in (0, 1))
         weights = like.new_tensor([w * beta[s] for (s, _), w in terms.parts.items()])

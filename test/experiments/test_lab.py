@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import contenders, reproduce, table1, table2
@@ -200,6 +201,35 @@ def test_table_2_names_who_is_higher_and_who_is_closer():
     assert not highest_b.holds or highest_b.measured.startswith("-12.00")
     assert not closest.holds
     assert "(JMVAE)" in closest.measured
+
+
+def test_an_extension_has_a_row_of_table_2_and_no_part_in_the_papers_claims():
+    numbers = {"M2VAE": _row(-10, -10, -10), "JMVAE": _row(-12, -12.1, -12.2)}
+    (extension,) = contenders.EXTENSIONS
+    extended = numbers | {extension: _row(-9, -9, -9)}
+    section = table2.section(extended)
+    assert section.checks == table2.section(numbers).checks
+    assert extension in [row[0] for row in section.tables[0].rows]
+    assert "fresh pairs" in section.tables[0].caption
+    assert "fresh pairs" not in table2.section(numbers).tables[0].caption
+
+
+def test_where_samples_are_fresh_at_every_step_none_of_the_given_counts():
+    recipe = contenders.ContenderRecipe(table1.CONFIG, 0.01, Schedule(epochs=2, batch_size=50))
+    asked = []
+
+    def fresh(count):
+        asked.append(count)
+        return {m: torch.randn(count, 2) for m in "ab"}
+
+    first, second = (
+        contenders.train_contender("M2VAE, cross terms", recipe, x, 0, fresh, quiet=True)
+        for x in ({m: torch.full((120, 2), value) for m in "ab"} for value in (0.0, 9.0))
+    )
+    assert asked == 2 * [50, 50, 20, 50, 50, 20]
+    assert first.cross == 0.25
+    weights = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)
 
 
 def test_an_unknown_experiment_is_named_with_those_there_are(lab):

@@ -208,6 +208,7 @@ RANGE = {"min_distance": 0.0, "max_distance": 1.0}
         (plain(fusion={"joint": 2**20}), "fusion.joint: must be from 1"),
         (plain(fusion={"hidden": [2**16] * 2}), "fusion: .* weights in all, at most"),
         (plain(fusion={"alpha": math.nan}), "fusion.alpha: "),
+        (plain(fusion={"cross": -0.5}), "fusion.cross: "),
         (plain(fusion=3), "fusion: not a table"),
         # classes
         (plain(classes=["one"]), "classes: 1 names, must be at least two"),

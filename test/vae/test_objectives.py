@@ -7,12 +7,15 @@ from itertools import permutations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.distributions import Independent, Normal, kl_divergence
 
 from m2vae_ros.vae import objectives
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.in_place import fuse_in_place
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, one_smaller, subsets
+from m2vae_ros.vae.terms import drawn_terms
 
 NAMES = "abcde"
 
@@ -147,6 +150,54 @@ def test_the_reencoding_loss_compares_every_step_of_in_place_fusion_with_the_rea
     expected = torch.stack([q[target].kl(fused) for _, target, fused in steps]).mean(0)
     loss = objectives.reencoding_loss(model, x, q)
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 4), cross=st.floats(0, 2), seed=st.integers(0, 99))
+def test_the_cross_bound_is_the_recursion_of_what_each_subset_tells_of_all(count, cross, seed):
+    torch.manual_seed(seed)
+    dims = {m: 2 + i for i, m in enumerate(NAMES[:count])}
+    model = M2VAE(M2VAEConfig(dims, 2, hidden=(8,), joint=8))
+    _sharpen(model)
+    x = {m: torch.rand(5, dim) for m, dim in dims.items()}
+    q = model.posteriors(x)
+
+    def of(subset):
+        others = [m for m in dims if m not in subset]
+        beta = 0.01 * (sum(dims[m] for m in subset) + cross * sum(dims[m] for m in others)) / 2
+        told = [model.log_likelihood({m: x[m]}, q[subset].mean) for m in subset]
+        told += [cross * model.log_likelihood({m: x[m]}, q[subset].mean) for m in others]
+        parts = [q[part] for part in one_smaller(subset) if part]
+        return objectives.variation_of_information_elbo(told, q[subset], parts, beta)
+
+    expected = objectives.m2vae_elbo({subset: of(subset) for subset in q})
+    found = objectives.cross_bound(model, x, q, 0.01, cross)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_without_weight_the_cross_bound_is_eq_17_to_the_bit(count):
+    torch.manual_seed(0)
+    model = M2VAE(M2VAEConfig(dict.fromkeys(NAMES[:count], 3), 2, hidden=(8,), joint=8))
+    x = {m: torch.randn(5, 3) for m in model.modalities}
+    terms = drawn_terms(model.modalities)
+    q = model.posteriors(x, terms.bounds)
+
+    def drawn(bound, *cross):
+        torch.manual_seed(1)
+        found = bound(model, x, q, 0.01, *cross, terms)
+        return found, torch.autograd.grad(
+            found.sum(), model.decoders.parameters(), retain_graph=True
+        )
+
+    (eq_17, gradients), (found, others) = (
+        drawn(objectives.m2vae_bound),
+        drawn(objectives.cross_bound, 0.0),
+    )
+    assert torch.equal(found, eq_17)
+    assert all(map(torch.equal, gradients, others))
+    if count > 1:
+        assert not torch.equal(drawn(objectives.cross_bound, 1.0)[0], eq_17)
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])

@@ -8,7 +8,7 @@ import torch
 
 from m2vae_ros.vae import terms as of_terms
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, one_smaller, subsets
-from m2vae_ros.vae.objectives import m2vae_bound, m2vae_elbo, reencoding_loss
+from m2vae_ros.vae.objectives import cross_bound, m2vae_bound, m2vae_elbo, reencoding_loss
 from m2vae_ros.vae.terms import all_terms, drawn_terms, terms_of
 
 NAMES = "abcdefgh"
@@ -68,13 +68,16 @@ def test_the_mean_over_all_orders_is_the_whole_objective():
     x = {m: torch.randn(5, 2) for m in "abcd"}
     with torch.no_grad():
         posteriors = model.posteriors(x)
-        bounds, losses = [], []
+        bounds, crossed, losses = [], [], []
         for order in permutations("abcd"):
             terms = terms_of(tuple("abcd"), [order])
             some = model.posteriors(x, terms.bounds)
             bounds.append(m2vae_bound(model, x, some, 0.01, terms))
+            crossed.append(cross_bound(model, x, some, 0.01, 0.7, terms))
             losses.append(reencoding_loss(model, x, some, terms))
         whole = m2vae_bound(model, x, posteriors, 0.01)
         torch.testing.assert_close(torch.stack(bounds).mean(0), whole)
+        whole = cross_bound(model, x, posteriors, 0.01, 0.7)
+        torch.testing.assert_close(torch.stack(crossed).mean(0), whole)
         whole = reencoding_loss(model, x, posteriors)
         torch.testing.assert_close(torch.stack(losses).mean(0), whole, rtol=1e-3, atol=1e-3)
