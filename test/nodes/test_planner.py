@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from m2vae_ros.msg import ObjectClassification
 from ros_team import Team, team
+from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
 from m2vae_ros.fusion.embedding import Embedding
@@ -96,6 +97,19 @@ def test_a_robot_that_does_not_get_there_is_not_waited_for_and_one_that_is_not_t
         p.sent["amiro2"].clear()
         t.until(lambda: p.sent["amiro1"].count("b") > 0 and p.sent["amiro2"].count("b") > 0)
         assert not p.sent.get("amiro3")
+
+
+def test_when_time_jumps_back_what_is_known_is_heard_anew(engine, codes) -> None:
+    with team() as t:
+        p = Planned(t, engine, codes, ["amiro1"], use_sim_time=True)
+        t.send("/clock", Clock(clock=messages.stamp(t.tester.get_clock().now().nanoseconds)))
+        p.tell("a", *ROBOTS.values(), by="amiro1")
+        p.tell("b", *ROBOTS.values(), by="amiro1")
+        t.send("/clock", Clock(clock=messages.stamp(0)))
+        t.until(lambda: p.node._memory.get("a") is None)
+        p.sent["amiro1"].clear()
+        t.send("/clock", Clock(clock=messages.stamp(10**9)))
+        t.until(lambda: bool(p.sent["amiro1"]))
 
 
 def test_a_planner_needs_a_team_of_sensors_that_its_weights_know() -> None:
