@@ -271,7 +271,7 @@ compile_nodes() {
 import cv2, rosbags.image, rosbags.typesys
 import m2vae_ros.apps.demo, m2vae_ros.cli
 from m2vae_ros.msg import LatentEmbedding
-from m2vae_ros.nodes import amiro_sim_node, fusion_node, patrol_node
+from m2vae_ros.nodes import amiro_sim_node, fusion_node, patrol_node, planner_node
 
 type(LatentEmbedding()).__import_type_support__()' 2>/dev/null) ||
         say "set-up: what nodes import is not compiled, their first start takes longer"

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.clock import JumpThreshold, TimeJump
-from rclpy.duration import Duration
+from rclpy.clock import TimeJump
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -43,7 +42,7 @@ from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos, topics
 from m2vae_ros.ros.activity_log import ActivityLog
 from m2vae_ros.ros.anti_entropy import AntiEntropy
-from m2vae_ros.ros.clocks import set_period, steady_clock
+from m2vae_ros.ros.clocks import on_jump_back, set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.embedding_writers import EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
@@ -71,9 +70,6 @@ from m2vae_ros.srv import Decode, ResetObject
 EMBEDDINGS = "/embeddings"
 DIGESTS = "/embeddings/digests"
 
-JUMP = Duration(seconds=-1)
-"""So far back time begins anew; by less, messages come out of order."""
-
 
 class FusionNode(LifecycleNode):
     """The lifecycle of a robot's perception.
@@ -99,10 +95,7 @@ class FusionNode(LifecycleNode):
         self._configured = ExitStack()
         self._activated = ExitStack()
         follow(self, self._become, self._adjust)
-        self._jumps = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=JUMP, on_clock_change=False),
-            post_callback=self._on_jump_back,
-        )
+        self._jumps = on_jump_back(self, self._on_jump_back)
         self._diagnostics = topics.publisher(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         # Diagnosis must go on when the simulated time stands still.
         self.create_timer(1.0, self._diagnose, clock=steady_clock())

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from nav_msgs.msg import Odometry
+from rclpy.clock import TimeJump
 from rclpy.node import Node
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
@@ -28,6 +29,7 @@ from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.placement import Placement, pose_of
 from m2vae_ros.ros import messages, qos, topics
+from m2vae_ros.ros.clocks import on_jump_back
 from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import declare, follow, parameter, read
@@ -147,6 +149,7 @@ class PlannerNode(Node):
                 drops,
             )
         self.create_timer(settings.period, self._plan)
+        self._jumps = on_jump_back(self, self._on_jump_back)
         follow(self, partial(read, self, PlannerParameters), self._adjust)
 
     @property
@@ -174,6 +177,11 @@ class PlannerNode(Node):
         errand = self._errands.get(robot)
         if errand is not None and message.object_id == errand.name:
             errand.missing.difference_update(message.sensed)
+
+    def _on_jump_back(self, _: TimeJump) -> None:
+        """What is known is of a time to come; what robots still hold they say again."""
+        self._memory.begin_anew(keep=False)
+        self._errands.clear()
 
     def _plan(self) -> None:
         """Send whoever is free."""

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from m2vae_ros.msg import ObjectClassification
 from ros_team import Team, team
+from rosgraph_msgs.msg import Clock
+from running import asking, bring_up, until
 from std_msgs.msg import String
 
+from m2vae_ros.bringup.processes import Processes
+from m2vae_ros.bringup.specs import TEAM, simulated_team, world_objects
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
+from m2vae_ros.fusion.planning import CERTAIN
 from m2vae_ros.host.resources import resource
 from m2vae_ros.nodes.patrol_node import PatrolNode
 from m2vae_ros.nodes.planner_node import PlannerNode
@@ -96,6 +101,38 @@ def test_a_robot_that_does_not_get_there_is_not_waited_for_and_one_that_is_not_t
         p.sent["amiro2"].clear()
         t.until(lambda: p.sent["amiro1"].count("b") > 0 and p.sent["amiro2"].count("b") > 0)
         assert not p.sent.get("amiro3")
+
+
+def test_when_time_jumps_back_what_is_known_is_heard_anew(engine, codes) -> None:
+    with team() as t:
+        p = Planned(t, engine, codes, ["amiro1"], use_sim_time=True)
+        t.send("/clock", Clock(clock=messages.stamp(t.tester.get_clock().now().nanoseconds)))
+        p.tell("a", *ROBOTS.values(), by="amiro1")
+        p.tell("b", *ROBOTS.values(), by="amiro1")
+        t.send("/clock", Clock(clock=messages.stamp(0)))
+        t.until(lambda: p.node._memory.get("a") is None)
+        p.sent["amiro1"].clear()
+        t.send("/clock", Clock(clock=messages.stamp(10**9)))
+        t.until(lambda: bool(p.sent["amiro1"]))
+
+
+@pytest.mark.slow
+def test_a_planned_team_in_the_simulator_finds_out_every_object() -> None:
+    sure: dict[str, float] = {}
+    taken: dict[str, str] = {}
+
+    def note(m: ObjectClassification) -> None:
+        sure[m.object_id] = max(m.probabilities)
+        taken[m.object_id] = m.classes[list(m.probabilities).index(sure[m.object_id])]
+
+    specs = simulated_team(planned=True, real_time_factor=4.0)
+    with asking() as (node, executor), Processes(specs) as processes:
+        for robot in TEAM:
+            topic = f"/{robot}/classification"
+            node.create_subscription(ObjectClassification, topic, note, qos.EVERY_ONE)
+        bring_up(processes, node, executor)
+        until(lambda: len(sure) == 8 and min(sure.values()) >= CERTAIN, executor)
+    assert taken == {item.name: item.class_name for item in world_objects()}
 
 
 def test_a_planner_needs_a_team_of_sensors_that_its_weights_know() -> None:
