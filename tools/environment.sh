@@ -42,4 +42,6 @@ export MUJOCO_GL=${MUJOCO_GL:-osmesa}
 case $MUJOCO_GL in
 osmesa | egl) export PYOPENGL_PLATFORM=${PYOPENGL_PLATFORM:-$MUJOCO_GL} ;;
 esac
+# Threads of torch sleep while they wait for each other, as in the m2vae command.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 unset folder libraries profile site

@@ -65,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, 1 after an error it explained in one line, 130 after Ctrl-C or SIGTERM.
     """
     options = parser().parse_args(arguments)
+    # before torch comes: threads that spin while they wait for each other take the cores from
+    # whatever else runs, and wait all the longer
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         with _ended_as_by_ctrl_c():
             status: int = options.run(options)

@@ -2,6 +2,7 @@
 """The command m2vae: from nothing to evaluated weights, and clear words when something is wrong."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -188,3 +189,14 @@ def test_whether_a_suite_fits_is_said_for_programs_too(tmp_path, capsys):
     told = json.loads(numbers.read_text())
     assert told["suite"]["name"] == "amiro"
     assert told["fit"] is None
+
+
+@pytest.mark.parametrize("chosen", ["", "active"])
+def test_threads_of_a_training_sleep_while_they_wait_unless_told_otherwise(chosen: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_DISPLAY_ENV": "true"} | ({"OMP_WAIT_POLICY": chosen} if chosen else {})
+    command = ["-m", "m2vae_ros.cli", "train", "amiro", "--data", "none", "--out", "x"]
+    found = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert f"OMP_WAIT_POLICY = '{(chosen or 'passive').upper()}'" in found.stderr
