@@ -26,6 +26,9 @@ OF_FEW = {"epochs": 40, "batch_size": 64}
 FLOORS = {"linear_acceleration": 0.1, "angular_velocity": 0.01}
 """Power of an IMU's readings that counts as silence, (m/s²)² and (rad/s)², as of the motions."""
 
+MOST_NUMBERS = 4096
+"""Of an array that is drafted; what is longer is hardly one."""
+
 MOST_FIELDS = 32
 """Of a message of a type that no view is made for."""
 
@@ -47,7 +50,7 @@ def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
             modality = _unused(f"{_identifier(topic.relative)}{suffix}", modalities)
             modalities[modality] = {"topic": topic.relative, "type": topic.type, **fields}
     if not modalities:
-        raise DataError("no topic that a view can read; `m2vae suite new` without --bag asks")
+        raise DataError("no topic that a view can read; `m2vae suite new` without --bags asks")
     placed = any(topic.type == ODOMETRY.type for topic in topics)
     labels = _labels(topics)
     if placed:
@@ -68,6 +71,18 @@ def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
         "fusion": {"latent_dim": 20, "hidden": [128, 64], "beta_norm": 1e-2, **OF_FEW},
         "sampling": sampling,
     }
+
+
+def left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> list[FoundTopic]:
+    """The topics of which a draft has nothing, and whose messages are none of the usual others."""
+    taken = {m["topic"] for m in plain["modalities"].values()} | {plain["sampling"]["labels"]}
+    return [
+        topic
+        for topic in topics
+        if topic.name not in NOT_SENSORS
+        and topic.type != ODOMETRY.type
+        and topic.relative not in taken
+    ]
 
 
 def _labels(topics: Sequence[FoundTopic]) -> FoundTopic | None:
@@ -106,10 +121,23 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
             (suffix, {"view": {**window, "floor": FLOORS[group], "fields": _axes(group)}, **dense})
             for suffix, group in groups.items()
         ]
-    fields = [path for path in _numbers(message) if not path.startswith(("header.", "layout."))]
-    if not fields or topic.type in (STRING, ODOMETRY.type):
+    if topic.type in (STRING, ODOMETRY.type):
         return []
-    return [("", {"view": {"kind": "vector", "fields": fields[:MOST_FIELDS]}, **dense})]
+    sizes = {
+        path: size
+        for path, size in _numbers(message).items()
+        if not path.startswith(("header.", "layout."))
+    }
+    if fields := [path for path, size in sizes.items() if not size]:
+        return [("", {"view": {"kind": "vector", "fields": fields[:MOST_FIELDS]}, **dense})]
+    arrays = {path: size for path, size in sizes.items() if size <= MOST_NUMBERS}
+    return [
+        (
+            f"_{_identifier(path)}" if len(arrays) > 1 else "",
+            {"view": {"kind": "vector", "fields": [path], "size": size}, **dense},
+        )
+        for path, size in arrays.items()
+    ]
 
 
 def _axes(group: str) -> list[str]:
@@ -133,16 +161,18 @@ def _scans(message: Any) -> list[tuple[str, dict[str, Any]]]:
     return scans
 
 
-def _numbers(message: Any, prefix: str = "", depth: int = 3) -> list[str]:
-    """The paths of all plain numbers of a message."""
-    found = []
+def _numbers(message: Any, prefix: str = "", depth: int = 3) -> dict[str, int]:
+    """The paths of all plain numbers of a message, with 0, and of arrays, with their lengths."""
+    found: dict[str, int] = {}
     for name, value in vars(message).items() if depth and hasattr(message, "__dict__") else ():
         if name.startswith("_"):
             continue
         if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-            found.append(prefix + name)
+            found[prefix + name] = 0
+        elif isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iuf":
+            found |= {prefix + name: len(value)} if len(value) else {}
         else:
-            found += _numbers(value, f"{prefix}{name}.", depth - 1)
+            found |= _numbers(value, f"{prefix}{name}.", depth - 1)
     return found
 
 

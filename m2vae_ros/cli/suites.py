@@ -59,7 +59,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _new(options: argparse.Namespace) -> int:
-    from m2vae_ros.bags.suite_draft import draft
+    from m2vae_ros.bags.suite_draft import draft, left_out
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -71,6 +71,8 @@ def _new(options: argparse.Namespace) -> int:
         topics = _found(options.bags)
         _show_topics(topics)
         plain = draft(name, topics)
+        for topic in left_out(topics, plain):
+            print(f"left out: {topic.name}: {_why_left_out(topic)}")
     elif sys.stdin.isatty():
         plain = _asked(name)
     else:
@@ -80,6 +82,14 @@ def _new(options: argparse.Namespace) -> int:
     _show_suite(suite, None)
     print(f"{options.file}: written; read it, it is a guess")
     return 0
+
+
+def _why_left_out(topic: FoundTopic) -> str:
+    if not topic.count:
+        return "no message of it is in the bags"
+    if topic.example is None:
+        return f"its messages cannot be decoded: {topic.type}"
+    return f"the draft knows no view of {topic.type} like its first message"
 
 
 def _check(options: argparse.Namespace) -> int:
