@@ -12,14 +12,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from m2vae_ros.bringup.arguments import LaunchArguments, team_of
 from m2vae_ros.bringup.gz_sim import gz_sim
-from m2vae_ros.bringup.launching import (
-    PLANNER,
-    RESPAWN,
-    ROBOTS,
-    WEIGHTS,
-    actions,
-    one_machine,
-)
+from m2vae_ros.bringup.launching import PLANNER, RESPAWN, ROBOTS, WEIGHTS, actions, one_machine
 from m2vae_ros.bringup.specs import gazebo_team
 
 ARGUMENTS = (

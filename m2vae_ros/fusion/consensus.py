@@ -52,6 +52,7 @@ class Consensus:
         self._claimants: dict[str, set[Cluster]] = defaultdict(set)
         self._agreements: Counter[str] = Counter()
         self._contradictions: Counter[tuple[str, str]] = Counter()
+        self._opponents: Counter[str] = Counter()
         self._names: dict[Cluster, tuple[str, frozenset[str]]] = {}
 
     def change(self, gone: Iterable[Cluster], new: Iterable[Cluster]) -> None:
@@ -60,7 +61,7 @@ class Consensus:
         for one in gone:
             against = _contradictions(one, self._compatible.pop(one))
             self._agreements.subtract(_agreeing(one, against))
-            self._contradictions -= Counter(against)
+            self._contradictions.subtract(against)
             for name in one.claims:
                 self._claimants[name].discard(one)
                 if not self._claimants[name]:
@@ -72,6 +73,8 @@ class Consensus:
             self._contradictions.update(against)
             for name in one.claims:
                 self._claimants[name].add(one)
+        self._contradictions = +self._contradictions
+        self._opponents = Counter(sender for sender, _ in self._contradictions)
 
     def believed(self, of: Cluster, since: int = NEVER) -> list[Embedding]:
         """The statements that count of those that were sensed after a time (ns)."""
@@ -133,14 +136,13 @@ class Consensus:
         for i in sorted(counts, key=lambda i: _said(statements[i])):
             last[statements[i].sender] = i
         counts = [i for i in counts if compatible[i, last[statements[i].sender]]]
-        opponents = Counter(sender for sender, _ in self._contradictions)
 
         def standing(i: int) -> tuple[int, ...]:
             against = {statements[j].sender for j in counts if not compatible[i, j]}
             one = statements[i]
             return (
                 len(last.keys() - against),
-                -opponents[one.sender],
+                -self._opponents[one.sender],
                 self._agreements[one.sender],
                 -one.newest,
                 -one.digest,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -446,7 +447,9 @@ class ObjectMemory:
             held = max(later, key=lambda one: one.age_key)
         else:
             return None
-        return held.named(*self._consensus.name(of))
+        named = held.named(*self._consensus.name(of))
+        strange = _strange(believed, held.held)
+        return named if strange == named.strange else replace(named, strange=strange)
 
     def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
         """The readings of its own that this robot has of an object."""
@@ -460,13 +463,11 @@ class ObjectMemory:
         floor, sources = self._floor(of.claims), dict(readings)
         believed = self._consensus.believed(of, floor)
         for one in sorted(believed, key=lambda one: one.age_key, reverse=True):
-            told = {
-                m: Source(None, t, one.reencodings[m] + 1, m in one.strange)
-                for m, t in one.held.items()
-            }
+            told = {m: Source(None, t, one.reencodings[m] + 1) for m, t in one.held.items()}
             better = [m for m, source in told.items() if source.supersedes(sources.get(m))]
             codes = self._unfold(one) if better else {}
-            sources |= {m: replace(told[m], code=codes[m]) for m in better}
+            strange = _strange(believed, {m: told[m].stamp for m in better})
+            sources |= {m: replace(told[m], code=codes[m], strange=m in strange) for m in better}
         return {m: source for m, source in sources.items() if source.stamp > floor}
 
     def _unfold(self, one: Embedding) -> Mapping[str, np.ndarray]:
@@ -650,6 +651,21 @@ class ObjectMemory:
                 raise ObservationError(f"{modality}: the code holds NaN or infinite values")
             if stamps[modality] < 0:
                 raise ObservationError(f"{modality}: negative stamp {stamps[modality]} ns")
+
+
+def _strange(believed: Sequence[Embedding], held: Mapping[str, int]) -> frozenset[str]:
+    """The modalities whose observations, of these times, most senders say to be strange.
+
+    So no single one who says the rest after others has a known object taken for an unknown one.
+    """
+    votes = {
+        (m, m in one.strange, one.sender)
+        for one in believed
+        for m, stamp in one.held.items()
+        if held.get(m) == stamp
+    }
+    counts = Counter((m, strange) for m, strange, _ in votes)
+    return frozenset(m for m in held if counts[m, True] > counts[m, False])
 
 
 def _of_time_zero(one: Embedding) -> Embedding:

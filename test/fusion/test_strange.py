@@ -78,6 +78,20 @@ def test_who_forges_what_is_strange_removes_no_knowledge() -> None:
         assert after.held == before.held
         assert (after.mean == before.mean).all()
         assert not robot.quarantined()
+        assert not after.strange
     team.sense(0, (0.0, 0.0, 0.0), {MODALITIES[0]: code(40)}, stamp=2)
     (after,) = team.robots[0].objects()
     assert MODALITIES[0] not in after.strange
+
+
+def test_who_forges_that_nothing_is_strange_is_outvoted_by_those_who_were_told() -> None:
+    team = Team()
+    team.sense(0, (0.0, 0.0, 0.0), {"camera": code(1)}, stamp=1, strange={"camera"})
+    team.deliver(0, 1)
+    team.sense(1, (0.0, 0.0, 0.0), {"lidar": code(2)}, stamp=2)
+    robot = team.robots[2]
+    for said in team.published:
+        robot.receive(said, NOW)
+        robot.receive(replace(said, sender="enemy", strange=frozenset()), NOW)
+    (held,) = robot.objects()
+    assert held.strange == {"camera"}
