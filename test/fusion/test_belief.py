@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from fusion_team import embedding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +70,6 @@ def test_without_attributes_nothing_is_known() -> None:
 
 
 def test_the_divergence_to_the_prior_is_that_of_torch() -> None:
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     one = embedding()
     mean, log_variance = rng.normal(size=(2, len(one.mean))).astype(np.float32)

@@ -17,6 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
@@ -167,10 +168,13 @@ class Team:
         self.until(lambda: publisher.get_subscription_count() > 0)
         publisher.publish(message)
 
-    def sense(self, robot: str, message: Any, modality: str, **moved: Any) -> None:
-        """Publish a reading with the stamp of now, and the odometry after it: it stands still."""
+    def sense(
+        self, robot: str, message: Any, modality: str, ago: float = 0.0, **moved: Any
+    ) -> None:
+        """Publish a reading of some seconds ago, and the odometry of now: it stands still."""
         self._stood[robot] = self._stood.get(robot, {}) | moved
-        message.header.stamp = self.tester.get_clock().now().to_msg()
+        taken = self.tester.get_clock().now() - Duration(seconds=ago)
+        message.header.stamp = taken.to_msg()
         self.send(f"/{robot}/{AMIRO[modality].topic}", message)
         self.send_odometry(robot)
 

@@ -61,7 +61,7 @@ CHANGES = [
     Change("max_turn", 0.1, 1.0, MOVING, {"turn": 0.3}),
     Change("position_noise", 0.01, 0.1, MOVING, {"x": 0.05}),
     Change("heading_noise", 0.0175, 0.1, MOVING, {"yaw": 0.05}),
-    Change("odometry_tolerance", 0.001, 60.0, NOT_PLACED),
+    Change("odometry_tolerance", 0.001, 60.0, NOT_PLACED, {"ago": 0.01}),
     Change("min_gain", 1e9, 0.0, "confirmed camera", looked=True),
     Change("camera.min_distance", 0.6, 0.1, NOT_SEEN),
     Change("camera.max_distance", 0.4, 2.0, NOT_SEEN),
