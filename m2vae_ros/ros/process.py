@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
+from m2vae_ros.host.allocator import keep_freed_buffers
 from m2vae_ros.host.resources import PACKAGE, resource
 from m2vae_ros.ros.parameters import ParameterError
 
@@ -60,6 +61,7 @@ def run(
     _parser(make_node).parse_args(others)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     gc.freeze()  # what was imported stays: no collection has to look through it
+    keep_freed_buffers()
     stop = install_shutdown_handlers(_watch_the_end)
     try:
         status = _spin(make_node, stop, going_on)
