@@ -5,7 +5,8 @@ What scikit-learn's MLP makes of half an embedding is too sure of itself: it is 
 accuracy, which guessing among equals does not change, and no temperature mends it [Guo et al., On
 calibration of modern neural networks, 2017], because it takes noise for knowledge. Gradients of the
 cross-entropy on what every subset tells, with a rate that ends at zero and weights that shrink,
-leave less of the noise.
+leave less of the noise; a little more of it in each epoch, as much as half an embedding may be off,
+leaves next to none to be taken for anything.
 """
 
 from __future__ import annotations
@@ -20,39 +21,45 @@ from torch.nn import functional
 
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.classifier import Classifier
+from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import Subset
 
 COMPLETE = 5
 """How often a complete embedding counts for one of another subset: only there it can be right."""
 
+NOISE = 0.1
+"""That is added anew in each epoch to the means of incomplete embeddings, in units of their
+posteriors' standard deviations: large where they know nothing, small where they know."""
+
 STEPS = 1000
 """At least, also of few samples."""
 
-SCHEDULE = Schedule(epochs=8, batch_size=4096, learning_rate=3e-3, weight_decay=0.1)
+SCHEDULE = Schedule(epochs=20, batch_size=4096, learning_rate=1e-2, weight_decay=0.02)
 
 
 def calibrated(
-    reader: Classifier, means: Mapping[Subset, Tensor], labels: Tensor, seed: int
+    reader: Classifier, posteriors: Mapping[Subset, Gaussian], labels: Tensor, seed: int
 ) -> Classifier:
     """Fit a classifier of embeddings further, for its probabilities.
 
     Args:
-        reader: takes (B, D_z); it stays as it is.
-        means: subset -> the means (N, D_z) of the same things, the last that of all modalities.
+        reader: takes the mean of an embedding, (B, D_z); it stays as it is.
+        posteriors: subset -> those of the same things, (N, D_z), the last of all modalities.
         labels: class of each (N,).
-        seed: of the order.
+        seed: of the order and the noise.
     """
     found = deepcopy(reader).requires_grad_(True)
-    *partial, complete = means.values()
-    x = [*partial, *[complete] * COMPLETE]
+    *partial, complete = posteriors.values()
+    means = [*(q.mean for q in partial), *[complete.mean] * COMPLETE]
+    noise = [*(NOISE * (q.log_variance / 2).exp() for q in partial), *[torch.zeros_like(complete.mean)] * COMPLETE]
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
-        scores = found.layers(batch["x"])
+        scores = found.layers(torch.normal(batch["x"], batch["noise"]))
         return {"loss": functional.cross_entropy(scores, batch["y"], reduction="none")}
 
-    rows = len(x) * len(labels)
+    rows = len(means) * len(labels)
     epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // rows)
     schedule = replace(SCHEDULE, epochs=epochs, seed=seed)
-    data = {"x": torch.cat(x), "y": labels.repeat(len(x))}
+    data = {"x": torch.cat(means), "noise": torch.cat(noise), "y": labels.repeat(len(means))}
     fit(found, loss, data, schedule, title="calibration")
     return found.requires_grad_(False)

@@ -443,8 +443,8 @@ def train_embedding_reader(
     better still, see `m2vae_ros.training.calibration`.
     """
     with torch.no_grad():
-        means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
-    *partial, complete = means.values()
+        posteriors = fusion.posteriors(inputs)
+    *partial, complete = (q.mean for q in posteriors.values())
     if not partial:  # of one modality there is nothing less
         return train_classifier(complete, labels, seed)
     drawn = np.random.default_rng(seed).integers(len(partial), size=len(labels))
@@ -453,7 +453,7 @@ def train_embedding_reader(
     reader = train_classifier(x, np.concatenate([labels] * 3), seed)
     if len(labels) < ENOUGH_TO_STOP_EARLY:
         return reader
-    return calibrated(reader, means, torch.from_numpy(labels), seed)
+    return calibrated(reader, posteriors, torch.from_numpy(labels), seed)
 
 
 def _device_name() -> str:
