@@ -52,6 +52,9 @@ CONSTANT = 784 * math.log(2 * math.pi)
 """What a unit-variance Gaussian of both images' 2·784 pixels costs at best, in nats. The code keeps
 it; the tables leave it out, as the paper's numbers must, to be as small as they are."""
 
+FIRST_SEED = 10
+"""The first of the tables; those before it served to choose."""
+
 BETA_NORM = 0.003
 """Of the table: the one of `BETA_NORMS` with which the models do best on the whole."""
 PAPERS_BETA_NORM = 0.01
@@ -117,6 +120,11 @@ def decoders(lab: Lab) -> tuple[ConditionalVAE, ConditionalVAE]:
     return first, second
 
 
+def seeds(lab: Lab) -> list[int]:
+    """Of the trainings on MNIST-E."""
+    return list(range(FIRST_SEED, FIRST_SEED + lab.seeds))
+
+
 def samples(lab: Lab, seed: int) -> tuple[Labelled, Labelled]:
     """Training and test pairs of a seed; no two seeds share a pair."""
     setting = settings(lab.quick)
@@ -128,17 +136,11 @@ def samples(lab: Lab, seed: int) -> tuple[Labelled, Labelled]:
 
 
 def trained(lab: Lab, name: str, seed: int, beta_norm: float) -> MultiModalModel:
-    """The model of one cell, trained or loaded; extensions learn from fresh pairs at every step."""
+    """The model of one cell, trained or loaded; each step sees fresh pairs."""
     recipe = replace(settings(lab.quick).recipe, beta_norm=beta_norm)
-    pairs = partial(fresh, decoder(lab, "a"), decoder(lab, "b")) if name in EXTENSIONS else None
-    run = lab.training(
-        NAME,
-        name,
-        seed,
-        beta_norm,
-        recipe=recipe,
-        data=f"mnist-e {settings(lab.quick).train} {seed}",
-    )
+    pairs = partial(fresh, decoder(lab, "a"), decoder(lab, "b"))
+    data = f"mnist-e fresh {settings(lab.quick).train} {seed}"
+    run = lab.training(NAME, name, seed, beta_norm, recipe=recipe, data=data)
     return train_contender(name, recipe, tensors(samples(lab, seed)[0].x), seed, pairs, **run)
 
 
@@ -150,11 +152,11 @@ def run(lab: Lab) -> None:
     jobs = [
         (lab, name, seed, beta_norm)
         for beta_norm in tables.values()
-        for seed in range(lab.seeds)
+        for seed in seeds(lab)
         for name in names
     ]
     scan = [
-        (lab, name, 0, beta_norm)
+        (lab, name, FIRST_SEED, beta_norm)
         for beta_norm in BETA_NORMS
         for name in SCANNED
         if beta_norm not in tables.values() and not lab.quick
@@ -167,13 +169,14 @@ def run(lab: Lab) -> None:
     }
     for table, beta_norm in tables.items():
         numbers = {
-            name: row([of_job[name, seed, beta_norm] for seed in range(lab.seeds)])
-            for name in names
+            name: row([of_job[name, seed, beta_norm] for seed in seeds(lab)]) for name in names
         }
-        lab.publish(table, numbers, **facts, beta_norm=beta_norm, seeds=list(range(lab.seeds)))
+        lab.publish(table, numbers, **facts, beta_norm=beta_norm, seeds=seeds(lab))
     if scan:
-        scanned = {name: {str(b): of_job[name, 0, b] for b in BETA_NORMS} for name in SCANNED}
-        lab.publish("table2_scan", scanned, **facts, seeds=[0])
+        scanned = {
+            name: {str(b): of_job[name, FIRST_SEED, b] for b in BETA_NORMS} for name in SCANNED
+        }
+        lab.publish("table2_scan", scanned, **facts, seeds=[FIRST_SEED])
         _draw_scan(lab, scanned)
 
 
