@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "camera-lidar",
     "modalities",
     "independence",
+    "motions",
     "asking",
     "transfer",
 )

@@ -18,6 +18,7 @@ from m2vae_ros.experiments import (
     mnist,
     modalities,
     mog,
+    motions,
     reencoding,
     report,
     table1,
@@ -38,6 +39,7 @@ EXPERIMENTS = {
         camera_lidar,
         modalities,
         independence,
+        motions,
         asking,
         transfer,
     )

@@ -444,6 +444,11 @@ def train_embedding_reader(
     """
     with torch.no_grad():
         means = {subset: q.mean for subset, q in fusion.posteriors(inputs).items()}
+    return train_reader(means, labels, seed)
+
+
+def train_reader(means: Mapping[Subset, Tensor], labels: np.ndarray, seed: int) -> Classifier:
+    """As `train_embedding_reader`, of embeddings (N, D_z) by each subset, the whole last."""
     *partial, complete = means.values()
     if not partial:  # of one modality there is nothing less
         return train_classifier(complete, labels, seed)
