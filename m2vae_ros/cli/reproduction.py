@@ -18,6 +18,7 @@ EXPERIMENTS = (
     "modalities",
     "independence",
     "motions",
+    "cross-terms",
     "asking",
     "transfer",
 )

@@ -35,6 +35,7 @@ NAME = "independence"
 FILE = "independence.png"
 
 WET, ABSENT = "wet", "absent"
+TITLES = {WET: "wet objects", ABSENT: "the absent sensor"}
 WORLDS: Mapping[str, Callable[[], World]] = {WET: wet_objects, ABSENT: catalogue}
 
 READINGS = "readings"
@@ -237,13 +238,13 @@ def section(numbers: Mapping[str, Any]) -> Section:
     """The experiment for the report."""
     say = Prose(NAME, seeds=len(next(iter(numbers[WET][RAW]["class"].values()))["seeds"]))
     wet = [
-        (row, _percent(rates["class"], _mean), _percent(rates["class"], _worst))
+        (row, _percent(rates["class"], _mean), _percent(rates["class"], worst))
         for row, rates in numbers[WET].items()
     ]
     absent = [
         (
             row,
-            *(_percent(rates[of], over) for of in ("sensor", "class") for over in (_mean, _worst)),
+            *(_percent(rates[of], over) for of in ("sensor", "class") for over in (_mean, worst)),
         )
         for row, rates in numbers[ABSENT].items()
     ]
@@ -261,12 +262,12 @@ def section(numbers: Mapping[str, Any]) -> Section:
 def _checks(numbers: Mapping[str, Any], say: Prose) -> list[Check]:
     def least(world: str, of: str, row: str, at_least: float, block: str) -> Check:
         rows = [rates[of] for name, rates in numbers[world].items() if name.startswith(row)]
-        worst = min((_worst(cells) for cells in rows), key=np.mean)
+        lowest = min((worst(cells) for cells in rows), key=np.mean)
         claim = say(block, limit=at_least)
-        return Check(claim, _shown(worst), float(np.mean(worst)) >= at_least)
+        return Check(claim, _shown(lowest), float(np.mean(lowest)) >= at_least)
 
     def most(world: str, of: str, row: str, at_most: float, block: str) -> Check:
-        best = _worst(numbers[world][row][of], max)
+        best = worst(numbers[world][row][of], max)
         return Check(say(block, limit=at_most), _shown(best), float(np.mean(best)) <= at_most)
 
     ours, cross = OURS
@@ -289,7 +290,7 @@ def _mean(cells: Mapping[str, Any]) -> Sequence[float]:
     return means
 
 
-def _worst(cells: Mapping[str, Any], of: Callable[..., Any] = min) -> Sequence[float]:
+def worst(cells: Mapping[str, Any], of: Callable[..., Any] = min) -> Sequence[float]:
     """The seeds of what is known worst on the whole, or with ``max`` best."""
     seeds: list[float] = of(cells.values(), key=lambda cell: cell["mean"])["seeds"]
     return seeds
@@ -310,8 +311,8 @@ def picture(numbers: Mapping[str, Any]) -> Drawing:
     for panel, (world, of, title, guessed) in zip(
         axes[0],
         (
-            (WET, "class", "wet objects: their class", 1 / 2),
-            (ABSENT, "sensor", "the absent sensor: what it would read", 1 / 3),
+            (WET, "class", f"{TITLES[WET]}: their class", 1 / 2),
+            (ABSENT, "sensor", f"{TITLES[ABSENT]}: what it would read", 1 / 3),
         ),
         strict=True,
     ):
@@ -329,9 +330,9 @@ def _draw(panel: Axes, rows: Mapping[str, Any], guessed: float) -> None:
     means = [100 * float(np.mean(_mean(cells))) for cells in rows.values()]
     panel.barh(place, means, color=colours, height=0.7)
     for index, cells in enumerate(rows.values()):
-        worst = [100 * rate for rate in _worst(cells)]
+        found = [100 * rate for rate in worst(cells)]
         label = "each seed, in the worst order" if not index else None
-        panel.plot(worst, [index] * len(worst), "|", color=PALETTE[2], ms=9, label=label)
+        panel.plot(found, [index] * len(found), "|", color=PALETTE[2], ms=9, label=label)
         panel.text(101, index, f"{means[index]:.1f}", va="center", fontsize=8)
     panel.axvline(
         100 * guessed, color="0.3", linestyle=":", linewidth=1, label="one attribute guessed"

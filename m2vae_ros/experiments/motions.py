@@ -18,7 +18,7 @@ from m2vae_ros.experiments.classes import ACCURACY, READINGS, Task, worst
 from m2vae_ros.experiments.contenders import contenders
 from m2vae_ros.experiments.lab import Lab, over_seeds
 from m2vae_ros.experiments.section import Check, Prose, Section
-from m2vae_ros.experiments.ways import AT_ONCE, EQ_18, OTHERS, ROBOTS
+from m2vae_ros.experiments.ways import AT_ONCE, EQ_18, OTHERS, OURS, ROBOTS
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors import SensorSuite, read_suite
 from m2vae_ros.training.suite import SuiteRecipe, codes, train_beta_vae
@@ -28,9 +28,6 @@ RECORDINGS = "test/data/motions"
 """In a checkout."""
 
 RAW, CODES = "raw readings", "raw codes"
-OURS = {"M2VAE": 0.0, "M2VAE, cross .25": 0.25, "M2VAE, cross 1": 1.0}
-"""Our models -> the weight w of the cross terms."""
-
 MOST_LOST = 0.01
 """What embedding and fusing in place may cost against the raw codes."""
 

@@ -13,6 +13,7 @@ from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import (
     asking,
     camera_lidar,
+    cross_terms,
     fig5,
     independence,
     mnist,
@@ -40,6 +41,7 @@ EXPERIMENTS = {
         modalities,
         independence,
         motions,
+        cross_terms,
         asking,
         transfer,
     )

@@ -19,6 +19,9 @@ from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.in_place import sensed_in_turn
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset
 
+OURS = {"M2VAE": 0.0, "M2VAE, cross .25": 0.25, "M2VAE, cross 1": 1.0}
+"""An M2VAE by Eq. 17, and with cross terms -> their weight w."""
+
 OTHERS = ("MVAE", "MoPoE (multivae)", "JMVAE")
 """What the M2VAE is compared with."""
 
