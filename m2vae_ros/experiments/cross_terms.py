@@ -137,7 +137,7 @@ def tallies(
             yield Tally(f"{suite}, {count} held: calibration error", of[plain], by, -1)
     for beta_norm, cells in ((table2.BETA_NORM, bounds), (table2.PAPERS_BETA_NORM, at_papers)):
         for column, sensed in COLUMNS.items():
-            if cells is not None:
+            if cells and EXTENSIONS.keys() <= cells.keys():
                 a, b = (cells[name][column]["seeds"] for name in (plain, *EXTENSIONS))
                 title = f"Table II, β_norm = {beta_norm}, given {' & '.join(sensed)}: nats"
                 yield Tally(title, a, {0.25: b})
@@ -161,7 +161,13 @@ def section(numbers: Mapping[str, Any], *others: Mapping[str, Any] | None) -> Se
     """
     found = list(tallies(numbers, *others))
     seeds = len(found[0].plain)
-    say = Prose(NAME, seeds=seeds, **asdict(settings(quick=False)))
+    say = Prose(
+        NAME,
+        seeds=seeds,
+        **asdict(settings(quick=False)),
+        at_once={of: np.mean(worst(numbers[f"{of}, {AT_ONCE}"], len(AMIRO))) for of in OURS},
+        codes=np.mean(worst(numbers[CODES], len(AMIRO))),
+    )
     weights = [weight for weight in OURS.values() if weight]
     checks = []
     for weight in weights:

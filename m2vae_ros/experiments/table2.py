@@ -214,9 +214,18 @@ def section(numbers: Mapping[str, Any], at_papers: Mapping[str, Any] | None = No
             )
             checks += _checks(measured, say)
             tables.append(_table(measured, say))
-    return Prose(NAME, constant=CONSTANT, beta_norm=BETA_NORM).section(
-        checks, tables, ("table2.png",)
+    (cross,) = EXTENSIONS
+    say = Prose(
+        NAME,
+        constant=CONSTANT,
+        beta_norm=BETA_NORM,
+        papers=PAPERS_BETA_NORM,
+        numbers=numbers,
+        at_papers=at_papers,
+        crossed=numbers.get(cross),
+        spread=spread,
     )
+    return say.section(checks, tables, ("table2.png",))
 
 
 def _checks(numbers: Mapping[str, Any], say: Prose) -> list[Check]:
