@@ -17,6 +17,8 @@ EXPERIMENTS = (
     "camera-lidar",
     "modalities",
     "independence",
+    "motions",
+    "cross-terms",
     "asking",
     "transfer",
 )

@@ -225,8 +225,11 @@ def raw_rate(train: Labelled, test: Labelled, seed: int) -> float:
 def section(numbers: Mapping[str, Any]) -> Section:
     """Section V-D for the report."""
     evaluation, ablation = numbers["evaluation"], numbers["ablation"]
+    by_alpha = {p["alpha"]: {**p, "rate": in_place(p)[0]} for p in sweep(ablation, "alpha")}
     say = Prose(
         NAME,
+        plain=by_alpha[0.0],
+        mended=by_alpha[ablation["shipped"]["alpha"]],
         evaluation=evaluation,
         ablation=ablation,
         sweeps=_sweeps(ablation),

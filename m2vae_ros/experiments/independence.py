@@ -8,8 +8,7 @@ of the catalogue what an absent sensor would read, by the other two.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,28 +19,23 @@ from sklearn.naive_bayes import GaussianNB
 from torch import Tensor
 
 from m2vae_ros.datasets.dependent import World, catalogue, wet_objects
-from m2vae_ros.experiments.contenders import (
-    ContenderRecipe,
-    contenders,
-    tensors,
-    train_contender,
-)
+from m2vae_ros.experiments.contenders import contenders, tensors
 from m2vae_ros.experiments.figures import PALETTE, panels, save
 from m2vae_ros.experiments.lab import Lab, over_seeds, summary
-from m2vae_ros.experiments.mission import LastingRobot
 from m2vae_ros.experiments.section import Check, Prose, Section, Table
+from m2vae_ros.experiments.ways import OTHERS, Decode, Embed, trained_ways
 from m2vae_ros.training.loop import Schedule
-from m2vae_ros.training.m2vae import M2VAERecipe, train_m2vae
+from m2vae_ros.training.m2vae import M2VAERecipe
 from m2vae_ros.training.suite import train_classifier
-from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.in_place import orders, sensed_in_turn
-from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset, one_smaller
+from m2vae_ros.vae.in_place import orders
+from m2vae_ros.vae.m2vae import Subset, one_smaller
 
 NAME = "independence"
 FILE = "independence.png"
 
 WET, ABSENT = "wet", "absent"
+TITLES = {WET: "wet objects", ABSENT: "the absent sensor"}
 WORLDS: Mapping[str, Callable[[], World]] = {WET: wet_objects, ABSENT: catalogue}
 
 READINGS = "readings"
@@ -50,7 +44,6 @@ CLASSES = "product of class probabilities"
 KINDS = f"{CLASSES}, wet or dry told apart"
 OURS = {"M2VAE": 0.0, "M2VAE with cross terms": 1.0}
 """Our models -> the weight w of the cross terms."""
-OTHERS = ("MVAE", "MoPoE (multivae)", "JMVAE")
 
 MOST_BY_CLASSES = 0.55
 LEAST_WET = 0.95
@@ -58,12 +51,6 @@ MOST_BY_PRODUCTS = 0.75
 LEAST_ABSENT = 0.9
 LEAST_ABSENT_CROSS = 0.985
 """What is claimed of the two worlds."""
-
-Observed = Mapping[str, Tensor]
-"""Modality -> readings (N, D_m)."""
-
-Embed = Callable[[Observed, Subset], Tensor]
-"""(readings, the modalities that are sensed, in their order) -> embeddings (N, D_z)."""
 
 Answer = Callable[[Subset, str | None], tuple[np.ndarray, np.ndarray | None]]
 """(the modalities that are sensed, the absent one) -> the class, and what the absent one reads."""
@@ -164,7 +151,7 @@ class Exam:
     def embeddings(
         self,
         embed: Embed,
-        decode: Callable[[str, Tensor], Tensor],
+        decode: Decode,
         reader: Classifier,
         ordered: bool = False,
     ) -> Rates:
@@ -226,70 +213,19 @@ class Exam:
         return answer
 
 
-@torch.no_grad()
-def at_once(model: Any, x: Observed, sensed: Subset) -> Tensor:
-    """All that is sensed encoded together."""
-    mean: Tensor = model.encode({m: x[m] for m in sensed}).mean
-    return mean
-
-
-@torch.no_grad()
-def in_place(model: M2VAE, x: Observed, order: Subset) -> Tensor:
-    """One modality after the other by Eq. 18."""
-    mean: Tensor = sensed_in_turn(model, x, order)[-1]
-    return mean
-
-
-@torch.no_grad()
-def lasting(model: M2VAE, x: Observed, order: Subset) -> Tensor:
-    """One after the other, as robots do each of which has one sensor and hears the others."""
-    team = [LastingRobot(model, min_gain=0.0) for _ in order]
-    for stamp, (robot, m) in enumerate(zip(team, order, strict=True), start=1):
-        robot.look({m: x[m]}, stamp)
-        for later in team[stamp:]:
-            later.hear(robot.tell())
-    return team[-1].tell().posterior.mean
-
-
-@torch.no_grad()
-def product(model: M2VAE, x: Observed, sensed: Subset) -> Tensor:
-    """The product of the single posteriors, without a fusion encoder."""
-    return product_of_experts([model.encode({m: x[m]}) for m in sensed]).mean
-
-
 def measure(lab: Lab, setting: Settings, world: str, name: str, seed: int) -> dict[str, Rates]:
     """What one model, or what classifiers of readings know of one world: row -> rates."""
     exam = Exam(world, setting, seed)
     if name == READINGS:
         return exam.readings()
-    recipe = replace(setting.recipe, schedule=replace(setting.recipe.schedule, seed=seed))
     data = f"{world} {setting.train} {seed}"
-    if name not in OURS:
-        config = M2VAEConfig(
-            {m: x.shape[1] for m, x in exam.x.items()},
-            recipe.latent_dim,
-            recipe.hidden,
-            recipe.joint,
-        )
-        theirs = ContenderRecipe(config, recipe.beta_norm, recipe.schedule)
-        run = lab.training(NAME, world, name, seed, recipe=theirs, data=data)
-        other = train_contender(name, theirs, exam.x, seed, **run)
-        embed = partial(at_once, other)
-        return {name: exam.embeddings(embed, other.decode, exam.reader(embed))}
-    recipe = replace(recipe, cross=OURS[name])
-    run = lab.training(NAME, world, name, seed, recipe=recipe, data=data)
-    model = train_m2vae(recipe, exam.x, seed, **run)
-    whole, one_by_one, told, multiplied = (
-        partial(embed, model) for embed in (at_once, in_place, lasting, product)
+    decode, ways = trained_ways(
+        lab, (NAME, world), name, setting.recipe, OURS.get(name), exam.x, seed, data
     )
-    reader, decode = exam.reader(whole), model.decode
+    readers = {learnt: exam.reader(learnt) for learnt in {way.learnt for way in ways.values()}}
     return {
-        f"{name}, at once": exam.embeddings(whole, decode, reader),
-        f"{name}, in place (Eq. 18)": exam.embeddings(one_by_one, decode, reader, ordered=True),
-        f"{name}, in place as robots do": exam.embeddings(told, decode, reader, ordered=True),
-        f"{name}, product of single posteriors": exam.embeddings(
-            multiplied, decode, exam.reader(multiplied)
-        ),
+        row: exam.embeddings(way.embed, decode, readers[way.learnt], way.ordered)
+        for row, way in ways.items()
     }
 
 
@@ -302,13 +238,13 @@ def section(numbers: Mapping[str, Any]) -> Section:
     """The experiment for the report."""
     say = Prose(NAME, seeds=len(next(iter(numbers[WET][RAW]["class"].values()))["seeds"]))
     wet = [
-        (row, _percent(rates["class"], _mean), _percent(rates["class"], _worst))
+        (row, _percent(rates["class"], _mean), _percent(rates["class"], worst))
         for row, rates in numbers[WET].items()
     ]
     absent = [
         (
             row,
-            *(_percent(rates[of], over) for of in ("sensor", "class") for over in (_mean, _worst)),
+            *(_percent(rates[of], over) for of in ("sensor", "class") for over in (_mean, worst)),
         )
         for row, rates in numbers[ABSENT].items()
     ]
@@ -326,12 +262,12 @@ def section(numbers: Mapping[str, Any]) -> Section:
 def _checks(numbers: Mapping[str, Any], say: Prose) -> list[Check]:
     def least(world: str, of: str, row: str, at_least: float, block: str) -> Check:
         rows = [rates[of] for name, rates in numbers[world].items() if name.startswith(row)]
-        worst = min((_worst(cells) for cells in rows), key=np.mean)
+        lowest = min((worst(cells) for cells in rows), key=np.mean)
         claim = say(block, limit=at_least)
-        return Check(claim, _shown(worst), float(np.mean(worst)) >= at_least)
+        return Check(claim, _shown(lowest), float(np.mean(lowest)) >= at_least)
 
     def most(world: str, of: str, row: str, at_most: float, block: str) -> Check:
-        best = _worst(numbers[world][row][of], max)
+        best = worst(numbers[world][row][of], max)
         return Check(say(block, limit=at_most), _shown(best), float(np.mean(best)) <= at_most)
 
     ours, cross = OURS
@@ -354,7 +290,7 @@ def _mean(cells: Mapping[str, Any]) -> Sequence[float]:
     return means
 
 
-def _worst(cells: Mapping[str, Any], of: Callable[..., Any] = min) -> Sequence[float]:
+def worst(cells: Mapping[str, Any], of: Callable[..., Any] = min) -> Sequence[float]:
     """The seeds of what is known worst on the whole, or with ``max`` best."""
     seeds: list[float] = of(cells.values(), key=lambda cell: cell["mean"])["seeds"]
     return seeds
@@ -375,8 +311,8 @@ def picture(numbers: Mapping[str, Any]) -> Drawing:
     for panel, (world, of, title, guessed) in zip(
         axes[0],
         (
-            (WET, "class", "wet objects: their class", 1 / 2),
-            (ABSENT, "sensor", "the absent sensor: what it would read", 1 / 3),
+            (WET, "class", f"{TITLES[WET]}: their class", 1 / 2),
+            (ABSENT, "sensor", f"{TITLES[ABSENT]}: what it would read", 1 / 3),
         ),
         strict=True,
     ):
@@ -394,9 +330,9 @@ def _draw(panel: Axes, rows: Mapping[str, Any], guessed: float) -> None:
     means = [100 * float(np.mean(_mean(cells))) for cells in rows.values()]
     panel.barh(place, means, color=colours, height=0.7)
     for index, cells in enumerate(rows.values()):
-        worst = [100 * rate for rate in _worst(cells)]
+        found = [100 * rate for rate in worst(cells)]
         label = "each seed, in the worst order" if not index else None
-        panel.plot(worst, [index] * len(worst), "|", color=PALETTE[2], ms=9, label=label)
+        panel.plot(found, [index] * len(found), "|", color=PALETTE[2], ms=9, label=label)
         panel.text(101, index, f"{means[index]:.1f}", va="center", fontsize=8)
     panel.axvline(
         100 * guessed, color="0.3", linestyle=":", linewidth=1, label="one attribute guessed"

@@ -20,6 +20,9 @@ from tqdm import tqdm
 import m2vae_ros
 from m2vae_ros.host.files import write_json
 
+FIRST_FRESH = 10
+"""See `Lab.fresh_seeds`."""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -42,6 +45,11 @@ class Lab:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     bags: Path = Path("bags")
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def fresh_seeds(self) -> list[int]:
+        """Seeds by which nothing was chosen; those below them served for that."""
+        return list(range(FIRST_FRESH, FIRST_FRESH + self.seeds))
 
     def training(self, *names: object, recipe: Any, data: str) -> dict[str, Any]:
         """What `m2vae_ros.training.loop.fit` is given for one training: its checkpoint and its key.

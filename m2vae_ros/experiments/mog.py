@@ -127,9 +127,10 @@ def statistics(embedded: Embedded, labels: np.ndarray) -> dict[str, Any]:
 
     Returns:
         Column -> mean ``elbo`` and ``kl`` of its ``ambiguous`` (None if there are no such) and
-        ``unambiguous`` samples; ``correlation``: Spearman's, of the two over all samples; and
-        ``distance`` of the unambiguous embeddings to those of all modalities, on average, in units
-        of their spread (the root mean square distance to their centre).
+        ``unambiguous`` samples, and ``kl_by_all`` of the same samples by all modalities;
+        ``correlation``: Spearman's, of the two over all samples; and ``distance`` of the
+        unambiguous embeddings to those of all modalities, on average, in units of their spread
+        (the root mean square distance to their centre).
     """
     whole = next(iter(COLUMNS))
     spread = np.sqrt(np.square(embedded.z[whole] - embedded.z[whole].mean(0)).sum(1).mean())
@@ -141,6 +142,7 @@ def statistics(embedded: Embedded, labels: np.ndarray) -> dict[str, Any]:
             group: {
                 "elbo": float(embedded.elbo[column][members].mean()),
                 "kl": float(embedded.kl[column][members].mean()),
+                "kl_by_all": float(embedded.kl[whole][members].mean()),
                 "samples": int(members.sum()),
             }
             if members.any()

@@ -168,7 +168,7 @@ def _over_seeds(measured: list[dict[int, dict[str, float]]]) -> dict[str, dict[s
 
 def section(numbers: Mapping[str, Any]) -> Section:
     """The re-encoding experiment for the report."""
-    say = Prose(NAME, most_lost=MOST_LOST, least_gain=LEAST_GAIN)
+    say = Prose(NAME, most_lost=MOST_LOST, least_gain=LEAST_GAIN, numbers=numbers)
     checks, tables = [], []
     for data, title in DATA.items():
         of_loss = numbers if data == "mnist" else numbers[data]

@@ -13,11 +13,13 @@ from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.experiments import (
     asking,
     camera_lidar,
+    cross_terms,
     fig5,
     independence,
     mnist,
     modalities,
     mog,
+    motions,
     reencoding,
     report,
     table1,
@@ -38,6 +40,8 @@ EXPERIMENTS = {
         camera_lidar,
         modalities,
         independence,
+        motions,
+        cross_terms,
         asking,
         transfer,
     )

@@ -65,6 +65,7 @@ class Section:
         name: of the experiment, as the command line knows it.
         title: of the section.
         text: paragraphs.
+        misses: paragraphs, why what misses does not hold in general; none if all holds.
         checks: the verdicts.
         tables, figures: what was measured.
     """
@@ -75,6 +76,7 @@ class Section:
     checks: Sequence[Check] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
+    misses: Sequence[str] = ()
 
 
 class Footnotes:
@@ -122,11 +124,19 @@ class Prose:
         tables: Sequence[Table] = (),
         figures: Sequence[str] = (),
     ) -> Section:
-        """The section with the blocks ``title``, ``text`` and, for FIGURE.png, ``FIGURE``."""
-        paragraphs = re.split(r"\n\s*\n", self._render("text", {}).strip())
-        text = [" ".join(paragraph.split()) for paragraph in paragraphs]
+        """The section with the blocks ``title``, ``text`` and, for FIGURE.png, ``FIGURE``.
+
+        And ``misses``, if there is such a block and a check misses.
+        """
+        missed = "misses" in self._template.blocks and not all(check.holds for check in checks)
+        misses = self._paragraphs("misses") if missed else []
         shown = [Figure(file, self(Path(file).stem)) for file in figures]
-        return Section(self._name, self("title"), text, checks, tables, shown)
+        text = self._paragraphs("text")
+        return Section(self._name, self("title"), text, checks, tables, shown, misses)
+
+    def _paragraphs(self, block: str) -> list[str]:
+        paragraphs = re.split(r"\n\s*\n", self._render(block, {}).strip())
+        return [" ".join(paragraph.split()) for paragraph in paragraphs]
 
     def _render(self, block: str, values: dict[str, Any]) -> str:
         context = self._template.new_context({**self._values, **values})

@@ -21,7 +21,6 @@ from torch.nn import functional
 
 from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.classifier import Classifier
-from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import Subset
 
 COMPLETE = 5
@@ -38,28 +37,36 @@ SCHEDULE = Schedule(epochs=20, batch_size=4096, learning_rate=1e-2, weight_decay
 
 
 def calibrated(
-    reader: Classifier, posteriors: Mapping[Subset, Gaussian], labels: Tensor, seed: int
+    reader: Classifier,
+    means: Mapping[Subset, Tensor],
+    labels: Tensor,
+    seed: int,
+    spreads: Mapping[Subset, Tensor] | None = None,
 ) -> Classifier:
     """Fit a classifier of embeddings further, for its probabilities.
 
     Args:
-        reader: takes the mean of an embedding, (B, D_z); it stays as it is.
-        posteriors: subset -> those of the same things, (N, D_z), the last of all modalities.
+        reader: takes (B, D_z); it stays as it is.
+        means: subset -> the means (N, D_z) of the same things, the last that of all modalities.
         labels: class of each (N,).
         seed: of the order and the noise.
+        spreads: the standard deviations that go with the means; without them there is no noise.
     """
     found = deepcopy(reader).requires_grad_(True)
-    *partial, complete = posteriors.values()
-    means = [*(q.mean for q in partial), *[complete.mean] * COMPLETE]
-    noise = [*(NOISE * (q.log_variance / 2).exp() for q in partial), *[torch.zeros_like(complete.mean)] * COMPLETE]
+    *partial, complete = means
+    of = [*partial, *[complete] * COMPLETE]
+    x = torch.cat([means[subset] for subset in of])
+    noise = torch.zeros_like(x)
+    if spreads and partial:
+        some = NOISE * torch.cat([spreads[subset] for subset in partial])
+        noise[: len(some)] = some
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
         scores = found.layers(torch.normal(batch["x"], batch["noise"]))
         return {"loss": functional.cross_entropy(scores, batch["y"], reduction="none")}
 
-    rows = len(means) * len(labels)
-    epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // rows)
+    epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // len(x))
     schedule = replace(SCHEDULE, epochs=epochs, seed=seed)
-    data = {"x": torch.cat(means), "noise": torch.cat(noise), "y": labels.repeat(len(means))}
+    data = {"x": x, "noise": noise, "y": labels.repeat(len(of))}
     fit(found, loss, data, schedule, title="calibration")
     return found.requires_grad_(False)

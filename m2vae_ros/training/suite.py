@@ -444,7 +444,24 @@ def train_embedding_reader(
     """
     with torch.no_grad():
         posteriors = fusion.posteriors(inputs)
-    *partial, complete = (q.mean for q in posteriors.values())
+    means = {subset: q.mean for subset, q in posteriors.items()}
+    spreads = {subset: (q.log_variance / 2).exp() for subset, q in posteriors.items()}
+    return train_reader(means, labels, seed, spreads)
+
+
+def train_reader(
+    means: Mapping[Subset, Tensor],
+    labels: np.ndarray,
+    seed: int,
+    spreads: Mapping[Subset, Tensor] | None = None,
+) -> Classifier:
+    """As `train_embedding_reader`, of embeddings (N, D_z) by each subset, the whole last.
+
+    Args:
+        means, spreads, seed: see `calibrated`.
+        labels: class of each, (N,).
+    """
+    *partial, complete = means.values()
     if not partial:  # of one modality there is nothing less
         return train_classifier(complete, labels, seed)
     drawn = np.random.default_rng(seed).integers(len(partial), size=len(labels))
@@ -453,7 +470,7 @@ def train_embedding_reader(
     reader = train_classifier(x, np.concatenate([labels] * 3), seed)
     if len(labels) < ENOUGH_TO_STOP_EARLY:
         return reader
-    return calibrated(reader, posteriors, torch.from_numpy(labels), seed)
+    return calibrated(reader, means, torch.from_numpy(labels), seed, spreads)
 
 
 def _device_name() -> str:

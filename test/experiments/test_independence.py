@@ -14,16 +14,14 @@ from m2vae_ros.experiments.independence import (
     ABSENT,
     CLASSES,
     KINDS,
-    OTHERS,
     OURS,
     RAW,
     WET,
     Exam,
     Settings,
-    at_once,
-    lasting,
 )
 from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.experiments.ways import OTHERS, at_once, lasting
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
 from m2vae_ros.vae.in_place import orders, unfold

@@ -37,8 +37,12 @@ def test_statistics_keep_the_groups_apart_and_measure_distance_in_spreads():
     measured = mog.statistics(embedded, labels)
     assert measured["ab"]["ambiguous"] is None
     assert measured["ab"]["distance"] == 0
-    assert measured["a"]["ambiguous"] == {"elbo": -2, "kl": 5, "samples": 15}
-    assert measured["a"]["unambiguous"] == {"elbo": -1, "kl": 4, "samples": 15}
+    by_all = np.arange(30.0)
+    assert measured["a"] == {
+        **measured["a"],
+        "ambiguous": {"elbo": -2, "kl": 5, "samples": 15, "kl_by_all": by_all[in_a].mean()},
+        "unambiguous": {"elbo": -1, "kl": 4, "samples": 15, "kl_by_all": by_all[~in_a].mean()},
+    }
     assert measured["a"]["distance"] == pytest.approx(0.5)
     assert [measured[c]["correlation"] for c in ("ab", "a", "b")] == pytest.approx([-1, -1, 1])
 
@@ -47,7 +51,7 @@ def numbers(**ambiguous):
     """Made-up statistics: elsewhere ELBO -1 and KL 2; ``distance`` of the others is 0.5."""
 
     def model(distance):
-        group = {"elbo": -1.0, "kl": 2.0, "samples": 7}
+        group = {"elbo": -1.0, "kl": 2.0, "kl_by_all": 2.5, "samples": 7}
         column = {"unambiguous": group, "correlation": -0.5, "distance": distance}
         single = {**column, "ambiguous": {**group, **ambiguous}}
         return {"ab": {**column, "ambiguous": None}, "a": single, "b": single}
