@@ -138,10 +138,10 @@ def test_one_number_is_a_level_line() -> None:
 
 
 def test_pictures_stand_one_above_the_other_with_a_gap() -> None:
-    sensed, decoded = np.full((12, 4), 200, np.uint8), np.full((12, 4), 90, np.uint8)
-    both = sensors.stacked(sensed, decoded)
-    assert both[:, 0].tolist() == [200] * 12 + [0] + [90] * 12
-    assert not sensors.stacked(None, decoded)[:12].any()
+    sensed, decoded, spread = (np.full((12, 4), level, np.uint8) for level in (200, 90, 7))
+    three = sensors.stacked(sensed, decoded, spread)
+    assert three[:, 0].tolist() == [200] * 12 + [0] + [90] * 12 + [0] + [7] * 12
+    assert not sensors.stacked(None, decoded, spread)[:12].any()
 
 
 def test_drops_are_listed_by_node_and_reason() -> None:
