@@ -22,7 +22,7 @@ class Unit:
 
     Attributes:
         symbol: of the sensor's unit, such as "m"; "" where its messages name none.
-        scale: what 1 is, above
+        scale: how much above `offset` 1 is.
         offset: what 0 is.
     """
 

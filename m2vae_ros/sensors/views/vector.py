@@ -20,8 +20,8 @@ class VectorView(View):
     Attributes:
         fields: their paths, such as `linear_acceleration.x`, or that of an array.
         size: how many numbers there are in all; 0: one for each field.
-        offset: what becomes 0, and
-        scale: how much above it becomes 1.
+        offset: what becomes 0.
+        scale: how much above `offset` becomes 1.
     """
 
     kind: ClassVar[str] = "vector"

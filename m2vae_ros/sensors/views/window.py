@@ -36,8 +36,8 @@ class WindowView(View):
         hop: seconds from one window to the next.
         max_gap: seconds between two messages, at most.
         spectrum: whether the result is the logarithm of the power spectrum.
-        offset: what becomes 0, and
-        scale: how much above it becomes 1; of the fields themselves.
+        offset: of the fields, what becomes 0.
+        scale: of the fields, how much above `offset` becomes 1.
         floor: power that counts as silence, in units of `scale` squared.
     """
 
