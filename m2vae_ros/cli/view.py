@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "Where there is a display the viewer of Rerun opens; elsewhere, and with --headless, a "
         "page for browsers is served.",
         epilog="In two terminals, with the same ROS_DOMAIN_ID: m2vae demo; m2vae view. Of a bag: "
-        "ros2 bag play BAG; m2vae view --weights models/mine. For later: m2vae view --headless "
+        "m2vae play BAG; m2vae view --weights models/mine. For later: m2vae view --headless "
         "--save team.rrd, then rerun team.rrd. From another machine: ssh -L 9090:127.0.0.1:9090 "
         "-L 9091:127.0.0.1:9091 ROBOT.",
     )

@@ -20,6 +20,7 @@ import numpy as np
 from m2vae_ros.fusion.attributes import entropy
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
+from m2vae_ros.fusion.imagination import draws as points
 from m2vae_ros.vae.in_place import unfold
 
 DRAWS = 16
@@ -51,10 +52,8 @@ def expected_gain(
     known = unfold(engine, before.mean, held) if held else {}
     rest = {m: code for m, code in known.items() if m not in modalities}
     believed = engine.encode(rest) if rest else _prior(engine)
-    half = np.random.default_rng(seed).standard_normal((draws // 2, engine.latent_dim))
-    steps = np.concatenate([half, -half]) * np.exp(0.5 * believed.log_variance)
     after = []
-    for z in (believed.mean + steps).astype(np.float32):
+    for z in points(believed, draws, seed):
         imagined = {m: engine.decode(m, z) for m in modalities}
         after.append(entropy(engine.classify(engine.encode({**rest, **imagined}).mean)))
     return entropy(engine.classify(before.mean)) - float(np.mean(after))

@@ -15,15 +15,17 @@ FAMILIAR = 1.0
 
 
 class Posterior(Protocol):
-    """A diagonal Gaussian q(z|m) over the latent space.
+    """A diagonal Gaussian q(z|m) over the latent space; an `Embedding` is one, too."""
 
-    Attributes:
-        mean: float32 (D_z,).
-        log_variance: float32 (D_z,), the natural logarithm of the variance.
-    """
+    @property
+    def mean(self) -> ndarray:
+        """Of z: float32 (D_z,)."""
+        ...
 
-    mean: ndarray
-    log_variance: ndarray
+    @property
+    def log_variance(self) -> ndarray:
+        """The natural logarithm of the variance of z: float32 (D_z,)."""
+        ...
 
 
 class Encoding(NamedTuple):

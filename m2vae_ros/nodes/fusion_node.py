@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from rclpy.timer import Timer
 from tf2_msgs.msg import TFMessage
 
 from m2vae_ros.fusion.engine import Engine
+from m2vae_ros.fusion.imagination import imagine
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.fusion.rates import SenderRates
@@ -65,7 +66,7 @@ from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic, take_kept
 from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.sensing_range import Position
-from m2vae_ros.srv import Decode, ResetObject
+from m2vae_ros.srv import Decode, Imagine, ResetObject
 
 EMBEDDINGS = "/embeddings"
 DIGESTS = "/embeddings/digests"
@@ -184,6 +185,7 @@ class FusionNode(LifecycleNode):
         self._configured.callback(self._outputs.close)
         for kind, name, callback in (
             (Decode, "~/decode", self._decode),
+            (Imagine, "~/imagine", self._imagine),
             (ResetObject, "~/reset_object", self._reset_object),
         ):
             service = self.create_service(kind, name, callback)
@@ -484,11 +486,7 @@ class FusionNode(LifecycleNode):
         try:
             embedding = messages.embedding(request.embedding)
             check(embedding, self._engine, self._now, self._perception.memory.tolerance_ns)
-            if request.modality not in self._engine.modalities:
-                raise ValueError(
-                    f"modality {request.modality!r} is not one of "
-                    f"{', '.join(self._engine.modalities)}"
-                )
+            self._check_modalities([request.modality])
             shown = self._engine.reconstruct(request.modality, embedding.mean)
         except Exception as error:  # reported to the caller; the node goes on
             response.success, response.message = False, str(error)
@@ -496,6 +494,30 @@ class FusionNode(LifecycleNode):
         response.success, response.shape = True, list(shown.shape)
         response.data = np.ravel(shown).astype(np.float32)
         return response
+
+    def _imagine(self, request: Imagine.Request, response: Imagine.Response) -> Imagine.Response:
+        try:
+            held = self._perception.memory.get(request.object_id)
+            if held is None:
+                raise ValueError(f"nothing is held of {request.object_id!r}")
+            self._check_modalities(request.modalities)
+            response.readings = [
+                messages.imagined_message(
+                    self._suite[name], name in held.held, imagine(self._engine, held, name)
+                )
+                for name in request.modalities or self._engine.modalities
+            ]
+        except Exception as error:  # reported to the caller; the node goes on
+            response.success, response.message = False, str(error)
+            return response
+        response.success = True
+        return response
+
+    def _check_modalities(self, names: Iterable[str]) -> None:
+        known = self._engine.modalities
+        for name in names:
+            if name not in known:
+                raise ValueError(f"modality {name!r} is not one of {', '.join(known)}")
 
     def _reset_object(
         self, request: ResetObject.Request, response: ResetObject.Response

@@ -13,9 +13,15 @@ from geometry_msgs.msg import Point, Twist
 from m2vae_ros.fusion.attributes import entropy, marginals
 from m2vae_ros.fusion.belief import Verdict, kl_to_prior
 from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.fusion.imagination import Imagined
 from m2vae_ros.fusion.validation import MOST_REENCODINGS, by_modality, check_sizes
-from m2vae_ros.msg import AttributeMarginal, LatentEmbedding, ObjectClassification
-from m2vae_ros.sensors import ObservationError, SensorSuite
+from m2vae_ros.msg import (
+    AttributeMarginal,
+    ImaginedReading,
+    LatentEmbedding,
+    ObjectClassification,
+)
+from m2vae_ros.sensors import Modality, ObservationError, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS, Motion, motion, nanoseconds, numbers
 
 __all__ = [
@@ -24,6 +30,7 @@ __all__ = [
     "classification_message",
     "embedding",
     "embedding_message",
+    "imagined_message",
     "motion",
     "nanoseconds",
     "numbers",
@@ -140,3 +147,16 @@ def classification_message(
     message.header.stamp = stamp(max(embedding.newest, *looks.values(), 0))
     message.header.frame_id = embedding.frame
     return message
+
+
+def imagined_message(modality: Modality, held: bool, imagined: Imagined) -> ImaginedReading:
+    """What a sensor would read, in its own unit."""
+    unit = modality.view.unit
+    return ImaginedReading(
+        modality=modality.name,
+        held=held,
+        unit=unit.symbol,
+        shape=list(imagined.mean.shape),
+        mean=np.ravel(unit.offset + unit.scale * imagined.mean).astype(np.float32),
+        standard_deviation=np.ravel(unit.scale * imagined.spread).astype(np.float32),
+    )

@@ -12,7 +12,7 @@ from m2vae_ros.sensors.suite import (
     SensorSuite,
 )
 from m2vae_ros.sensors.suite_file import SuiteError, read_suite
-from m2vae_ros.sensors.view import View
+from m2vae_ros.sensors.view import Unit, View
 from m2vae_ros.sensors.views import view_kinds, view_of
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Sampling",
     "SensorSuite",
     "SuiteError",
+    "Unit",
     "View",
     "read_suite",
     "view_kinds",

@@ -61,7 +61,8 @@ class SensingRange:
     """From where a sensor looks at an object.
 
     Attributes:
-        min_distance, max_distance: metres from the robot to the object's middle.
+        min_distance: metres from the robot to the object's middle, at least.
+        max_distance: the same, at most.
         max_bearing: radians between straight ahead and the object.
     """
 

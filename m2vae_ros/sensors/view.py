@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,21 @@ import numpy as np
 Stream = Callable[[Any, int], "np.ndarray | None"]
 """Takes the messages of one topic with their stamps (nanoseconds), one after the other, and gives
 what the model takes, or None where a message alone makes no reading."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How the values of a view become numbers of the sensor: offset + scale · value.
+
+    Attributes:
+        symbol: of the sensor's unit, such as "m"; "" where its messages name none.
+        scale: how much above `offset` 1 is.
+        offset: what 0 is.
+    """
+
+    symbol: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
 
 
 class View(ABC):
@@ -45,6 +60,11 @@ class View(ABC):
     def span(self) -> float:
         """Seconds that a reading takes; if any, none of its messages should be missed."""
         return 0.0
+
+    @property
+    def unit(self) -> Unit:
+        """What its values are to the sensor; by default they are the sensor's own numbers."""
+        return Unit()
 
     @abstractmethod
     def read(self, message: Any) -> np.ndarray:
@@ -115,6 +135,11 @@ class PictureView(View):
     """
 
     packed: ClassVar[type] = np.uint8
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`: levels of brightness, from 0 to 255."""
+        return Unit("1/255", 255.0)
 
     def pack(self, values: np.ndarray) -> np.ndarray:
         """In steps of 1/255, as uint8."""

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from m2vae_ros.msg import LatentEmbedding
-from m2vae_ros.srv import Decode, ResetObject
+from m2vae_ros.srv import Decode, Imagine, ResetObject
 from rclpy.lifecycle import TransitionCallbackReturn
 from ros_team import OBJECT, Team, image, reflectance, scan, team
 from rosgraph_msgs.msg import Clock
 from untrained import untrained_weights
 
+from m2vae_ros.fusion.imagination import imagine
 from m2vae_ros.ros import diagnostics, listening, messages, qos
 
 pytestmark = pytest.mark.ros
@@ -254,6 +255,36 @@ def test_an_embedding_is_decoded_to_what_a_sensor_would_see(weights) -> None:
         answer = call(t, Decode, "decode", request)
         assert not answer.success
         assert "fingerprint" in answer.message
+
+
+def test_of_an_object_it_is_told_what_each_sensor_would_read(weights) -> None:
+    with team() as t:
+        node = t.active_robot("amiro1", weights, ["lidar"])
+        t.sense("amiro1", scan(), "lidar")
+        t.until(lambda: len(t.embeddings) == 1)
+        answer = call(t, Imagine, "imagine", Imagine.Request(object_id=OBJECT))
+        assert answer.success, answer.message
+        suite, held = node._engine.suite, node._memory.get(OBJECT)
+        assert [one.modality for one in answer.readings] == list(suite)
+        assert [one.modality for one in answer.readings if one.held] == ["lidar"]
+        for one in answer.readings:
+            view, told = suite[one.modality].view, imagine(node._engine, held, one.modality)
+            assert tuple(one.shape) == view.shape
+            assert one.unit == view.unit.symbol
+            scale = view.unit.scale
+            assert np.array(one.mean) == pytest.approx(scale * told.mean.ravel(), rel=1e-5)
+            assert np.array(one.standard_deviation) == pytest.approx(
+                scale * told.spread.ravel(), rel=1e-5
+            )
+
+        for wrong in (
+            Imagine.Request(object_id="unheard of"),
+            Imagine.Request(object_id=OBJECT, modalities=["lidar", "sonar"]),
+        ):
+            answer = call(t, Imagine, "imagine", wrong)
+            assert not answer.success
+            assert not answer.readings
+            assert "unheard of" in answer.message or "'sonar' is not one of" in answer.message
 
 
 def test_diagnostics_count_what_came_and_what_became_of_it(weights) -> None:

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
-from m2vae_ros.cli import parser
+from m2vae_ros.cli import main, parser
+from tools.suite_keys import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -106,6 +108,20 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
         assert there.exists(), target
         if anchor:
             assert anchor in anchors(there), f"{target}#{anchor}"
+
+
+def test_every_key_of_a_suite_is_in_the_tables_and_means_what_the_code_says() -> None:
+    page = (ROOT / "docs/own-sensors.md").read_text()
+    for table in tables().split("\n\n"):
+        assert table in page, "python -m tools.suite_keys prints them"
+
+
+def test_the_suite_that_is_shown_is_the_one_that_is_drafted(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/own-sensors.md").read_text(), re.S)
+    drafted = tmp_path / "watch.yaml"
+    bags = str(ROOT / "test/data/motions/train")
+    assert main(["suite", "new", str(drafted), "--bags", bags]) == 0
+    assert yaml.safe_load(drafted.read_text()) == yaml.safe_load(shown)
 
 
 def test_readme_can_be_read_in_two_minutes() -> None:

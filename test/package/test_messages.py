@@ -9,10 +9,11 @@ from geometry_msgs.msg import Point
 from m2vae_ros.msg import (
     AttributeMarginal,
     EmbeddingDigest,
+    ImaginedReading,
     LatentEmbedding,
     ObjectClassification,
 )
-from m2vae_ros.srv import Decode, ResetObject
+from m2vae_ros.srv import Decode, Imagine, ResetObject
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
@@ -32,6 +33,14 @@ EMBEDDING = LatentEmbedding(
     instance=2**32 - 1,
 )
 DIGEST = EmbeddingDigest(instance=1, total=2, first=3, last=2**64 - 1, listed=[3, 4])
+IMAGINED = ImaginedReading(
+    modality="lidar",
+    held=True,
+    unit="m",
+    shape=[2],
+    mean=[0.5, 1.0],
+    standard_deviation=[0.0, 0.25],
+)
 COLOUR = AttributeMarginal(name="colour", values=["red", "green"], probabilities=[0.75, 0.25])
 CLASSIFICATION = ObjectClassification(
     header=HEADER,
@@ -58,6 +67,9 @@ CLASSIFICATION = ObjectClassification(
         DIGEST,
         Decode.Request(embedding=EMBEDDING, modality="lidar"),
         Decode.Response(success=True, message="none", shape=[3, 16, 64], data=[0.0, 0.5, 1.0]),
+        IMAGINED,
+        Imagine.Request(object_id="amiro1/object_3", modalities=["lidar"]),
+        Imagine.Response(success=True, message="none", readings=[IMAGINED]),
         ResetObject.Request(object_id="amiro1/object_3"),
         ResetObject.Response(success=True, message="forgotten"),
     ],

@@ -3,16 +3,22 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2vae_ros.sensors import ObservationError, PlainError, view_of
+from m2vae_ros.sensors import ObservationError, PlainError, Unit, View, view_of
+from m2vae_ros.sensors.views.depth import DepthView
+from m2vae_ros.sensors.views.image import ImageView
 from m2vae_ros.sensors.views.image_band import ImageBandView
 from m2vae_ros.sensors.views.intensities import IntensitiesView
+from m2vae_ros.sensors.views.range import RangeView
 from m2vae_ros.sensors.views.scan import ScanView
+from m2vae_ros.sensors.views.vector import VectorView
+from m2vae_ros.sensors.views.window import WindowView
 from m2vae_ros.world.suite import AMIRO
 
 URG = (math.radians(-120.0), math.radians(240.0 / 682))
@@ -266,3 +272,44 @@ def test_intensities_are_in_units_of_the_strongest():
 def test_intensities_that_do_not_fit_are_refused_with_the_reason(intensities, reason):
     with pytest.raises(ObservationError, match=reason):
         AMIRO["reflectance"].view(intensities)
+
+
+# Units
+
+
+def own_numbers(view: View, values: np.ndarray) -> np.ndarray:
+    return view.unit.offset + view.unit.scale * values
+
+
+@given(st.floats(0.01, 1.0), st.floats(0.1, 20.0))
+def test_values_lead_back_to_the_numbers_of_the_sensor(share, most):
+    number = share * most
+    read = RangeView(max_range=most).read(SimpleNamespace(range=number))
+    assert own_numbers(RangeView(max_range=most), read) == pytest.approx([number], abs=1e-5)
+    strengths = IntensitiesView(rays=2, max_intensity=most)
+    assert own_numbers(strengths, strengths(np.full(2, number))) == pytest.approx(
+        number, rel=1e-5, abs=1e-5
+    )
+    metres = DepthView(width=2, height=2, max_depth=most)
+    read = metres(np.full((4, 4), number))
+    assert own_numbers(metres, read) == pytest.approx(number, abs=1e-4)
+    fields = VectorView(fields=("x",), offset=most, scale=2.0)
+    read = fields.read(SimpleNamespace(x=number))
+    assert own_numbers(fields, read) == pytest.approx([number], abs=1e-4)
+    window = WindowView(fields=("x",), seconds=1.0, rate=4.0, offset=most, scale=0.5)
+    assert own_numbers(window, window(np.full((1, 4), number))) == pytest.approx(number, abs=1e-4)
+
+
+def test_pictures_scans_and_spectra_say_their_unit():
+    picture = ImageView(width=2, height=2, colour=False)
+    assert own_numbers(picture, picture(np.full((4, 4), 51, np.uint8))) == pytest.approx(51.0)
+    assert (ScanView(max_range=0.8).unit, ScanView(max_range=0.8, depth=0.1).unit) == (
+        Unit("m", 0.8),
+        Unit("m", 0.1),
+    )
+    spectrum = WindowView(fields=("x",), seconds=1.0, rate=8.0, spectrum=True, floor=1e-3)
+    signal = np.sin(np.arange(8.0))[None]
+    power = np.abs(np.fft.rfft(signal * np.hanning(8))) ** 2 / 8
+    assert own_numbers(spectrum, spectrum(signal)) == pytest.approx(
+        np.log10(1.0 + power / 1e-3), abs=1e-5
+    )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import rerun as rr
 
 from m2vae_ros.apps.view.colours import Colour, belief_colour, label, mixed
 from m2vae_ros.apps.view.scene import Robot, Scene
-from m2vae_ros.fusion.attributes import marginals
+from m2vae_ros.fusion.attributes import Marginal, marginals
 from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.sensing_range import SensingRange
@@ -30,6 +30,9 @@ TRAIL: Colour = (120, 124, 136)
 
 ROBOT_SIZE = (0.05, 0.08)
 """Metres: radius and height of what a robot is drawn as."""
+
+SOLIDS = {"box": "box", "cube": "box", "cylinder": "cylinder"}
+"""Value of an attribute named shape -> what is drawn; else a ball, as RViz's markers are."""
 
 STEP = math.radians(4.0)
 """From corner to corner of an outline."""
@@ -125,13 +128,24 @@ class Arena:
         colours = [*map(belief_colour, beliefs, found)]
         said = [*map(label, beliefs, found)]
         size = self._size
-        self._recording.log(
-            f"{ORIGIN}/objects",
-            rr.Cylinders3D(
-                centers=places + [0.0, 0.0, size / 2], radii=[size / 2] * len(beliefs),
-                lengths=[size] * len(beliefs), colors=colours, fill_mode="solid",
-            ),
-        )  # fmt: skip
+        solids = np.array([*map(solid, found)], dtype=str)
+        for kind in ("box", "cylinder", "ball"):
+            chosen = np.flatnonzero(solids == kind)
+            centers = places[chosen] + [0.0, 0.0, size / 2]
+            how: dict[str, Any] = {
+                "centers": centers,
+                "colors": [colours[number] for number in chosen],
+                "fill_mode": "solid",
+            }
+            drawn: rr.AsComponents
+            if kind == "box":
+                drawn = rr.Boxes3D(sizes=np.full_like(centers, size), **how)
+            elif kind == "cylinder":
+                many = [size] * len(chosen)
+                drawn = rr.Cylinders3D(radii=[size / 2] * len(chosen), lengths=many, **how)
+            else:
+                drawn = rr.Ellipsoids3D(half_sizes=np.full_like(centers, size / 2), **how)
+            self._recording.log(f"{ORIGIN}/objects/{kind}", drawn)
         self._recording.log(
             f"{ORIGIN}/labels",
             rr.Points3D(
@@ -142,6 +156,18 @@ class Arena:
                 show_labels=True,
             ),
         )
+
+
+def solid(found: Sequence[Marginal]) -> str:
+    """What an object is drawn as: "box" or "cylinder" where that is known, else "ball".
+
+    Args:
+        found: its marginals; one of an attribute that is named shape says it.
+    """
+    for marginal in found:
+        if marginal.name == "shape":
+            return SOLIDS.get(marginal.known() or "", "ball")
+    return "ball"
 
 
 def _ranges(robots: list[Robot]) -> Iterator[np.ndarray]:

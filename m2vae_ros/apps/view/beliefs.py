@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import rerun as rr
 
@@ -38,7 +39,8 @@ class Beliefs:
         beliefs = scene.beliefs()
         if [*map(id, beliefs)] != [*map(id, self._drawn)]:
             self._drawn = beliefs
-            text = table(beliefs, suite.attributes)
+            titles = {name: modality.title or name for name, modality in suite.items()}
+            text = table(beliefs, suite.attributes, abbreviated(titles))
             document = rr.TextDocument(text, media_type=rr.MediaType.MARKDOWN)
             self._recording.log(TABLE, document)
         if suite.classes and beliefs:
@@ -63,14 +65,33 @@ class Beliefs:
         self._recording.log(path, rr.Scalars(values))
 
 
-def table(beliefs: list[Belief], attributes: dict[str, tuple[str, ...]]) -> str:
-    """What is known of each object and by which modalities, in Markdown."""
-    heads = ["object", *attributes, "sensed by"]
+def abbreviated(names: Mapping[str, str]) -> dict[str, str]:
+    """Their first letters, three or as many as tell them apart; of equal ones all letters."""
+    longest = max(map(len, names.values()), default=0)
+    for letters in range(3, longest):
+        short = {key: name[:letters] for key, name in names.items()}
+        if len({*short.values()}) == len(names):
+            return short
+    return dict(names)
+
+
+def table(
+    beliefs: list[Belief], attributes: Mapping[str, tuple[str, ...]], short: Mapping[str, str]
+) -> str:
+    """What is known of each object and by which modalities, in Markdown.
+
+    Args:
+        beliefs: of the objects.
+        attributes: name -> values.
+        short: modality -> what it is called in the table.
+    """
+    heads = ["object", *attributes, "by"]
     lines = [heads, ["---"] * len(heads)]
     for belief in beliefs:
         found = marginals(belief.probabilities, attributes)
         cells = [cell(marginal) for marginal in found] or ["?"] * len(attributes)
         if belief.unknown:
             cells = ["unknown"] * len(attributes)
-        lines.append([belief.embedding.object_id, *cells, ", ".join(belief.embedding.held)])
+        by = ", ".join(short[modality] for modality in belief.embedding.held)
+        lines.append([belief.embedding.object_id, *cells, by])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -78,7 +78,7 @@ def label(belief: Belief, found: Sequence[Marginal]) -> str:
 
 
 def cell(marginal: Marginal) -> str:
-    """The likeliest value of an attribute and its probability; "?" if that is not known."""
-    known = marginal.known()
-    percent = f"{100.0 * marginal.probability:.0f} %"
-    return f"{known} {percent}" if known else NOT_KNOWN
+    """The likeliest value of an attribute, with its probability below .995; "?" if not known."""
+    known, probability = marginal.known(), marginal.probability
+    doubt = f" {probability:.2f}".replace("0.", ".") if probability < 0.995 else ""
+    return f"{known}{doubt}" if known else NOT_KNOWN

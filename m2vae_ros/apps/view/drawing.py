@@ -28,6 +28,7 @@ class Drawing:
     def __init__(self, recording: rr.RecordingStream, scene: Scene, chosen: str = "") -> None:
         self._recording = recording
         self._scene = scene
+        self._chosen = chosen
         self._began = time.monotonic()
         self._parts = (
             Arena(recording),
@@ -44,7 +45,7 @@ class Drawing:
         self._recording.set_time(layout.TIMELINE, duration=elapsed)
         for part in self._parts:
             part.draw(self._scene)
-        key = layout.key(self._scene)
-        if key != self._key:  # a robot has come, or a sensor
+        key = layout.key(self._scene, self._chosen)
+        if key != self._key:  # a robot has come, a sensor, or the first object
             self._key = key
-            layout.shown_in(self._recording, self._scene)
+            layout.shown_in(self._recording, self._scene, self._chosen)

@@ -16,16 +16,20 @@ TIMELINE = "time"
 
 DARK = (20, 22, 27)
 
+BEHIND, AHEAD = 60.0, 45.0
+"""Seconds before and behind now that curves are given."""
+
 Key = tuple[tuple[str, str], ...]
-"""Robots and the modalities of their sensors: another layout only for others."""
+"""Robots and the modalities of their sensors, and an object: another layout only for others."""
 
 
-def key(scene: Scene) -> Key:
-    """What the layout depends on."""
-    return tuple((robot.name, sensor.modality.name) for robot, sensor in scene.sensors())
+def key(scene: Scene, chosen: str = "") -> Key:
+    """What the layout depends on; `chosen` is the object whose classes are drawn."""
+    shown = [(robot.name, sensor.modality.name) for robot, sensor in scene.sensors()]
+    return (*shown, ("", chosen or scene.first))
 
 
-def blueprint(scene: Scene) -> rrb.Blueprint:
+def blueprint(scene: Scene, chosen: str = "") -> rrb.Blueprint:
     """The arena and curves on the left; sensors, decoded readings and the latent space right."""
     suite = scene.memory.engine.suite
     titles = {name: modality.title or name for name, modality in suite.items()}
@@ -36,7 +40,7 @@ def blueprint(scene: Scene) -> rrb.Blueprint:
         line_grid=rrb.LineGrid3D(spacing=0.5, color=(60, 64, 72, 160)),
         eye_controls=rrb.EyeControls3D(position=(0.0, -3.3, 3.3), look_target=(0.0, -0.15, 0.0)),
     )
-    left = rrb.Vertical(space, _curves(scene), row_shares=[5, 2])
+    left = rrb.Vertical(space, _curves(scene, chosen or scene.first), row_shares=[3, 2])
     seen = [
         _plane(f"/{sensors.ORIGIN}/{robot.name}/{sensor.modality.name}",
                f"{robot.name}: {titles[sensor.modality.name]}")
@@ -53,9 +57,9 @@ def blueprint(scene: Scene) -> rrb.Blueprint:
         rrb.Vertical(
             rrb.TextDocumentView(origin=f"/{beliefs.TABLE}", name="Beliefs"),
             rrb.TextDocumentView(origin=f"/{traffic.WORDS}", name="Sent and dropped"),
-            row_shares=[5, 2],
+            row_shares=[3, 1],
         ),
-        column_shares=[4, 5],
+        column_shares=[1, 2],
     )
     parts: list[Any] = [_row(seen)] if seen else []
     shares = [3, 4, 6] if seen else [4, 6]
@@ -70,22 +74,29 @@ def blueprint(scene: Scene) -> rrb.Blueprint:
     )
 
 
-def _curves(scene: Scene) -> rrb.Horizontal:
+def _curves(scene: Scene, named: str) -> rrb.Horizontal:
     share = rrb.ScalarAxis(range=(0.0, 1.02))
-    legend = rrb.PlotLegend(rrb.Corner2D.LeftBottom)
+    legend = rrb.PlotLegend(rrb.Corner2D.RightBottom)
+    # The legend stands where no curve is: in what is still to come.
+    now = rr.TimeRangeBoundary.cursor_relative
+    span = rrb.TimeAxis(view_range=rr.TimeRange(start=now(seconds=-BEHIND), end=now(seconds=AHEAD)))
     classes = rrb.TimeSeriesView(
         origin=f"/{beliefs.CLASSES}",
-        name="Classes of one object",
+        name=f"Classes of {named}" if named else "Classes of one object",
+        axis_x=span,
         axis_y=share,
         plot_legend=legend,
     )
     likeliest = rrb.TimeSeriesView(
         origin=f"/{beliefs.LIKELIEST}",
         name="All objects",
+        axis_x=span,
         axis_y=share,
         plot_legend=legend,
     )
-    sent = rrb.TimeSeriesView(origin=f"/{traffic.ORIGIN}", name="Bytes, log₁₀", plot_legend=legend)
+    sent = rrb.TimeSeriesView(
+        origin=f"/{traffic.ORIGIN}", name="Bytes, log₁₀", axis_x=span, plot_legend=legend
+    )
     if not scene.memory.engine.suite.classes:
         return rrb.Horizontal(sent)
     return rrb.Horizontal(rrb.Tabs(classes, likeliest), sent, column_shares=[3, 2])
@@ -99,6 +110,6 @@ def _row(views: Sequence[Any]) -> rrb.Container:
     return rrb.Horizontal(*views) if len(views) <= 4 else rrb.Grid(*views)
 
 
-def shown_in(recording: rr.RecordingStream, scene: Scene) -> None:
+def shown_in(recording: rr.RecordingStream, scene: Scene, chosen: str = "") -> None:
     """Send the layout to whoever looks."""
-    recording.send_blueprint(blueprint(scene), make_active=True, make_default=True)
+    recording.send_blueprint(blueprint(scene, chosen), make_active=True, make_default=True)

@@ -120,10 +120,11 @@ class Scene:
                 sensor.readings.clear()
 
     def sensors(self) -> Iterator[tuple[Robot, Sensor]]:
-        """Of all robots, in the order of their names."""
-        for name in sorted(self.robots):
-            for sensor in self.robots[name].sensors.values():
-                yield self.robots[name], sensor
+        """Of all robots: in the order of the suite, of one modality by the robots' names."""
+        for modality in self.memory.engine.suite:
+            for _, robot in sorted(self.robots.items()):
+                if modality in robot.sensors:
+                    yield robot, robot.sensors[modality]
 
     def _belief(self, embedding: Embedding) -> Belief:
         before = self._beliefs.get(embedding.object_id)

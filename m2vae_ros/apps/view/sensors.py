@@ -12,6 +12,7 @@ import rerun as rr
 from m2vae_ros.apps.view.arena import LOOKED_AT
 from m2vae_ros.apps.view.colours import Colour
 from m2vae_ros.apps.view.scene import Look, Reading, Scene, Sensor
+from m2vae_ros.fusion.imagination import imagine
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.images import averaged, picture
 from m2vae_ros.sensors.view import View
@@ -27,7 +28,8 @@ CANVAS = (200.0, 100.0)
 
 SENSED: Colour = (235, 235, 240)
 DECODED: Colour = (64, 196, 255)
-COLOURS = {"sensed": SENSED, "decoded": DECODED}
+SPREAD: Colour = (36, 84, 112)
+COLOURS = {"sensed": SENSED, "decoded": DECODED, "spread": SPREAD}
 FRAME: Colour = (70, 74, 84)
 
 
@@ -104,15 +106,19 @@ class Sensors:
         self._shown = state
         engine = scene.memory.engine
         for modality, view in engine.suite.views.items():
-            decoded = view.display(engine.reconstruct(modality, held.mean))
+            mean, spread = imagine(engine, held, modality)
+            decoded = view.display(mean)
             sensed = view.display(looks[modality].values) if modality in looks else None
             path = f"{CHOSEN}/{modality}"
             if decoded.dtype == np.uint8:
-                self._recording.log(path, rr.Image(stacked(sensed, decoded)))
-            elif sensed is None:
-                self._curves(path, {"decoded": decoded})
-            else:
-                self._curves(path, {"sensed": sensed, "decoded": decoded})
+                pictures = stacked(sensed, decoded, view.display(2.0 * spread))
+                self._recording.log(path, rr.Image(pictures))
+                continue
+            limits = [view.display(mean + side * spread) for side in (-2.0, 2.0)]
+            curves = {"spread": np.concatenate(limits)}
+            if sensed is not None:
+                curves["sensed"] = sensed
+            self._curves(path, {**curves, "decoded": decoded})
         self._recording.log(f"{CHOSEN}/about", _about(held.object_id, looks))
 
     def _curves(self, path: str, curves: Mapping[str, np.ndarray]) -> None:
@@ -147,11 +153,11 @@ def curve_lines(curves: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]
     return lines
 
 
-def stacked(sensed: np.ndarray | None, decoded: np.ndarray) -> np.ndarray:
-    """Two pictures of one shape, the sensed one above; where there is none it is dark."""
+def stacked(sensed: np.ndarray | None, decoded: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Pictures of one shape, from top to bottom; where nothing was sensed it is dark."""
     above = np.zeros_like(decoded) if sensed is None else sensed
     gap = np.zeros((max(1, len(decoded) // 12), *decoded.shape[1:]), dtype=np.uint8)
-    return np.concatenate([above, gap, decoded])
+    return np.concatenate([above, gap, decoded, gap, spread])
 
 
 def _about(name: str, looks: Mapping[str, Look]) -> rr.TextDocument:

@@ -10,7 +10,7 @@ import numpy as np
 
 from m2vae_ros.sensors.images import RAW, averaged, pixels
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import PictureView, check_positive
+from m2vae_ros.sensors.view import PictureView, Unit, check_positive
 
 METRES = {"16UC1": 0.001, "mono16": 0.001, "32FC1": 1.0}
 """Encoding -> metres of its unit (REP 118)."""
@@ -41,6 +41,11 @@ class DepthView(PictureView):
     def shape(self) -> tuple[int, int, int]:
         """Shape of the result: one channel, rows, columns."""
         return (1, self.height, self.width)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return Unit("m", self.max_depth)
 
     def __call__(self, depth: np.ndarray) -> np.ndarray:
         """Reduce a depth image.

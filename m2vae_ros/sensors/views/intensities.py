@@ -10,7 +10,7 @@ import numpy as np
 
 from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import View, check_positive
+from m2vae_ros.sensors.view import Unit, View, check_positive
 from m2vae_ros.sensors.views.scan import LASER_SCAN
 
 
@@ -37,6 +37,11 @@ class IntensitiesView(View):
     def shape(self) -> tuple[int]:
         """Shape of the result."""
         return (self.rays,)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return Unit(scale=self.max_intensity)
 
     def __call__(self, intensities: np.ndarray) -> np.ndarray:
         """Scale a reading.

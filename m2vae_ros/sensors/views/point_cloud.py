@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import PictureView, check_positive
+from m2vae_ros.sensors.view import PictureView, Unit, check_positive
 
 _TYPES = {7: "f4", 8: "f8"}
 """Of a sensor_msgs/PointField with coordinates, in numpy's letters."""
@@ -51,6 +51,11 @@ class PointCloudView(PictureView):
     def shape(self) -> tuple[int, int, int]:
         """Shape of the result: one channel, rows, columns."""
         return (1, self.height, self.width)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return Unit("m", self.max_range)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Sort points into the grid.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import View, check_positive
+from m2vae_ros.sensors.view import Unit, View, check_positive
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class RangeView(View):
     def shape(self) -> tuple[int]:
         """Shape of the result."""
         return (1,)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return Unit("m", self.max_range)
 
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`; -inf is an object too near to be measured (REP 117), which is 0."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from m2vae_ros.sensors.messages import numbers
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import View, check_positive
+from m2vae_ros.sensors.view import Unit, View, check_positive
 
 # Angles in a LaserScan are float32; a direction this close to a beam (in beams) is that beam.
 _SNAP = 0.01
@@ -60,6 +60,11 @@ class ScanView(View):
     def shape(self) -> tuple[int]:
         """Shape of the result."""
         return (self.beams,)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`; with `depth`, metres behind the nearest point."""
+        return Unit("m", self.max_range if self.depth is None else self.depth)
 
     @property
     def angles(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from m2vae_ros.sensors.fields import check_paths, values
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import View, check_finite, check_positive
+from m2vae_ros.sensors.view import Unit, View, check_finite, check_positive
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class VectorView(View):
     Attributes:
         fields: their paths, such as `linear_acceleration.x`, or that of an array.
         size: how many numbers there are in all; 0: one for each field.
-        offset: what becomes 0, and
-        scale: how much above it becomes 1.
+        offset: what becomes 0.
+        scale: how much above `offset` becomes 1.
     """
 
     kind: ClassVar[str] = "vector"
@@ -42,6 +42,11 @@ class VectorView(View):
     def shape(self) -> tuple[int]:
         """Shape of the result."""
         return (self.size or len(self.fields),)
+
+    @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return Unit(scale=self.scale, offset=self.offset)
 
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""

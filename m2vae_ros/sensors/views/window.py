@@ -13,7 +13,10 @@ import numpy as np
 from m2vae_ros.sensors.fields import check_paths, values
 from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.observation import ObservationError
-from m2vae_ros.sensors.view import Stream, View, check_finite, check_positive
+from m2vae_ros.sensors.view import Stream, Unit, View, check_finite, check_positive
+
+DECADES = 6.0
+"""Of power above the floor that become 1 in a spectrum."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class WindowView(View):
         hop: seconds from one window to the next.
         max_gap: seconds between two messages, at most.
         spectrum: whether the result is the logarithm of the power spectrum.
-        offset: what becomes 0, and
-        scale: how much above it becomes 1; of the fields themselves.
+        offset: of the fields, what becomes 0.
+        scale: of the fields, how much above `offset` becomes 1.
         floor: power that counts as silence, in units of `scale` squared.
     """
 
@@ -70,6 +73,15 @@ class WindowView(View):
         return (len(self.fields), self.samples // 2 + 1 if self.spectrum else self.samples)
 
     @property
+    def unit(self) -> Unit:
+        """See `View.unit`."""
+        return (
+            Unit("log10(1 + power / floor)", DECADES)
+            if self.spectrum
+            else Unit(scale=self.scale, offset=self.offset)
+        )
+
+    @property
     def span(self) -> float:
         """Seconds from the first to the last value of a window."""
         return (self.samples - 1) / self.rate
@@ -88,7 +100,7 @@ class WindowView(View):
             return scaled.astype(np.float32)
         power = np.abs(np.fft.rfft(scaled * np.hanning(self.samples))) ** 2 / self.samples
         # from silence, which is 0, to what is a million times stronger, about 1
-        return (np.log10(power / self.floor + 1.0) / 6.0).astype(np.float32)
+        return (np.log10(power / self.floor + 1.0) / DECADES).astype(np.float32)
 
     def read(self, message: Any) -> np.ndarray:
         """One message makes no window.

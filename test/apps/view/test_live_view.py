@@ -15,11 +15,12 @@ import pytest
 import rerun as rr
 from ros_team import OBJECT, Team, image, team
 
+from m2vae_ros.apps.view import layout
 from m2vae_ros.apps.view.arena import LOOKED_AT
 from m2vae_ros.apps.view.drawing import Drawing
 from m2vae_ros.apps.view.listener import Listener
 from m2vae_ros.apps.view.outlets import Outlet
-from m2vae_ros.apps.view.scene import Scene
+from m2vae_ros.apps.view.scene import Robot, Scene, Sensor
 from m2vae_ros.cli import main
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
@@ -78,6 +79,19 @@ def test_it_finds_robots_and_knows_what_they_know_and_what_they_looked_at() -> N
         assert sum(scene.drops[f"{ROBOT}/fusion"].values()) >= 1
 
 
+def test_sensed_and_decoded_readings_stand_in_the_order_of_the_suite() -> None:
+    scene = Scene(ObjectMemory(OnnxEngine.load(WEIGHTS), "view", 0.3))
+    suite = scene.memory.engine.suite
+    for robot, names in {"one": ["reflectance", "lidar"], "two": ["lidar", "camera"]}.items():
+        sensors = {name: Sensor(suite[name]) for name in names}
+        scene.robots[robot] = Robot(robot, sensors=sensors)
+    expected = (("two", "camera"), ("one", "lidar"), ("two", "lidar"), ("one", "reflectance"))
+    assert layout.key(scene) == (*expected, ("", ""))
+    scene.first = "can"
+    assert layout.key(scene) == (*expected, ("", "can"))
+    assert layout.key(scene, "box") == (*expected, ("", "box"))
+
+
 @pytest.mark.ros
 def test_what_is_drawn_is_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "team.rrd"
@@ -103,7 +117,7 @@ def test_what_is_drawn_is_in_the_file(tmp_path: Path) -> None:
         check=True,
     ).stdout
     for path in (
-        "/arena/objects",
+        "/arena/objects/ball",  # a camera does not tell the shape
         f"/arena/robots/{ROBOT}",
         f"/sensors/{ROBOT}/camera",
         f"/sensors/{ROBOT}/camera/band",
@@ -169,13 +183,13 @@ def test_a_browser_shows_robots_objects_and_pictures(tmp_path: Path) -> None:
             try:
                 said = process.stdout.readline()
                 page = next(word for word in said.split() if word.startswith("http://"))
-                with Browser(page, 1000, 560) as browser:
+                with Browser(page, 1200, 760) as browser:
                     deadline = time.monotonic() + 120.0
                     while True:
                         t.sense(ROBOT, red_bar(), "camera")
                         t.settle(0.2)
                         pixels = np.asarray(browser.picture())
-                        arena, sensors = pixels[60:380, :500], pixels[40:140, 500:]
+                        arena, sensors = pixels[60:440, :600], pixels[40:190, 600:]
                         seen = {
                             "sensing range": near(arena, LOOKED_AT) > 5,
                             "object": reddish(arena) > 20,

@@ -70,7 +70,7 @@ def test_what_is_none_of_the_classes_is_drawn_and_named_as_unknown() -> None:
     one = replace(known, embedding=replace(known.embedding, strange=frozenset({"camera"})))
     assert colours.belief_colour(one, found(one)) == colours.STRANGE
     assert colours.label(one, found(one)) == "unknown"
-    assert "red" not in beliefs.table([one], ATTRIBUTES).splitlines()[-1]
+    assert "red" not in beliefs.table([one], ATTRIBUTES, {"camera": "cam"}).splitlines()[-1]
 
 
 def test_an_object_has_the_colour_that_is_known_and_is_greyer_when_less_is() -> None:
@@ -89,9 +89,40 @@ def test_classes_without_names_of_colours_have_those_of_the_palette() -> None:
 
 
 def test_the_table_says_each_attribute_and_what_it_was_sensed_by() -> None:
-    head, _, row = beliefs.table([belief(0.5, 0.5, 0, 0)], ATTRIBUTES).splitlines()
-    assert head == "| object | colour | shape | sensed by |"
-    assert row == "| can_1 | red 100 % | ? | camera |"
+    beliefs_of = [belief(0.5, 0.5, 0, 0), belief(0.49, 0.48, 0.02, 0.01)]
+    head, _, sure, less = beliefs.table(beliefs_of, ATTRIBUTES, {"camera": "cam"}).splitlines()
+    assert head == "| object | colour | shape | by |"
+    assert sure == "| can_1 | red | ? | cam |"
+    assert less == "| can_1 | red .97 | ? | cam |"
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["camera", "LiDAR", "reflect."], ["cam", "LiD", "ref"]),
+        (["front left", "front right"], ["front l", "front r"]),
+        (["imu", "imu"], ["imu", "imu"]),
+        ([], []),
+    ],
+)
+def test_sensors_are_abbreviated_as_far_as_they_can_be_told_apart(names, short) -> None:
+    numbered = {str(number): name for number, name in enumerate(names)}
+    assert [*beliefs.abbreviated(numbered).values()] == short
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "attributes", "solid"),
+    [
+        ((0.5, 0.0, 0.5, 0.0), ATTRIBUTES, "cylinder"),
+        ((0.0, 0.5, 0.0, 0.5), ATTRIBUTES, "box"),
+        ((0.5, 0.5, 0.0, 0.0), ATTRIBUTES, "ball"),  # the colour alone is known
+        ((1.0, 0.0), {"shape": ("cone", "box")}, "ball"),
+        ((0.0, 1.0), {"class": ("cylinder", "box")}, "ball"),
+        ((), ATTRIBUTES, "ball"),
+    ],
+)
+def test_an_object_is_drawn_in_the_shape_it_is_taken_for(probabilities, attributes, solid) -> None:
+    assert arena.solid(marginals(np.array(probabilities), attributes)) == solid
 
 
 def test_a_sensing_range_is_a_sector_of_a_ring() -> None:
@@ -138,10 +169,10 @@ def test_one_number_is_a_level_line() -> None:
 
 
 def test_pictures_stand_one_above_the_other_with_a_gap() -> None:
-    sensed, decoded = np.full((12, 4), 200, np.uint8), np.full((12, 4), 90, np.uint8)
-    both = sensors.stacked(sensed, decoded)
-    assert both[:, 0].tolist() == [200] * 12 + [0] + [90] * 12
-    assert not sensors.stacked(None, decoded)[:12].any()
+    sensed, decoded, spread = (np.full((12, 4), level, np.uint8) for level in (200, 90, 7))
+    three = sensors.stacked(sensed, decoded, spread)
+    assert three[:, 0].tolist() == [200] * 12 + [0] + [90] * 12 + [0] + [7] * 12
+    assert not sensors.stacked(None, decoded, spread)[:12].any()
 
 
 def test_drops_are_listed_by_node_and_reason() -> None:
