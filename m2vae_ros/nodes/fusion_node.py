@@ -62,6 +62,7 @@ from m2vae_ros.ros.parameters import (
     undeclare,
 )
 from m2vae_ros.ros.process import run
+from m2vae_ros.ros.senders import Senders, writers_on
 from m2vae_ros.ros.sensor_topic import OnDemand, SensorTopic, take_kept
 from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS
@@ -228,6 +229,7 @@ class FusionNode(LifecycleNode):
             self._writers.publish(embedding)
         self._activated.callback(self._heard.end)
         self._activity.begin()
+        self._senders = Senders()
         self._listening = False
         if self._now > 0:
             self._listen()
@@ -547,6 +549,7 @@ class FusionNode(LifecycleNode):
             self._writers.keep({said.object_id for said in memory.said()})
             if self._phase == "active":
                 self._activity.look(held)
+                facts |= self._look_at_senders(memory)
         waits = self._phase == "active" and not self._listening
         silent = ["/clock"] if waits else self._heard.look()
         news = drops.dropped > self._dropped_before or (memory is None and drops.last_error)
@@ -556,6 +559,14 @@ class FusionNode(LifecycleNode):
         summary = drops.last_error if news else silence
         counts = {**self._heard.counts, **drops.counts}
         self._diagnostics.publish(diagnostics.report(self, level, summary, {**facts, **counts}))
+
+    def _look_at_senders(self, memory: ObjectMemory) -> dict[str, str]:
+        newest: dict[str, int] = {}
+        for said in memory.statements():
+            if said.sender != memory.owner:
+                newest[said.sender] = max(said.newest, newest.get(said.sender, 0))
+        writers = writers_on(self, EMBEDDINGS)
+        return self._senders.look(newest, writers, self._now, memory.tolerance_ns)
 
 
 def main(args: list[str] | None = None) -> int:
