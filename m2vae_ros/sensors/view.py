@@ -66,6 +66,11 @@ class View(ABC):
         """What its values are to the sensor; by default they are the sensor's own numbers."""
         return Unit()
 
+    @property
+    def axis(self) -> tuple[str, np.ndarray]:
+        """What lies along the last axis of curves, and of each value where: float64 (n,)."""
+        return "number", np.arange(self.shape[-1], dtype=np.float64)
+
     @abstractmethod
     def read(self, message: Any) -> np.ndarray:
         """What the model takes of a sensor's message: float32 of the view's shape.
