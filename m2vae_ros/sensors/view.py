@@ -62,6 +62,11 @@ class View(ABC):
         return 0.0
 
     @property
+    def period(self) -> float:
+        """Seconds from one reading to the next, at least; 0 where each message makes one."""
+        return 0.0
+
+    @property
     def unit(self) -> Unit:
         """What its values are to the sensor; by default they are the sensor's own numbers."""
         return Unit()

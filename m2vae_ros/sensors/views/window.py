@@ -82,6 +82,11 @@ class WindowView(View):
         )
 
     @property
+    def period(self) -> float:
+        """See `View.period`."""
+        return self.hop
+
+    @property
     def axis(self) -> tuple[str, np.ndarray]:
         """See `View.axis`."""
         if self.spectrum:
