@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -336,10 +337,12 @@ class _LiveTable:
             title="Three robots with one sensor each",
             caption=f"{elapsed:5.1f} s  {self._status}",
             caption_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
         )
         table.add_column("object", min_width=20)
         for modality in AMIRO:
-            table.add_column(AMIRO[modality].title, justify="center")
+            table.add_column(_short(modality), justify="center")
         table.add_column("known of it", min_width=36)
         table.add_column("", min_width=1)
         for record in self._scoreboard.records:
@@ -370,7 +373,7 @@ class _Lines:
         pass
 
     def says(self, what: str) -> None:
-        self._console.print(f"{time.monotonic() - self._begin:6.1f} s  {what}", markup=False)
+        self._console.print(f"{time.monotonic() - self._begin:5.1f} s {what}", markup=False)
 
     def changed(self, robot: str, record: Record) -> None:
         best = record.best
@@ -382,9 +385,9 @@ class _Lines:
         if self._said.get(record.item.name) == said:
             return
         self._said[record.item.name] = said
-        self.says(
-            f"{record.item.class_name:<20} {held:<24} → {_known(best):<36} {_mark(record, best)}"
-        )
+        by = "+".join(_short(modality) for modality in AMIRO if modality in best.held)
+        known = f"{_known(best):<36}"  # in all 80 columns, at most
+        self.says(f"{record.item.class_name:<20} {by:<11} {known} {_mark(record, best)}")
 
     def refresh(self) -> None:
         """Every piece of news is printed as it comes."""
@@ -403,15 +406,17 @@ def _mark(record: Record, verdict: Verdict) -> str:
 
 
 def _known(verdict: Verdict) -> str:
-    """Each attribute with the probability of its likeliest value: "red .98 · ? .52 · ? .55".
+    """Each attribute with the probability of its likeliest value below .995: "red · ? .52 · ? .55".
 
     Or "unknown".
     """
     if verdict.unknown:
         return "unknown"
-    return " · ".join(
-        f"{m.known() or '?'} {f'{m.probability:.2f}'.removeprefix('0')}" for m in verdict.attributes
-    )
+    return " · ".join((m.known() or "?") + m.doubt for m in verdict.attributes)
+
+
+def _short(modality: str) -> str:
+    return (AMIRO[modality].title or modality)[:3]
 
 
 def _coloured(class_name: str) -> str:

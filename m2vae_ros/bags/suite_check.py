@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,31 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
     if suite.sampling.labels not in ("", "name"):
         _check_labels(suite, topics, fit)
     return fit
+
+
+def scarce(suite: SensorSuite, rates: Mapping[str, float]) -> str:
+    """Which sensor decides how many samples there will be, if one does; "" if none does.
+
+    Where readings of one time make a sample there are no more samples than readings of the slowest.
+
+    Args:
+        suite: that pairs the readings.
+        rates: modality -> messages in a second.
+    """
+    if suite.sampling.pairing != "time" or len(suite) < 2:
+        return ""
+    readings = {
+        name: min(rates[name], 1.0 / view.period) if view.period else rates[name]
+        for name, view in suite.views.items()
+    }
+    slowest, next_to_it, *_ = sorted(readings, key=readings.__getitem__)
+    if readings[slowest] > 0.5 * readings[next_to_it] or not readings[next_to_it]:
+        return ""
+    return (
+        f"modalities.{slowest}: {readings[slowest]:.3g} readings a second, {next_to_it} "
+        f"{readings[next_to_it]:.3g}; with pairing: time a bag gives no more samples than its "
+        "slowest sensor readings"
+    )
 
 
 def _check_labels(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) -> None:

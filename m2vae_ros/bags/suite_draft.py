@@ -29,6 +29,12 @@ FLOORS = {"linear_acceleration": 0.1, "angular_velocity": 0.01}
 MOST_NUMBERS = 4096
 """Of an array that is drafted; what is longer is hardly one."""
 
+NO_READING = re.compile(r"(.*\.)?\w*variance(_type)?")
+"""Paths of fields that say how sure a reading is, as sensor_msgs/Temperature and NavSatFix do."""
+
+LONGEST_CODE = 10
+"""Dimensions of the code of a dense β-VAE that is drafted; of fewer numbers as many as these."""
+
 MOST_FIELDS = 32
 """Of a message of a type that no view is made for."""
 
@@ -85,6 +91,20 @@ def left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> list[Fou
     ]
 
 
+def fields_left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Topic of a draft -> its fields that say how sure a reading is, and are none.
+
+    Those of a type that a view is made for are not told: the view reads what it needs.
+    """
+    vectors = {m["topic"] for m in plain["modalities"].values() if m["view"]["kind"] == "vector"}
+    found = {
+        topic.name: [p for p, _ in _candidates(topic.example) if NO_READING.fullmatch(p)]
+        for topic in topics
+        if topic.relative in vectors
+    }
+    return {name: fields for name, fields in found.items() if fields}
+
+
 def _labels(topics: Sequence[FoundTopic]) -> FoundTopic | None:
     texts = [topic for topic in topics if 2 <= len([t for t in topic.texts if t]) <= MOST_LABELS]
     named = [topic for topic in texts if "label" in topic.name or "class" in topic.name]
@@ -101,9 +121,16 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
         pictures = {"latent_dim": 10, "channels": [16, 32, 64], "hidden": [128], **plain}
         kind = "depth" if getattr(message, "encoding", "") in METRES else "image"
         return [("", {"view": {"kind": kind, "width": 64, "height": 48}, "beta_vae": pictures})]
-    dense = {"beta_vae": {"latent_dim": 10, "hidden": [128, 64], **plain}}
+
+    def dense(view: dict[str, Any], size: int = LONGEST_CODE) -> dict[str, Any]:
+        latent_dim = min(size, LONGEST_CODE)
+        return {"view": view, "beta_vae": {"latent_dim": latent_dim, "hidden": [128, 64], **plain}}
+
     if topic.type == LASER_SCAN:
-        return [(suffix, {"view": view, **dense}) for suffix, view in _scans(message)]
+        return [
+            (suffix, dense(view, int(view["beams" if view["kind"] == "scan" else "rays"])))
+            for suffix, view in _scans(message)
+        ]
     if topic.type == "sensor_msgs/msg/PointCloud2":
         pictures = {"latent_dim": 10, "channels": [16, 32], "hidden": [128], **plain}
         return [("", {"view": {"kind": "point_cloud"}, "beta_vae": pictures})]
@@ -118,26 +145,28 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
         window["max_gap"] = round(max(0.5, 5.0 / hz), 3)
         groups = {"_acceleration": "linear_acceleration", "_rotation": "angular_velocity"}
         return [
-            (suffix, {"view": {**window, "floor": FLOORS[group], "fields": _axes(group)}, **dense})
+            (suffix, dense({**window, "floor": FLOORS[group], "fields": _axes(group)}))
             for suffix, group in groups.items()
         ]
     if topic.type in (STRING, ODOMETRY.type):
         return []
-    sizes = {
-        path: size
-        for path, size in _numbers(message).items()
-        if not path.startswith(("header.", "layout."))
-    }
-    if fields := [path for path, size in sizes.items() if not size]:
-        return [("", {"view": {"kind": "vector", "fields": fields[:MOST_FIELDS]}, **dense})]
+    sizes = {path: size for path, size in _candidates(message) if not NO_READING.fullmatch(path)}
+    if fields := [path for path, size in sizes.items() if not size][:MOST_FIELDS]:
+        return [("", dense({"kind": "vector", "fields": fields}, len(fields)))]
     arrays = {path: size for path, size in sizes.items() if size <= MOST_NUMBERS}
     return [
         (
             f"_{_identifier(path)}" if len(arrays) > 1 else "",
-            {"view": {"kind": "vector", "fields": [path], "size": size}, **dense},
+            dense({"kind": "vector", "fields": [path], "size": size}, size),
         )
         for path, size in arrays.items()
     ]
+
+
+def _candidates(message: Any) -> list[tuple[str, int]]:
+    """The numbers of a message that may be readings, and the lengths of arrays, 0 of no array."""
+    numbers = _numbers(message).items()
+    return [(path, size) for path, size in numbers if not path.startswith(("header.", "layout."))]
 
 
 def _axes(group: str) -> list[str]:

@@ -59,7 +59,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _new(options: argparse.Namespace) -> int:
-    from m2vae_ros.bags.suite_draft import draft, left_out
+    from m2vae_ros.bags.suite_check import scarce
+    from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -73,6 +74,8 @@ def _new(options: argparse.Namespace) -> int:
         plain = draft(name, topics)
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
+        for topic_name, fields in fields_left_out(topics, plain).items():
+            print(f"left out: {topic_name}: {', '.join(fields)}: says how sure a reading is")
     elif sys.stdin.isatty():
         plain = _asked(name)
     else:
@@ -80,6 +83,9 @@ def _new(options: argparse.Namespace) -> int:
     suite = SensorSuite.from_plain(plain)
     write_plain(options.file, plain, _HEAD.format(file=options.file, name=name))
     _show_suite(suite, None)
+    if options.bags:
+        rates = {topic.relative: topic.rate for topic in topics}
+        _warn(scarce(suite, {name: rates[m.topic] for name, m in suite.items()}))
     print(f"{options.file}: written; read it, it is a guess")
     return 0
 
@@ -93,7 +99,7 @@ def _why_left_out(topic: FoundTopic) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from m2vae_ros.bags.suite_check import check
+    from m2vae_ros.bags.suite_check import check, scarce
     from m2vae_ros.host.files import write_json
     from m2vae_ros.sensors import read_suite
 
@@ -105,10 +111,16 @@ def _check(options: argparse.Namespace) -> int:
     if fit is None:
         print(f"{options.suite}: is a suite; --bags BAG checks it against a recording")
         return 0
+    _warn(scarce(suite, fit.rates))
     for problem in fit.problems:
         print(f"✗ {problem}")
     print("✓ everything fits" if not fit.problems else f"{len(fit.problems)} do not fit")
     return 1 if fit.problems else 0
+
+
+def _warn(what: str) -> None:
+    if what:
+        print(f"! {what}")
 
 
 def _found(bags: list[Path]) -> list[FoundTopic]:
@@ -167,7 +179,7 @@ def _nothing(view: Any) -> Any:
 
 def _asked(name: str) -> dict[str, Any]:
     """Ask at the terminal for one sensor after the other."""
-    from m2vae_ros.sensors import view_kinds
+    from m2vae_ros.sensors import view_kinds, view_of
 
     print("Ctrl-C ends it without a file; Enter takes what is in brackets.")
     about = _choice("What is an observation about?", ("objects", "robot"), "robot")
@@ -191,7 +203,12 @@ def _asked(name: str) -> dict[str, Any]:
         if about == "objects":
             far = float(_answer("  metres from which it looks at an object, at most", "1.0"))
             fields["range"] = {"min_distance": 0.0, "max_distance": far}
-        fields["beta_vae"] = {"latent_dim": 10, "hidden": [128, 64], "normalised": True}
+        size = math.prod(view_of(view, f"modalities.{modality}.view").shape)
+        fields["beta_vae"] = {
+            "latent_dim": min(size, 10),
+            "hidden": [128, 64],
+            "normalised": True,
+        }
         plain["modalities"][modality] = fields
     placed = about == "objects"
     plain["sampling"] = {

@@ -9,6 +9,7 @@ drifts when it is re-encoded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.experiments.counts import Count
 from m2vae_ros.experiments.in_place import trajectory
 from m2vae_ros.experiments.section import Table
-from m2vae_ros.training.suite import codes, raw_reader
+from m2vae_ros.training.suite import Observations, codes, raw_reader
 from m2vae_ros.vae.baselines import product_of_experts
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.in_place import orders, sensed_in_turn
@@ -31,6 +32,18 @@ BINS = 15
 """Of the expected calibration error."""
 
 REENCODINGS = 100
+
+TELLERS = {
+    "beta_vae": "its β-VAE",
+    "embedding": "the embedding of all",
+    "others": "that of the others",
+}
+"""Who tells a reading: its own β-VAE, and embeddings with it and without it."""
+
+_COLUMNS = ("spread", *TELLERS)
+
+AT_ONCE = 1024
+"""Readings that are compared, as whole bags of them may not fit memory."""
 
 BOUND_SAMPLES = 8
 """Of the posterior, for the lower bound."""
@@ -50,7 +63,8 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
         `calibration` (number of modalities held -> expected calibration error),
         `in_place` (order, joined by "," -> accuracy), `lower_bound` (subset -> nats), `cross`
         (modality -> modality -> share of the variance that is not told), `drift` (re-encodings ->
-        distance, in units of the embeddings' spread).
+        distance, in units of the embeddings' spread), `reconstruction` (modality -> root mean
+        square error of each of `TELLERS`, and the spread of the readings, in the sensor's `unit`).
     """
     inputs = codes(weights.beta_vaes, samples)
     posteriors = weights.m2vae.posteriors(inputs)
@@ -94,9 +108,31 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
         }
         for m in inputs
     }
+    numbers["reconstruction"] = _reconstruction(weights, samples, inputs)
     everything = tuple(inputs)
     numbers["drift"] = _drift(weights, posteriors[everything].mean, everything)
     return numbers
+
+
+@torch.no_grad()
+def told_codes(weights: Weights, inputs: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Modality -> each of `TELLERS` -> the code (N, D_m) it says the modality has.
+
+    Args:
+        weights: of the suite.
+        inputs: modality -> codes (N, D_m). Of a single modality there are no others.
+    """
+    everything = weights.m2vae.encode(inputs).mean
+    told = {}
+    for modality, code in inputs.items():
+        told[modality] = {
+            "beta_vae": code,
+            "embedding": weights.m2vae.decode(modality, everything),
+        }
+        if others := {m: x for m, x in inputs.items() if m != modality}:
+            mean = weights.m2vae.encode(others).mean
+            told[modality]["others"] = weights.m2vae.decode(modality, mean)
+    return told
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
@@ -146,6 +182,37 @@ def _untold(decoded: Tensor, x: Tensor) -> float:
     return float((decoded - x).square().sum() / spread.clamp_min(1e-12))
 
 
+def _reconstruction(
+    weights: Weights, samples: Samples, inputs: Mapping[str, Tensor]
+) -> dict[str, dict[str, Any]]:
+    """How far readings are from what is made of them, in the sensors' own units."""
+    found: dict[str, dict[str, Any]] = {}
+    for modality, told in told_codes(weights, inputs).items():
+        vae, unit = weights.beta_vaes[modality], weights.suite[modality].view.unit
+        readings = Observations.of(samples, modality, vae)
+        errors = dict.fromkeys(told, 0.0)
+        first = second = torch.zeros((), dtype=torch.float64)
+        size = 1
+        for begin in range(0, len(samples), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            x = readings[part]
+            size = x[0].numel()
+            first = first + x.double().sum(0)
+            second = second + x.double().square().sum(0)
+            for teller, code in told.items():
+                errors[teller] += float((vae.decode_code(code[part]) - x).double().square().sum())
+        variance = (second / len(samples) - (first / len(samples)).square()).clamp_min(0.0)
+        found[modality] = {
+            "unit": unit.symbol,
+            "spread": unit.scale * float(variance.mean().sqrt()),
+            **{
+                teller: unit.scale * math.sqrt(error / (len(samples) * size))
+                for teller, error in errors.items()
+            },
+        }
+    return found
+
+
 def _drift(weights: Weights, mean: Tensor, held: Subset) -> dict[str, float]:
     path = trajectory(weights.m2vae, mean, held, REENCODINGS)
     spread = (mean - mean.mean(0)).square().sum(-1).mean().sqrt().clamp_min(1e-12)
@@ -165,7 +232,26 @@ def tables(numbers: Mapping[str, Any]) -> list[Table]:
         ]
         header = ("sensed one after the other", "right", "95 % interval")
         found.append(Table("Fused in place (Eq. 18)", header, rows))
-    bounds = [(subset, f"{nats:.2f}") for subset, nats in numbers["lower_bound"].items()]
+    rows = [
+        (m, of["unit"] or "–", *(f"{of[key]:.3g}" if key in of else "–" for key in _COLUMNS))
+        for m, of in numbers["reconstruction"].items()
+    ]
+    found.append(
+        Table(
+            "Readings as they are decoded: root mean square error",
+            ("modality", "unit", "spread", "β-VAE", "embedding", "of the others"),
+            rows,
+            (
+                "in the unit of the sensor's messages, of readings decoded by their own β-VAE, by "
+                "the embedding of all, and by that of the others, which imagines them; the spread "
+                "is the error of whoever says the mean of all readings",
+            ),
+        )
+    )
+    bounds = [
+        (subset.replace("+", " + "), f"{nats:.2f}")
+        for subset, nats in numbers["lower_bound"].items()
+    ]
     found.append(
         Table(f"How well all follow from some: {origin}", ("from", "lower bound, nats"), bounds)
     )
@@ -179,7 +265,11 @@ def tables(numbers: Mapping[str, Any]) -> list[Table]:
             "What one does not tell of another: variance left open by decoding",
             ("from", *modalities),
             cross,
-            (f"how far embeddings move when re-encoded, in units of their spread: {drift}",),
+            (
+                "of a sensor's code, by an embedding of one: at 0 % all of it is told, at 100 % no "
+                "more than by the mean of all samples; above that the guess is worse than the mean",
+                f"how far embeddings move when re-encoded, in units of their spread: {drift}",
+            ),
         )
     )
     return found
@@ -191,7 +281,7 @@ def _fusion(numbers: Mapping[str, Any], origin: str) -> Table:
         raw = f"{of['raw']['accuracy']:.1%}" if of["raw"] else "–"
         product = f"{of['product']['accuracy']:.1%}"
         error = f"{of['calibration_error']:.3f}"
-        rows.append((subset, raw, *_shown(of["embedding"]), product, error))
+        rows.append((subset.replace("+", " + "), raw, *_shown(of["embedding"]), product, error))
     errors = ", ".join(f"{held}: {error:.3f}" for held, error in numbers["calibration"].items())
     return Table(
         f"Classes: {origin}",

@@ -11,15 +11,19 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.experiments.evaluation import TELLERS, told_codes
 from m2vae_ros.experiments.figures import PALETTE, panels, save
+from m2vae_ros.sensors import View
 from m2vae_ros.training.suite import Observations, codes
 from m2vae_ros.vae.weights import Weights
 
 SHOWN = 3
-"""Samples whose readings are shown."""
+"""Samples whose readings are shown where nobody says the class."""
+
+MOST_SHOWN = 8
+"""Classes of which a sample is shown."""
 
 
 def draw(numbers: Mapping[str, Any], weights: Weights, samples: Samples, path: Path) -> None:
@@ -27,7 +31,8 @@ def draw(numbers: Mapping[str, Any], weights: Weights, samples: Samples, path: P
 
     The upper row has the numbers; below it, for each modality, readings of a few samples: as they
     are, as its own β-VAE shows them, as the embedding of everything does, and as the embedding of
-    all others, which have not sensed it, imagine them.
+    all others, which have not sensed it, imagine them. The scale is that of the readings, in the
+    sensor's unit.
 
     Args:
         numbers: of `evaluation.evaluate`.
@@ -36,20 +41,18 @@ def draw(numbers: Mapping[str, Any], weights: Weights, samples: Samples, path: P
         path: of the picture.
     """
     rows = 1 + len(weights.suite)
-    figure, axes = panels(rows, 1 + SHOWN, (2.6, 2.0))
+    some = samples[_one_of_each(samples)]
+    figure, axes = panels(rows, 1 + len(some), (2.2, 2.0))
     _numbers(figure, axes[0], numbers)
-    picks = np.random.default_rng(0).choice(len(samples), min(SHOWN, len(samples)), replace=False)
-    some = samples[np.sort(picks)]
     for number, (modality, shown) in enumerate(_readings(weights, some).items()):
         row = axes[1 + number]
         row[0].set_axis_off()
-        text = f"{modality}\n\nfrom top to bottom:\n" + "\n".join(shown)
-        row[0].text(0.0, 0.5, text, va="center", fontsize=8)
+        view = weights.suite[modality].view
+        unit = f"\nin {view.unit.symbol}" if view.unit.symbol and len(view.shape) < 3 else ""
+        text = f"{modality}{unit}\n\nfrom top to bottom:\n" + "\n".join(shown)
+        row[0].text(0.0, 0.5, text, va="center", fontsize=8).set_in_layout(False)
         for index, panel in enumerate(row[1:]):
-            if index >= len(some):
-                panel.set_axis_off()
-                continue
-            _show(panel, {title: values[index] for title, values in shown.items()})
+            _show(panel, {title: values[index] for title, values in shown.items()}, view)
             if some.labelled and number == 0:
                 panel.set_title(weights.suite.classes[some.labels[index]], fontsize=8)
     save(figure, path)
@@ -96,30 +99,22 @@ def _numbers(figure: Figure, row: np.ndarray, numbers: Mapping[str, Any]) -> Non
 
 @torch.no_grad()
 def _readings(weights: Weights, some: Samples) -> dict[str, dict[str, np.ndarray]]:
-    """Modality -> what is shown -> (samples, *shape of the view)."""
-    inputs = codes(weights.beta_vaes, some)
-    everything = weights.m2vae.encode(inputs).mean
+    """Modality -> what is shown -> (samples, *shape of the view), curves in the sensor's unit."""
     shown: dict[str, dict[str, np.ndarray]] = {}
-    for modality, vae in weights.beta_vaes.items():
-        shape = weights.suite[modality].view.shape
-
-        def seen(code: Tensor, vae: Any = vae, shape: tuple[int, ...] = shape) -> np.ndarray:
-            decoded: np.ndarray = vae.decode_code(code).numpy().reshape(-1, *shape)
-            return decoded
-
+    for modality, told in told_codes(weights, codes(weights.beta_vaes, some)).items():
+        vae, view = weights.beta_vaes[modality], weights.suite[modality].view
+        values = {"the reading": Observations.of(some, modality, vae)[:]}
+        values |= {TELLERS[teller]: vae.decode_code(code) for teller, code in told.items()}
+        curves = len(view.shape) < 3
+        offset, scale = (view.unit.offset, view.unit.scale) if curves else (0.0, 1.0)
         shown[modality] = {
-            "the reading": Observations.of(some, modality, vae)[:].numpy().reshape(-1, *shape),
-            "its β-VAE": seen(inputs[modality]),
-            "the embedding of all": seen(weights.m2vae.decode(modality, everything)),
+            title: offset + scale * one.numpy().reshape(-1, *view.shape)
+            for title, one in values.items()
         }
-        others = {m: x for m, x in inputs.items() if m != modality}
-        if others:
-            imagined = weights.m2vae.encode(others).mean
-            shown[modality]["that of the others"] = seen(weights.m2vae.decode(modality, imagined))
     return shown
 
 
-def _show(panel: Axes, values: Mapping[str, np.ndarray]) -> None:
+def _show(panel: Axes, values: Mapping[str, np.ndarray], view: View) -> None:
     first = next(iter(values.values()))
     if first.ndim == 3:
         stacked = np.concatenate([np.clip(one, 0.0, 1.0) for one in values.values()], axis=1)
@@ -129,16 +124,27 @@ def _show(panel: Axes, values: Mapping[str, np.ndarray]) -> None:
         )
         panel.set_axis_off()
         return
+    name, at = view.axis
     for place, one in enumerate(values.values()):
         for line in np.atleast_2d(one):
-            at = np.arange(line.size)
             style = "o-" if line.size < 16 else "-"
             panel.plot(
                 at, line - 1.2 * place * _height(first), style, lw=0.8, ms=2, color=PALETTE[place]
             )
-    panel.set_yticks([])
-    panel.tick_params(axis="x", labelsize=6)
+    ends = [float(first.min()), float(first.max())]  # the others are drawn below, on its scale
+    panel.set_yticks(ends, [f"{end:.3g}" for end in ends])
+    panel.set_xlabel(name, fontsize=6)
+    panel.tick_params(labelsize=6)
 
 
 def _height(values: np.ndarray) -> float:
     return float(max(np.ptp(values), 1e-3))
+
+
+def _one_of_each(samples: Samples) -> np.ndarray:
+    """Which samples are shown: one of each class that is there, or a few of any."""
+    draw = np.random.default_rng(0)
+    if not samples.labelled:
+        return np.sort(draw.choice(len(samples), min(SHOWN, len(samples)), replace=False))
+    classes = np.unique(samples.labels)[:MOST_SHOWN]
+    return np.array([draw.choice(np.flatnonzero(samples.labels == each)) for each in classes])

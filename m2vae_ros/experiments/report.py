@@ -92,7 +92,7 @@ def show(tables: Iterable[Table], console: Console | None = None) -> None:
         console.print(Text(table.caption))
         shown = rich_table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for name, right in zip(table.header, numeric(table), strict=True):
-            shown.add_column(Text(name), justify="right" if right else "left")
+            shown.add_column(Text(name), justify="right" if right else "left", overflow="fold")
         for row in table.rows:
             shown.add_row(
                 *map(Text, row)

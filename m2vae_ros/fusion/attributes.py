@@ -41,6 +41,11 @@ class Marginal:
         """The likeliest value; the first of equals."""
         return self.values[self.probabilities.index(self.probability)]
 
+    @property
+    def doubt(self) -> str:
+        """That probability as " .98", to be written behind the value; "" from .995 on."""
+        return f" {self.probability:.2f}".replace("0.", ".") if self.probability < 0.995 else ""
+
     def known(self, least: float = KNOWN) -> str | None:
         """The likeliest value if it has so much probability, else None."""
         return self.likeliest if self.probability >= least else None

@@ -42,10 +42,10 @@ from m2vae_ros.robot.placement import Placement
 from m2vae_ros.robot.pointing import targets
 from m2vae_ros.ros import diagnostics, messages, qos, topics
 from m2vae_ros.ros.activity_log import ActivityLog
-from m2vae_ros.ros.anti_entropy import AntiEntropy
+from m2vae_ros.ros.anti_entropy import DIGESTS, AntiEntropy
 from m2vae_ros.ros.clocks import on_jump_back, set_period, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
-from m2vae_ros.ros.embedding_writers import EmbeddingWriters
+from m2vae_ros.ros.embedding_writers import EMBEDDINGS, EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.listening import Listening
 from m2vae_ros.ros.message_types import message_class
@@ -68,9 +68,6 @@ from m2vae_ros.sensors import Modality, SensorSuite
 from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.sensing_range import Position
 from m2vae_ros.srv import Decode, Imagine, ResetObject
-
-EMBEDDINGS = "/embeddings"
-DIGESTS = "/embeddings/digests"
 
 
 class FusionNode(LifecycleNode):

@@ -3,16 +3,19 @@
 
 It hears the embeddings, imagines from them what each robot would read, and tells each patrol which
 object it is to look at next, on ROBOT/patrol/wanted. Objects whose class is known are left alone.
+It holds what robots hold and tells it again as they do, so a robot that is gone is not forgotten.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.clock import TimeJump
 from rclpy.node import Node
@@ -28,9 +31,11 @@ from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.nodes.known_objects import KnownObjects
 from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.placement import Placement, pose_of
-from m2vae_ros.ros import messages, qos, topics
-from m2vae_ros.ros.clocks import on_jump_back
+from m2vae_ros.ros import diagnostics, messages, qos, topics
+from m2vae_ros.ros.anti_entropy import DIGESTS, AntiEntropy
+from m2vae_ros.ros.clocks import on_jump_back, steady_clock
 from m2vae_ros.ros.drop_log import DropLog
+from m2vae_ros.ros.embedding_writers import EMBEDDINGS, EmbeddingWriters
 from m2vae_ros.ros.frames import FrameListener
 from m2vae_ros.ros.parameters import declare, follow, parameter, read
 from m2vae_ros.ros.process import run
@@ -126,9 +131,16 @@ class PlannerNode(Node):
         )
         self._errands: dict[str, Errand] = {}
         self._places: dict[str, tuple[float, float]] = {}
-        drops = DropLog(self.get_logger())
+        self._weights = engine.digest
+        self._drops = drops = DropLog(self.get_logger())
+        self._dropped_before = 0
         topics.subscription(
-            self, LatentEmbedding, "/embeddings", self._on_embedding, qos.EMBEDDINGS, drops
+            self, LatentEmbedding, EMBEDDINGS, self._on_embedding, qos.EMBEDDINGS, drops
+        )
+        self._writers = EmbeddingWriters(self, EMBEDDINGS)
+        self._writers.open()
+        self._anti_entropy = AntiEntropy(
+            self, DIGESTS, self._memory, self._writers.tell_again, drops
         )
         frames = FrameListener(self, drops)
         for topic, profile, take in frames.sources():
@@ -149,6 +161,9 @@ class PlannerNode(Node):
                 drops,
             )
         self.create_timer(settings.period, self._plan)
+        self._diagnostics = topics.publisher(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
+        # Diagnosis must go on when the simulated time stands still.
+        self.create_timer(1.0, self._diagnose, clock=steady_clock())
         self._jumps = on_jump_back(self, self._on_jump_back)
         follow(self, partial(read, self, PlannerParameters), self._adjust)
 
@@ -162,7 +177,13 @@ class PlannerNode(Node):
         self._planner.certain, self._planner.min_gain = settings.certain, settings.min_gain
 
     def _on_embedding(self, message: LatentEmbedding) -> None:
-        self._memory.receive(messages.embedding(message), self._now)
+        embedding, now = messages.embedding(message), self._now
+        try:
+            said = self._memory.receive(embedding, now).said
+        finally:
+            self._anti_entropy.heard(embedding, now)
+        for one in said:
+            self._writers.publish(one)
 
     def _on_odometry(self, robot: str, placement: Placement, message: Odometry) -> None:
         motion = messages.motion(message)
@@ -181,6 +202,7 @@ class PlannerNode(Node):
     def _on_jump_back(self, _: TimeJump) -> None:
         """What is known is of a time to come; what robots still hold they say again."""
         self._memory.begin_anew(keep=False)
+        self._writers.keep(())
         self._errands.clear()
 
     def _plan(self) -> None:
@@ -193,10 +215,9 @@ class PlannerNode(Node):
             and 0 <= now - errand.since <= patience
             and not self._planner.is_known(self._memory.get(errand.name))
         }
-        listening = [r for r, out in self._wanted.items() if out.get_subscription_count() > 0]
         sent = self._planner.send(
             {name: self._memory.get(name) for name in self._settings.objects.names},
-            [robot for robot in listening if robot not in self._errands],
+            [robot for robot in self._heard() if robot not in self._errands],
             {errand.name for errand in self._errands.values()},
             self._distances(),
         )
@@ -204,6 +225,49 @@ class PlannerNode(Node):
             self._errands[robot] = Errand(name, now, set(self._planner.team[robot]))
             self._wanted[robot].publish(String(data=name))
             self.get_logger().info(f"sends {robot} to {name}")
+
+    def _heard(self) -> list[str]:
+        """The robots whose patrols are there to be sent."""
+        return [robot for robot, out in self._wanted.items() if out.get_subscription_count() > 0]
+
+    def _diagnose(self) -> None:
+        """Say what is known, who was asked, and why nobody is."""
+        drops, names = self._drops, self._settings.objects.names
+        held = {name: self._memory.get(name) for name in names}
+        known = [name for name, one in held.items() if self._planner.is_known(one)]
+        heard = self._heard()
+        facts = {
+            "fingerprint": self._memory.engine.fingerprint,
+            "weights": self._weights,
+            "objects": len(names),
+            "objects held": sum(one is not None for one in held.values()),
+            "objects known": len(known),
+            "embeddings held": len(self._memory.statements()),
+            "patrols heard": ", ".join(heard),
+            "last error": drops.last_error,
+            **{f"asked {robot}": errand.name for robot, errand in self._errands.items()},
+        }
+        news = drops.dropped > self._dropped_before
+        self._dropped_before = drops.dropped
+        facts["plan"] = self._plan_in_words(len(names) - len(known), heard)
+        summary = drops.last_error if news else str(facts["plan"])
+        level = diagnostics.WARN if news or not names or not heard else diagnostics.OK
+        report = diagnostics.report(self, level, summary, {**facts, **drops.counts})
+        self._diagnostics.publish(report)
+
+    def _plan_in_words(self, unknown: int, heard: Sequence[str]) -> str:
+        """Who was asked for what, or why nobody is."""
+        if not self._now:
+            return "waits for the time on /clock"
+        if self._errands:
+            return ", ".join(f"{robot} to {one.name}" for robot, one in self._errands.items())
+        if not self._settings.objects.names:
+            return "nobody is asked: parameter objects.names is empty"
+        if not heard:
+            return "nobody is asked: no patrol of the team is heard"
+        if not unknown:
+            return "nobody is asked: all objects are known"
+        return f"nobody is asked: no look at {unknown} unknown objects promises min_gain"
 
     def _distances(self) -> dict[tuple[str, str], float]:
         objects = self._settings.objects

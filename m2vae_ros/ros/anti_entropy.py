@@ -16,6 +16,8 @@ from m2vae_ros.ros import qos, topics
 from m2vae_ros.ros.clocks import steady_clock
 from m2vae_ros.ros.drop_log import DropLog
 
+DIGESTS = "/embeddings/digests"
+
 LOOK = 0.05
 """Seconds from one look at what is due to the next: short, so that one tells and the rest hear.
 Nobody looks where nothing is due."""

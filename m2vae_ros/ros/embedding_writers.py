@@ -16,6 +16,8 @@ from m2vae_ros.ros import topics
 from m2vae_ros.ros.messages import embedding_message
 from m2vae_ros.ros.qos import LATEST_OF_ONE_OBJECT, TOLD_AGAIN
 
+EMBEDDINGS = "/embeddings"
+
 
 class EmbeddingWriters:
     """One writer for each object, all on one topic.

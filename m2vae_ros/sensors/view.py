@@ -62,9 +62,19 @@ class View(ABC):
         return 0.0
 
     @property
+    def period(self) -> float:
+        """Seconds from one reading to the next, at least; 0 where each message makes one."""
+        return 0.0
+
+    @property
     def unit(self) -> Unit:
         """What its values are to the sensor; by default they are the sensor's own numbers."""
         return Unit()
+
+    @property
+    def axis(self) -> tuple[str, np.ndarray]:
+        """What lies along the last axis of curves, and of each value where: float64 (n,)."""
+        return "number", np.arange(self.shape[-1], dtype=np.float64)
 
     @abstractmethod
     def read(self, message: Any) -> np.ndarray:

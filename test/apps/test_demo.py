@@ -12,14 +12,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import on_a_robot
 import pytest
 from gazebo_master import needs_gazebo, until
+from rich.console import Console
 from untrained import untrained_weights
 
+from m2vae_ros.apps import demo as told
 from m2vae_ros.cli import main
+from m2vae_ros.fusion.attributes import Marginal
 from m2vae_ros.gazebo.installation import installation
+from m2vae_ros.world.suite import AMIRO
 
 DEMO = [sys.executable, "-m", "m2vae_ros.cli", "demo"]
 
@@ -54,6 +59,27 @@ def test_options_that_make_no_sense_are_refused(arguments: list[str], capsys) ->
         main(["demo", *arguments])
     assert end.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+def test_what_is_told_of_objects_fits_eighty_columns(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    values = (("green", "red"), ("cylinder", "box"), ("shiny", "mat"))
+    marginals = tuple(Marginal("", pair, (0.98, 0.02)) for pair in values)
+    verdict = SimpleNamespace(
+        held=set(AMIRO), unknown=False, attributes=marginals, complete=True, class_name="what it is"
+    )
+    item = SimpleNamespace(class_name="green cylinder shiny", name="one")
+    record = SimpleNamespace(best=verdict, item=item, known=lambda _: [True])
+    board = SimpleNamespace(records=[record], modalities=set(AMIRO))
+    console = Console()
+    told._Lines(console, board, time.monotonic() - 100.0).changed("amiro1", record)
+    console.print(told._LiveTable(console, board, time.monotonic())._table())
+    said = capsys.readouterr().out
+    assert said.count("green .98 · cylinder .98 · shiny .98") == 2
+    assert said.count("✓") == 2
+    line, *table = said.splitlines()
+    assert line.endswith("✓")
+    assert max(map(len, (line, *table))) <= 80
 
 
 @pytest.mark.ros

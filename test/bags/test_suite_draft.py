@@ -6,8 +6,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from suites import modality, plain
 
-from m2vae_ros.bags.suite_draft import draft, left_out
+from m2vae_ros.bags.suite_check import scarce
+from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
 from m2vae_ros.bags.topics import FoundTopic
 from m2vae_ros.sensors import SensorSuite
 
@@ -33,3 +36,50 @@ def test_what_a_draft_has_nothing_of_is_told() -> None:
     clock = topic("/clock", "rosgraph_msgs/msg/Clock", clock=SimpleNamespace(sec=0, nanosec=0))
     topics = [sonar, empty, clock]
     assert left_out(topics, draft("rover", topics)) == [empty]
+
+
+def test_how_sure_a_reading_is_is_none_and_a_scalar_has_a_code_of_one_dimension() -> None:
+    warmth = topic("/rover/warmth", "sensor_msgs/msg/Temperature", temperature=20.5, variance=0.1)
+    place = topic(
+        "/rover/fix",
+        "sensor_msgs/msg/NavSatFix",
+        latitude=52.0,
+        longitude=8.5,
+        altitude=110.0,
+        position_covariance=np.zeros(9),
+        position_covariance_type=2,
+    )
+    drafted = draft("rover", [warmth, place])
+    suite = SensorSuite.from_plain(drafted)
+    assert suite["warmth"].view.fields == ("temperature",)
+    assert suite["fix"].view.fields == ("latitude", "longitude", "altitude")
+    assert suite["warmth"].beta_vae.latent_dim == 1
+    assert suite["fix"].beta_vae.latent_dim == 3
+    assert fields_left_out([warmth, place], drafted) == {
+        "/rover/warmth": ["variance"],
+        "/rover/fix": ["position_covariance", "position_covariance_type"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("pairing", "rates", "scarcest"),
+    [
+        ("time", {"imu": 100.0, "distance": 0.9}, "distance"),
+        ("time", {"imu": 100.0, "distance": 10.0}, "imu"),  # a window every half second
+        ("time", {"imu": 100.0, "distance": 1.5}, ""),
+        ("time", {"imu": 0.0, "distance": 0.0}, ""),
+        ("object", {"imu": 100.0, "distance": 0.1}, ""),
+    ],
+)
+def test_the_sensor_that_decides_how_many_samples_there_are_is_named(
+    pairing, rates, scarcest
+) -> None:
+    window = modality("window", view={"kind": "window", "fields": ["x.y"], "hop": 0.5})
+    suite = SensorSuite.from_plain(
+        plain(
+            modalities={"imu": window, "distance": modality("range")},
+            sampling={"pairing": pairing, "labels": "state"},
+        )
+    )
+    said = scarce(suite, rates)
+    assert said.startswith(f"modalities.{scarcest}: ") if scarcest else said == ""

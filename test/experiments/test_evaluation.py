@@ -17,9 +17,16 @@ from suites import modality, plain
 from untrained import random_weights, small
 
 from m2vae_ros.datasets.samples import UNLABELLED
-from m2vae_ros.experiments.evaluation import calibration_error, evaluate, tables
+from m2vae_ros.experiments import evaluation, evaluation_figure, report
+from m2vae_ros.experiments.evaluation import (
+    TELLERS,
+    calibration_error,
+    evaluate,
+    tables,
+    told_codes,
+)
 from m2vae_ros.sensors import SensorSuite
-from m2vae_ros.training.suite import raw_reader
+from m2vae_ros.training.suite import codes, raw_reader
 from m2vae_ros.vae.classifier import Classifier
 from m2vae_ros.vae.m2vae import subsets
 from m2vae_ros.world.suite import AMIRO
@@ -68,6 +75,57 @@ def test_every_subset_and_order_is_measured(suite) -> None:
         assert of["product"]["right"] == of["embedding"]["right"]
 
 
+def test_readings_are_compared_with_what_each_teller_decodes_in_their_own_unit() -> None:
+    suite = SensorSuite.from_plain(
+        plain(
+            modalities={
+                "range": modality("range", view={"kind": "range", "max_range": 4.0}),
+                "imu": modality("vector"),
+            }
+        )
+    )
+    weights = random_weights(suite)
+    samples = random_samples(np.random.default_rng(0), np.zeros(COUNT, np.int64), suite)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "AT_ONCE", 7)
+        found = evaluate(weights, samples)["reconstruction"]
+    assert (found["range"]["unit"], found["imu"]["unit"]) == ("m", "")
+    metres = 4.0 * samples.packed["range"]
+    assert found["range"]["spread"] == pytest.approx(metres.std(), rel=1e-5)
+    with torch.no_grad():
+        told = told_codes(weights, codes(weights.beta_vaes, samples))["range"]
+        for teller in TELLERS:
+            decoded = 4.0 * weights.beta_vaes["range"].decode_code(told[teller]).numpy()
+            error = np.sqrt(np.mean((decoded.reshape(metres.shape) - metres) ** 2))
+            assert found["range"][teller] == pytest.approx(error, rel=1e-5)
+
+
+def test_of_one_sensor_there_are_no_others_to_tell_its_readings() -> None:
+    suite = SensorSuite.from_plain(plain(modalities={"distance": modality("range")}))
+    assert "others" not in measured(suite)["reconstruction"]["distance"]
+
+
+def test_the_figure_shows_a_sample_of_each_class(tmp_path) -> None:
+    suite = motions()
+    labels = np.array([0] * 30 + [1])
+    samples = random_samples(np.random.default_rng(0), labels, suite)
+    assert labels[evaluation_figure._one_of_each(samples)].tolist() == [0, 1]
+    weights = random_weights(suite)
+    picture = tmp_path / "evaluation.png"
+    evaluation_figure.draw(evaluate(weights, samples), weights, samples, picture)
+    assert picture.stat().st_size > 10_000
+    unlabelled = random_samples(np.random.default_rng(0), np.full(COUNT, UNLABELLED), suite)
+    assert len(evaluation_figure._one_of_each(unlabelled)) == evaluation_figure.SHOWN
+
+
+def test_tables_fit_eighty_columns_with_every_word(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    report.show(tables(measured(small(AMIRO))))
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("classes", [True, False])
 def test_without_labels_all_is_measured_but_classes(classes) -> None:
     suite = motions(classes)
@@ -78,7 +136,7 @@ def test_without_labels_all_is_measured_but_classes(classes) -> None:
     assert all(value >= 0.0 for of in numbers["cross"].values() for value in of.values())
     assert all(map(math.isfinite, numbers["drift"].values()))
     titles = [table.caption for table in tables(numbers)]
-    assert len(titles) == 2
+    assert len(titles) == 3
     assert not any(title.startswith("Classes") for title in titles)
 
 
@@ -99,20 +157,25 @@ def test_raw_codes_are_measured_where_there_are_readers_of_them() -> None:
     numbers = evaluate(weights, random_samples(np.random.default_rng(0), labels, suite))
     assert all(of["raw"]["n"] == COUNT for of in numbers["subsets"].values())
     (classes, *_) = tables(numbers)
-    assert [row[0] for row in classes.rows] == ["imu", "distance", "imu+distance"]
+    assert [row[0] for row in classes.rows] == ["imu", "distance", "imu + distance"]
     assert all(row[1].endswith("%") for row in classes.rows)
 
 
 def test_the_tables_show_what_was_measured() -> None:
     numbers = measured(small(AMIRO))
-    classes, in_place, bounds, cross = tables(numbers)
+    classes, in_place, readings, bounds, cross = tables(numbers)
     assert "a test" in classes.caption
     assert numbers["fingerprint"] in classes.caption
     assert len(classes.rows) == len(bounds.rows) == 7
     assert len(in_place.rows) == 6
     assert in_place.rows[0][0] == "in place: camera → lidar → reflectance"
     assert list(cross.header) == ["from", "camera", "lidar", "reflectance"]
-    for table in (classes, in_place, bounds, cross):
+    assert [row[:2] for row in readings.rows] == [
+        ("camera", "1/255"),
+        ("lidar", "m"),
+        ("reflectance", "–"),
+    ]
+    for table in (classes, in_place, readings, bounds, cross):
         assert all(len(row) == len(table.header) for row in table.rows)
     rate = numbers["subsets"]["camera"]["embedding"]["accuracy"]
     assert classes.rows[0][2] == f"{rate:.1%}"

@@ -116,6 +116,45 @@ def test_when_time_jumps_back_what_is_known_is_heard_anew(engine, codes) -> None
         t.until(lambda: bool(p.sent["amiro1"]))
 
 
+def test_it_says_whom_it_has_asked_for_what_and_why_nobody(engine, codes) -> None:
+    with team() as t:
+        p = Planned(t, engine, codes, ["amiro1"])
+
+        def told(key: str) -> str | None:
+            return t.diagnostics["planner"].get(key)
+
+        t.until(lambda: told("asked amiro1") in ("a", "b"))
+        assert told("plan") == f"amiro1 to {told('asked amiro1')}"
+        assert told("patrols heard") == "amiro1"
+        assert told("fingerprint") == engine.fingerprint
+        p.tell("a", *ROBOTS.values(), by="amiro1")
+        p.tell("b", *ROBOTS.values(), by="amiro1")
+        t.until(lambda: told("plan") == "nobody is asked: all objects are known")
+        assert told("objects") == told("objects held") == told("objects known") == "2"
+    with team() as alone:
+        Planned(alone, engine, codes, [])
+        why = "nobody is asked: no patrol of the team is heard"
+        alone.until(lambda: alone.diagnostics["planner"].get("plan") == why)
+
+
+def test_what_a_robot_has_said_that_is_gone_a_late_planner_hears_of_the_others(
+    engine, codes
+) -> None:
+    with team() as t:
+        other = t.active_robot("amiro2", resource("models/amiro"), [""])
+        posterior = engine.encode(codes)
+        now = t.tester.get_clock().now().nanoseconds
+        numbers = (posterior.mean, posterior.log_variance, "amiro1", engine.fingerprint)
+        held = dict.fromkeys(codes, now)
+        said = Embedding("a", (3.0, 0.0, 0.0), "map", held, *numbers)
+        t.send("/embeddings", messages.embedding_message(said))
+        t.until(lambda: other._memory.get("a") is not None)
+        t.tester.destroy_publisher(t._publishers.pop("/embeddings"))
+        planner = t.add(PlannerNode, robots=["amiro1/camera"], **PLACES)
+        t.until(lambda: planner._memory.get("a") is not None)
+        assert planner._planner.is_known(planner._memory.get("a"))
+
+
 @pytest.mark.slow
 def test_a_planned_team_in_the_simulator_finds_out_every_object() -> None:
     sure: dict[str, float] = {}

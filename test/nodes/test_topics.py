@@ -93,7 +93,7 @@ def test_the_table_of_topics_is_what_nodes_write_and_read(nodes) -> None:
                 found[Topic(name, kind)][side].add(executable)
 
     for executable, node in nodes:
-        if executable == "fusion_node":  # a writer is made with the first embedding
+        if executable in ("fusion_node", "planner"):  # a writer is made with the first embedding
             found[Topic("/embeddings", "m2vae_ros/LatentEmbedding")][0].add(executable)
         note(executable, node.publishers, 0)
         note(executable, node.subscriptions, 1)

@@ -12,8 +12,8 @@ from untrained import untrained_weights
 
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.gossip import MOST_LISTED
-from m2vae_ros.nodes.fusion_node import DIGESTS
 from m2vae_ros.ros import qos
+from m2vae_ros.ros.anti_entropy import DIGESTS
 
 pytestmark = pytest.mark.ros
 

@@ -79,6 +79,5 @@ def label(belief: Belief, found: Sequence[Marginal]) -> str:
 
 def cell(marginal: Marginal) -> str:
     """The likeliest value of an attribute, with its probability below .995; "?" if not known."""
-    known, probability = marginal.known(), marginal.probability
-    doubt = f" {probability:.2f}".replace("0.", ".") if probability < 0.995 else ""
-    return f"{known}{doubt}" if known else NOT_KNOWN
+    known = marginal.known()
+    return known + marginal.doubt if known else NOT_KNOWN

@@ -43,6 +43,11 @@ class IntensitiesView(View):
         """See `View.unit`."""
         return Unit(scale=self.max_intensity)
 
+    @property
+    def axis(self) -> tuple[str, np.ndarray]:
+        """See `View.axis`."""
+        return "ray", np.arange(self.rays, dtype=np.float64)
+
     def __call__(self, intensities: np.ndarray) -> np.ndarray:
         """Scale a reading.
 

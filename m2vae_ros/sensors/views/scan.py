@@ -72,6 +72,11 @@ class ScanView(View):
         return np.linspace(-self.half_angle, self.half_angle, self.beams)
 
     @property
+    def axis(self) -> tuple[str, np.ndarray]:
+        """See `View.axis`."""
+        return "bearing, rad", self.angles
+
+    @property
     def sector(self) -> tuple[float, float]:
         """See `View.sector`."""
         return -self.half_angle, self.half_angle

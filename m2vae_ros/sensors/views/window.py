@@ -76,10 +76,22 @@ class WindowView(View):
     def unit(self) -> Unit:
         """See `View.unit`."""
         return (
-            Unit("log10(1 + power / floor)", DECADES)
+            Unit("decades", DECADES)
             if self.spectrum
             else Unit(scale=self.scale, offset=self.offset)
         )
+
+    @property
+    def period(self) -> float:
+        """See `View.period`."""
+        return self.hop
+
+    @property
+    def axis(self) -> tuple[str, np.ndarray]:
+        """See `View.axis`."""
+        if self.spectrum:
+            return "frequency, Hz", np.fft.rfftfreq(self.samples, 1.0 / self.rate)
+        return "time, s", np.arange(self.samples) / self.rate
 
     @property
     def span(self) -> float:
