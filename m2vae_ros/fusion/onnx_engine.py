@@ -60,10 +60,13 @@ class OnnxEngine:
         self._path = card.folder / GRAPHS
         self._archive = _archive(self._path, card.file(GRAPHS))
         self._index = self._read_index()
-        if missing := _names(card.suite) - self._index.keys():
+        self._shapes = _shapes(card.suite)
+        if missing := self._shapes.keys() - self._index.keys():
             raise WeightsError(f"{self._path}: {min(missing)}.onnx: is missing")
         self._weights: dict[str, onnxruntime.OrtValue] = {}
         self._graphs: dict[str, _Graph] = {}
+        if card.suite.classes:  # every robot needs it, and it fits no other latent space or classes
+            self._graph("classify")
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], device: str = "cpu") -> OnnxEngine:
@@ -115,10 +118,12 @@ class OnnxEngine:
         return subset
 
     def _run(self, name: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        graph = self._graphs.get(name)
-        if graph is None:
-            graph = self._graphs[name] = _Graph(self._session(name), self._device)
-        return graph(arrays)
+        return self._graph(name)(arrays)
+
+    def _graph(self, name: str) -> _Graph:
+        if name not in self._graphs:
+            self._graphs[name] = _Graph(self._session(name), self._device)
+        return self._graphs[name]
 
     def _session(self, graph: str) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -133,9 +138,14 @@ class OnnxEngine:
                     self._weights[name] = self._read_weights(name)
             options.add_external_initializers(names, [self._weights[name] for name in names])
             content = self._archive.read(f"{graph}.onnx")
-            return onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
+            session = onnxruntime.InferenceSession(content, options, PROVIDERS[self._device])
         except Exception as error:  # ONNX Runtime has a dozen, none of them documented
             raise WeightsError(f"{self._path}: {graph}: {error}") from error
+        tensors = (*session.get_inputs(), *session.get_outputs())
+        found = {tensor.name: tuple(tensor.shape) for tensor in tensors}
+        if found != (told := self._shapes[graph]):
+            raise WeightsError(f"{self._path}: {graph}: is of {found}, the card's suite of {told}")
+        return session
 
     def _read_index(self) -> dict[str, list[str]]:
         """Graph -> the names of its weights."""
@@ -182,15 +192,30 @@ class _Graph:
         return [output[0].copy() for output in self._outputs]
 
 
-def _names(suite: SensorSuite) -> set[str]:
-    """All graphs of a suite."""
-    counts = range(1, len(suite) + 1)
-    subsets = ["+".join(subset) for count in counts for subset in combinations(suite, count)]
-    names = {f"{step} {subset}" for subset in subsets for step in ("encode", "unfold")}
-    names |= {f"{step} {name}" for step in ("observe", "decode", "reconstruct") for name in suite}
+Shapes = dict[str, tuple[int, ...]]
+"""Of what a graph takes and gives, by name."""
+
+
+def _shapes(suite: SensorSuite) -> dict[str, Shapes]:
+    """Of all graphs of a suite."""
+    mean: Shapes = {"mean": (1, suite.fusion.latent_dim)}
+    posterior = mean | {"log_variance": mean["mean"]}
+    codes: Shapes = {name: (1, modality.beta_vae.latent_dim) for name, modality in suite.items()}
+    graphs: dict[str, Shapes] = {}
+    for count in range(1, len(suite) + 1):
+        for subset in combinations(suite, count):
+            held = {name: codes[name] for name in subset}
+            graphs[f"encode {'+'.join(subset)}"] = held | posterior
+            graphs[f"unfold {'+'.join(subset)}"] = mean | held
+    for name, modality in suite.items():
+        reading: Shapes = {"reading": (1, *modality.view.shape)}
+        code = {"code": codes[name]}
+        graphs[f"observe {name}"] = reading | code | {"surprise": (1,)}
+        graphs[f"decode {name}"] = mean | code
+        graphs[f"reconstruct {name}"] = mean | reading
     if suite.classes:
-        names.add("classify")
-    return names
+        graphs["classify"] = mean | {"probabilities": (1, len(suite.classes))}
+    return graphs
 
 
 def _archive(path: Path, content: bytes) -> zipfile.ZipFile:

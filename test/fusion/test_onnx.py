@@ -135,6 +135,34 @@ def test_a_card_that_makes_no_sense_is_refused_with_the_reason(rover, change, re
         OnnxEngine.load(rover)
 
 
+def add_one(table: dict, field: str) -> None:
+    table[field] += 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda suite: add_one(suite["fusion"], "latent_dim"),
+        lambda suite: suite.update(classes=["one", "two", "three", "four", "five", "six", "seven"]),
+    ],
+)
+def test_a_card_of_another_latent_space_or_other_classes_than_its_graphs_is_refused(
+    rover: Path, change
+) -> None:
+    seal(rover, lambda card: change(card["suite"]))
+    with pytest.raises(WeightsError, match=r"graphs\.zip: classify: is of .* the card's suite of"):
+        OnnxEngine.load(rover)
+
+
+def test_a_card_of_other_codes_than_its_graphs_is_refused_when_they_are_needed(rover: Path) -> None:
+    name = next(iter(SUITE))
+    seal(rover, lambda card: add_one(card["suite"]["modalities"][name]["beta_vae"], "latent_dim"))
+    engine = OnnxEngine.load(rover)
+    reading = np.zeros(engine.suite[name].view.shape, np.float32)
+    with pytest.raises(WeightsError, match=rf"graphs\.zip: observe {name}: is of"):
+        engine.encode_modality(name, reading)
+
+
 def test_graphs_that_unpack_to_more_than_the_file_are_refused(rover: Path) -> None:
     with zipfile.ZipFile(rover / "graphs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("classify.onnx", bytes(2**24))
