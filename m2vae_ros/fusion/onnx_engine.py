@@ -35,6 +35,7 @@ class OnnxEngine:
         device: see `PROVIDERS`.
 
     Attributes:
+        card: of the weights.
         digest: of the card; names the weights as a whole, classes and classifiers included.
 
     Raises:
@@ -52,6 +53,7 @@ class OnnxEngine:
             )
         self.fingerprint = card.fingerprint
         self.digest = card.digest
+        self.card = card
         self.suite = card.suite
         self.tells_unknown = bool(card.novelty)
         self.modalities = tuple(card.suite)
