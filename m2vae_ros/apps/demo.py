@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -31,6 +31,10 @@ from m2vae_ros.host.files import write_json
 from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
+    from rclpy.context import Context
+    from rclpy.executors import Executor
+    from rclpy.node import Node
+
     from m2vae_ros.apps.observer import Observer
     from m2vae_ros.gazebo.server import GazeboServer
 
@@ -54,18 +58,19 @@ def run(options: argparse.Namespace) -> int:
     """
     console = Console(highlight=False)
     console.width = min(100, console.width) if console.is_terminal else 100
-    try:
-        _run(options, console)
-    except KeyboardInterrupt:
-        console.print("interrupted; all nodes are stopped")
-        return 130
-    except (BringupError, DemoError, GazeboError) as error:
-        console.print(f"the demo failed: {error}", style="red", markup=False)
-        return 1
+    with ExitStack() as at_last:
+        try:
+            _run(options, console, at_last)
+        except KeyboardInterrupt:
+            console.print("interrupted; all nodes are stopped")
+            return 130
+        except (BringupError, DemoError, GazeboError) as error:
+            console.print(f"the demo failed: {error}", style="red", markup=False)
+            return 1
     return 0
 
 
-def _run(options: argparse.Namespace, console: Console) -> None:
+def _run(options: argparse.Namespace, console: Console, at_last: ExitStack) -> None:
     try:
         import m2vae_ros.apps.observer  # noqa: F401
     except ImportError as error:
@@ -75,10 +80,10 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         ) from error
 
     with own_domain() as domain, _viewer(options):
-        _show(options, console, domain)
+        _show(options, console, domain, at_last)
 
 
-def _show(options: argparse.Namespace, console: Console, domain: int) -> None:
+def _show(options: argparse.Namespace, console: Console, domain: int, at_last: ExitStack) -> None:
     import rclpy
     from rclpy.context import Context
     from rclpy.executors import SingleThreadedExecutor
@@ -99,31 +104,28 @@ def _show(options: argparse.Namespace, console: Console, domain: int) -> None:
         node.create_timer(0.1, lambda: _interrupt(stop))
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
+        # DDS may never let go of it, so all else is done and said before.
+        at_last.callback(_let_go, executor, node, context)
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
         observer = Observer(node, scoreboard, display.changed)
         processes = Processes(nodes)
-        try:
-            with display, processes:
-                display.says(f"{len(nodes)} nodes start in ROS domain {domain}")
-                activate(processes, node, executor, deadline, lambda n: display.says(f"{n} active"))
-                started = time.monotonic() - begin
-                display.says(f"all {len(nodes)} nodes are up after {started:.1f} s")
-                heartbeat = _Heartbeat(display.says, scoreboard, observer)
-                while not (scoreboard.complete and scoreboard.stayed(options.stay)):
-                    executor.spin_once(timeout_sec=0.1)
-                    processes.check()
-                    if gazebo is not None:
-                        gazebo.check()
-                    display.refresh()
-                    if options.stay:
-                        heartbeat()
-                    if time.monotonic() > deadline:
-                        raise DemoError(_shortfall(scoreboard, options.stay, time_out))
-                display.says("every robot knows every object by all three sensors")
-        finally:
-            executor.shutdown()
-            node.destroy_node()
-            context.try_shutdown()
+        with display, processes:
+            display.says(f"{len(nodes)} nodes start in ROS domain {domain}")
+            activate(processes, node, executor, deadline, lambda n: display.says(f"{n} active"))
+            started = time.monotonic() - begin
+            display.says(f"all {len(nodes)} nodes are up after {started:.1f} s")
+            heartbeat = _Heartbeat(display.says, scoreboard, observer)
+            while not (scoreboard.complete and scoreboard.stayed(options.stay)):
+                executor.spin_once(timeout_sec=0.1)
+                processes.check()
+                if gazebo is not None:
+                    gazebo.check()
+                display.refresh()
+                if options.stay:
+                    heartbeat()
+                if time.monotonic() > deadline:
+                    raise DemoError(_shortfall(scoreboard, options.stay, time_out))
+            display.says("every robot knows every object by all three sensors")
     seconds = time.monotonic() - begin
     _summary(console, scoreboard, observer, options.stay, seconds)
     if options.json:
@@ -133,6 +135,15 @@ def _show(options: argparse.Namespace, console: Console, domain: int) -> None:
     if options.stay and scoreboard.right_throughout < len(scoreboard.records):
         wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
         raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
+
+
+def _let_go(executor: Executor, node: Node, context: Context) -> None:
+    from m2vae_ros.ros.process import letting_go
+
+    executor.shutdown()
+    with letting_go():
+        node.destroy_node()
+        context.try_shutdown()
 
 
 @contextmanager

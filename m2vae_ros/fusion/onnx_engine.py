@@ -35,6 +35,7 @@ class OnnxEngine:
         device: see `PROVIDERS`.
 
     Attributes:
+        card: of the weights.
         digest: of the card; names the weights as a whole, classes and classifiers included.
 
     Raises:
@@ -52,6 +53,7 @@ class OnnxEngine:
             )
         self.fingerprint = card.fingerprint
         self.digest = card.digest
+        self.card = card
         self.suite = card.suite
         self.tells_unknown = bool(card.novelty)
         self.modalities = tuple(card.suite)
@@ -192,19 +194,24 @@ class _Graph:
         return [output[0].copy() for output in self._outputs]
 
 
-def _shapes(suite: SensorSuite) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Graph -> the shapes of what it takes and gives, of all graphs of a suite."""
-    mean = {"mean": (1, suite.fusion.latent_dim)}
+Shapes = dict[str, tuple[int, ...]]
+"""Of what a graph takes and gives, by name."""
+
+
+def _shapes(suite: SensorSuite) -> dict[str, Shapes]:
+    """Of all graphs of a suite."""
+    mean: Shapes = {"mean": (1, suite.fusion.latent_dim)}
     posterior = mean | {"log_variance": mean["mean"]}
-    codes = {name: (1, modality.beta_vae.latent_dim) for name, modality in suite.items()}
-    graphs: dict[str, dict[str, tuple[int, ...]]] = {}
+    codes: Shapes = {name: (1, modality.beta_vae.latent_dim) for name, modality in suite.items()}
+    graphs: dict[str, Shapes] = {}
     for count in range(1, len(suite) + 1):
         for subset in combinations(suite, count):
             held = {name: codes[name] for name in subset}
             graphs[f"encode {'+'.join(subset)}"] = held | posterior
             graphs[f"unfold {'+'.join(subset)}"] = mean | held
     for name, modality in suite.items():
-        reading, code = {"reading": (1, *modality.view.shape)}, {"code": codes[name]}
+        reading: Shapes = {"reading": (1, *modality.view.shape)}
+        code = {"code": codes[name]}
         graphs[f"observe {name}"] = reading | code | {"surprise": (1,)}
         graphs[f"decode {name}"] = mean | code
         graphs[f"reconstruct {name}"] = mean | reading

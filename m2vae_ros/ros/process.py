@@ -10,7 +10,8 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.exceptions import NameValidationException, ParameterException
@@ -118,6 +119,19 @@ parameters, each with its default and meaning: {resource("config")}""",
 
 def _watch_the_end(seconds: float = _SLOW_END, exit: bool = False) -> None:
     faulthandler.dump_traceback_later(seconds, exit=exit, file=sys.__stderr__ or sys.stderr)
+
+
+@contextmanager
+def letting_go() -> Iterator[None]:
+    """Inside, DDS lets go of nodes; to be the last thing that a process does.
+
+    If it does not in `_LONGEST_END`, the process ends with status 1, and stderr says where it was.
+    """
+    _watch_the_end(_LONGEST_END, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def install_shutdown_handlers(also: Callable[[], None] = lambda: None) -> threading.Event:

@@ -145,3 +145,22 @@ def test_a_node_that_dds_does_not_let_go_ends_without_but_what_it_has_to_do_is_d
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert ended.returncode == status, ended.stderr
     assert ("in keep" in ended.stderr) == (when == "dds")
+
+
+LETTING_GO = """
+import ctypes, time
+from m2vae_ros.ros.process import letting_go
+
+with letting_go():
+    ctypes.PyDLL(None).usleep(MICROSECONDS)  # in C, as DDS does
+time.sleep(2.0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("microseconds", [1, 5_000_000])
+def test_who_has_a_node_besides_does_not_wait_for_dds_for_ever_either(microseconds: int) -> None:
+    code = LETTING_GO.replace("MICROSECONDS", str(microseconds))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == (microseconds > 1), ended.stderr
+    assert ("Timeout (" in ended.stderr) == (microseconds > 1)

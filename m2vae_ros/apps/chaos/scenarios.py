@@ -17,6 +17,7 @@ from m2vae_ros.apps.chaos.knowledge import accuracy
 from m2vae_ros.apps.chaos.live_team import ChaosError, LiveTeam, Plan
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says, Scenario
 from m2vae_ros.apps.chaos.stopping import stop_often
+from m2vae_ros.apps.chaos.tampering import MEMORY, SECONDS, tamper
 from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.world.suite import AMIRO
 
@@ -267,6 +268,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         "1,000,000 mutated messages go through parsing and fusion in one process",
         "none that is refused changes what is held, memory stays flat",
         _mutations,
+    ),
+    "weights": Scenario(
+        "200 flipped bits of every file of the shipped weights, cards of nonsense, and bombs",
+        f"each is refused by the name of its file within {SECONDS:g} s and {MEMORY / 1e6:g} MB, or "
+        "changes nothing",
+        tamper,
     ),
     "bytes": Scenario(
         "50,000 messages that are none go over real topics",
