@@ -193,7 +193,7 @@ def test_table_1_says_where_the_m2vae_is_off_the_raw_rate():
 
 def test_table_2_names_who_is_higher_and_who_is_closer():
     numbers = {"M2VAE": _row(-10, -11, -12), "JMVAE": _row(-12, -12.1, -12.2)}
-    numbers["JMVAE-Zero"] = _row(-9, -50, -40)
+    numbers |= {"JMVAE-Zero": _row(-9, -50, -40), "BiVCCA": _row(-13, -13, -13)}
     highest_ab, highest_a, highest_b, closest = table2.section(numbers).checks
     assert not highest_ab.holds
     assert "JMVAE-Zero" in highest_ab.measured
@@ -205,13 +205,14 @@ def test_table_2_names_who_is_higher_and_who_is_closer():
 
 def test_an_extension_has_a_row_of_table_2_and_no_part_in_the_papers_claims():
     numbers = {"M2VAE": _row(-10, -10, -10), "JMVAE": _row(-12, -12.1, -12.2)}
+    numbers["BiVCCA"] = _row(-13, -13, -13)
     (extension,) = contenders.EXTENSIONS
     extended = numbers | {extension: _row(-9, -9, -9)}
     section = table2.section(extended)
     assert section.checks == table2.section(numbers).checks
     assert extension in [row[0] for row in section.tables[0].rows]
-    assert "fresh pairs" in section.tables[0].caption
-    assert "fresh pairs" not in table2.section(numbers).tables[0].caption
+    assert "w = .25" in section.tables[0].caption
+    assert "w = .25" not in table2.section(numbers).tables[0].caption
 
 
 def test_where_samples_are_fresh_at_every_step_none_of_the_given_counts():
