@@ -22,6 +22,9 @@ from m2vae_ros.host.signals import postponed
 WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 """Distributions; later ones have Fast DDS 3."""
 
+PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+"""Variables of the environment that name the profiles of Fast DDS 3, and of 2."""
+
 
 class BringupError(RuntimeError):
     """A node did not come up, or went down; the message names it and has its last words."""
@@ -169,10 +172,9 @@ def environment() -> Mapping[str, str]:
 
     Fast DDS 2 asks for the profile by its older name, Fast DDS 3 warns where that is set.
     """
-    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    if any(name in os.environ for name in names):
+    if any(name in os.environ for name in PROFILES):
         return dict(os.environ)
-    name = names[os.environ.get("ROS_DISTRO") in WITH_FAST_DDS_2]
+    name = PROFILES[os.environ.get("ROS_DISTRO") in WITH_FAST_DDS_2]
     return {**os.environ, name: str(resource("config/fastdds.xml"))}
 
 

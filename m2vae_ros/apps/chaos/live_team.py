@@ -7,8 +7,8 @@ import os
 import random
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import TracebackType
@@ -72,6 +72,7 @@ class Plan:
         simulated_time: whether they go by /clock.
         rate: Hz of the readings of those that stand before an object; odometry has twice that.
         parameters: robot -> what its node gets beside the usual.
+        place: gives, for a robot, the context in which its node is started.
         seed: of all that is drawn.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     simulated_time: bool = False
     rate: float = 5.0
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    place: Callable[[str], AbstractContextManager[object]] = nullcontext
     seed: int = 0
 
 
@@ -225,7 +227,8 @@ class LiveTeam:
         for robot in robots:
             if self.plan.relayed:
                 self.relay.join(robot)
-            self.processes.start(self.specs[robot])
+            with self.plan.place(robot):
+                self.processes.start(self.specs[robot])
         waiting = set(robots)
         deadline = time.monotonic() + START_UP
         while waiting:
@@ -247,8 +250,14 @@ class LiveTeam:
         self._detections.pop(robot, None)
         self.facts.pop(robot, None)
 
-    def explore(self, patience: float = 60.0) -> None:
+    def explore(
+        self, patience: float = 60.0, only: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """Let each robot look at each object until it has sensed it.
+
+        Args:
+            patience: seconds.
+            only: robot -> the names of the objects that it looks at; all of them by default.
 
         Raises:
             ChaosError: one could not in time.
@@ -256,7 +265,8 @@ class LiveTeam:
         self._answered.clear()
         order = random.Random(f"{self.plan.seed} explore")
         names = [item.name for item in self.objects]
-        waiting = {robot: deque(order.sample(names, len(names))) for robot in self._sensing}
+        of = {robot: only[robot] if only else names for robot in self._sensing}
+        waiting = {robot: deque(order.sample(at, len(at))) for robot, at in of.items()}
 
         def done() -> bool:
             for robot, left in waiting.items():

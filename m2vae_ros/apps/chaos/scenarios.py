@@ -15,6 +15,8 @@ from m2vae_ros.apps.chaos.endurance import endure
 from m2vae_ros.apps.chaos.fuzzing import fuzz, refused_messages
 from m2vae_ros.apps.chaos.knowledge import accuracy
 from m2vae_ros.apps.chaos.live_team import ChaosError, LiveTeam, Plan
+from m2vae_ros.apps.chaos.partition import TO_AGREE as TO_MEET
+from m2vae_ros.apps.chaos.partition import part
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says, Scenario
 from m2vae_ros.apps.chaos.stopping import stop_often
 from m2vae_ros.apps.chaos.tampering import MEMORY, SECONDS, tamper
@@ -258,6 +260,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         "messages are lost, doubled, late, reordered",
         "8 robots agree on the truth in every run of 20, as right as on a clean network",
         _bad_network,
+    ),
+    "partition": Scenario(
+        "6 robots, each in a network namespace of its own (as root), whose network breaks in two",
+        f"the halves learn apart, and {TO_MEET:g} s after they meet all agree on the truth",
+        part,
     ),
     "kills": Scenario(
         "50 nodes are killed at random moments, and come back",
