@@ -27,13 +27,15 @@ class Cluster:
 
     Attributes:
         statements: at least one, in an order that all robots have in common.
-        senders: of the statements.
+        senders: of the statements that hold something.
+        vanishings: the statements that nothing is there any more.
         claims: every name that one of them uses.
     """
 
     def __init__(self, statements: Iterable[Embedding]) -> None:
         self.statements = tuple(sorted(statements, key=lambda one: one.digest))
-        self.senders = frozenset(one.sender for one in self.statements)
+        self.senders = frozenset(one.sender for one in self.statements if one.held)
+        self.vanishings = tuple(one for one in self.statements if not one.held)
         self.claims = frozenset[str]().union(*(one.names for one in self.statements))
 
 

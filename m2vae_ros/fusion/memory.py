@@ -61,14 +61,22 @@ class Outcome:
             held; "merged": this robot found out what nobody has said; "quarantined": it contradicts
             what more is said for, and is kept until others agree; "disowned": it is signed by this
             run of this robot, which has not said it, and says what it truly holds instead. Of both
-            "known": it changes nothing.
+            "known": it changes nothing. "retired": nothing is held any more of what has vanished.
         embedding: what is now held of the object; None if all of it was forgotten by a reset, or
             nothing was held and nothing is.
         said: what has to be published, as it is.
     """
 
     kind: Literal[
-        "fused", "confirmed", "new", "adopted", "merged", "quarantined", "disowned", "known"
+        "fused",
+        "confirmed",
+        "new",
+        "adopted",
+        "merged",
+        "quarantined",
+        "disowned",
+        "retired",
+        "known",
     ]
     embedding: Embedding | None
     said: tuple[Embedding, ...] = ()
@@ -165,7 +173,7 @@ class ObjectMemory:
         def doubt(of: Cluster) -> tuple[bool, int]:
             return not any(map(self._readings.get, of.statements)), -len(of.senders)
 
-        floors = {one: self._floor(one.claims) for one in self._association.clusters()}
+        floors = {one: self._reset(one.claims) for one in self._association.clusters()}
         return [
             statement
             for one in sorted(floors, key=doubt)
@@ -235,7 +243,7 @@ class ObjectMemory:
         before = self._held(met)
         readings = self._own_readings(met)
         known = self._sources(met, readings) if met else {}
-        floor = self._floor(met.claims if met else [object_id] if object_id else ())
+        floor = self._floor(met) if met else self._reset([object_id] if object_id else ())
         new = {
             m: Source(np.array(codes[m], dtype=np.float32), int(stamp), strange=m in strange)
             for m, stamp in stamps.items()
@@ -246,8 +254,8 @@ class ObjectMemory:
         if before is not None and max(s.stamp for s in new.values()) < before.newest:
             place = before.position
         name = object_id or self._new_name(place)
-        id, names = self._consensus.name(met) if met else (name, frozenset[str]())
-        like = self._like(id, {*names, object_id or id}, place)
+        named = [object_id] if object_id else []
+        like = self._like_own(met, place, named) if met else self._like(name, named, place)
         try:
             said = folded(self.engine, like, {**known, **new})
         except UnfitEmbedding as error:
@@ -277,7 +285,8 @@ class ObjectMemory:
         self._began = now_ns if self._began is None else self._began
         if self._is_forged(embedding, self._began):
             return self._disown(embedding, now_ns)
-        self._unfold(embedding)
+        if embedding.held:
+            self._unfold(embedding)
         before = self.get(embedding.object_id) if not self.by_place else None
         before = before or self.nearest(embedding.position)
         gone = self._statements.add(embedding)
@@ -299,11 +308,62 @@ class ObjectMemory:
         held = self._held(about)
         if said:
             return Outcome("merged", held or said[0], said)
+        if held is None and before is not None:
+            return Outcome("retired", None)
         if about is not None and embedding not in self._consensus.believed(about):
-            return Outcome("quarantined", held)
+            return Outcome("quarantined" if held else "known", held)
         if held is None or held == before:
             return Outcome("known", held)
         return Outcome("adopted" if before else "new", held)
+
+    def vanish(self, object_id: str, stamp: int) -> Outcome:
+        """Say that this robot saw that an object does not stand any more where it was sensed.
+
+        Whether that is believed depends on what others say, see `m2vae_ros.fusion.consensus`. Said
+        once, it is not said again until the object was sensed again.
+
+        Args:
+            object_id: a name of the object.
+            stamp: when that was seen, nanoseconds.
+
+        Returns:
+            "retired" if nothing is held of the object any more, "quarantined" if more say that it
+            stands there, "known" if that is nothing new.
+        """
+        met = self._consensus.named(object_id)
+        held = self._held(met)
+        if met is None or held is None:
+            return Outcome("known", held)
+        said_so = any(one.vanished > held.newest for one in self._own(met))
+        if said_so or stamp <= held.newest:
+            return Outcome("known", held)
+        nothing = np.zeros(self.engine.latent_dim, dtype=np.float32)
+        like = self._like_own(met, held.position)
+        said = replace(like, mean=nothing, log_variance=nothing, vanished=stamp)
+        if self._say(said, {}) is None:
+            return Outcome("known", held)
+        held = self._held(self._association[said])
+        return Outcome("quarantined" if held else "retired", held, (said,))
+
+    def is_gone(self, object_id: str | None, position: Sequence[float]) -> bool:
+        """Whether some robot says of what has this name or place that it stands there no more.
+
+        And nobody has sensed it since; whether that is believed is another question.
+        """
+        x, y, z = position
+        met = self._met(object_id, (x, y, z))
+        if met is None or not met.senders:
+            return False
+        sensed = max(one.newest for one in met.statements if one.held)
+        return any(one.vanished > sensed for one in met.vanishings)
+
+    def retired(self) -> int:
+        """Objects that have vanished."""
+        return sum(
+            self._held(one) is None and self._consensus.vanished(one) > self._reset(one.claims)
+            for one in self._association.clusters()
+            if one.senders
+        )
 
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
@@ -335,10 +395,14 @@ class ObjectMemory:
         """Time began anew: the stamps of before would be taken for newer than all to come.
 
         Args:
-            keep: whether what was said is kept, as sensed at time 0; else it is forgotten. Robots
-                that heard the same still hold the same.
+            keep: whether what was said is kept, as sensed at time 0, but for what has vanished;
+                else it is forgotten. Robots that heard the same still hold the same.
         """
-        aged = {one: _of_time_zero(one) for one in self.to_tell()} if keep else {}
+        aged = {
+            one: _of_time_zero(one)
+            for one in self.to_tell()
+            if keep and one.held and min(one.held.values()) > self._vanished(one)
+        }
         readings = {aged[one]: of for one, of in self._readings.items() if one in aged}
         self._resets.clear()
         self._began = None
@@ -410,8 +474,15 @@ class ObjectMemory:
     def _own(self, met: Cluster | None) -> list[Embedding]:
         return [one for one in met.statements if self._is_own(one)] if met else []
 
-    def _floor(self, names: Iterable[str]) -> int:
-        """Until when what was sensed of an object with these names is ignored."""
+    def _vanished(self, one: Embedding) -> int:
+        return self._consensus.vanished(self._association[one])
+
+    def _floor(self, of: Cluster) -> int:
+        """Until when what was sensed of an object is ignored."""
+        return max(self._reset(of.claims), self._consensus.vanished(of))
+
+    def _reset(self, names: Iterable[str]) -> int:
+        """Until when what was sensed of an object with these names was reset."""
         return max((self._resets.get(name, NEVER) for name in names), default=NEVER)
 
     def _new_name(self, position: Position) -> str:
@@ -422,7 +493,7 @@ class ObjectMemory:
 
     def _newest(self, of: Cluster) -> dict[str, int]:
         """Of each modality the newest observation that counts."""
-        floor, newest = self._floor(of.claims), dict[str, int]()
+        floor, newest = self._floor(of), dict[str, int]()
         for one in self._consensus.believed(of, floor):
             for modality, stamp in one.held.items():
                 if stamp > max(floor, newest.get(modality, NEVER)):
@@ -437,9 +508,9 @@ class ObjectMemory:
         return self._views[of]
 
     def _view(self, of: Cluster) -> Embedding | None:
-        floor, newest = self._floor(of.claims), self._newest(of)
+        floor, newest = self._floor(of), self._newest(of)
         believed = self._consensus.believed(of, floor)
-        later = [one for one in believed if min(one.held.values()) > floor]
+        later = [one for one in believed if min(one.held.values(), default=NEVER) > floor]
         complete = [one for one in later if one.held == newest]
         if complete:
             held = min(complete, key=lambda one: one.tie_break_key)
@@ -460,7 +531,7 @@ class ObjectMemory:
 
     def _sources(self, of: Cluster, readings: Mapping[str, Source]) -> dict[str, Source]:
         """The best sources of what is believed, and these readings of its own."""
-        floor, sources = self._floor(of.claims), dict(readings)
+        floor, sources = self._floor(of), dict(readings)
         believed = self._consensus.believed(of, floor)
         for one in sorted(believed, key=lambda one: one.age_key, reverse=True):
             told = {m: Source(None, t, one.reencodings[m] + 1) for m, t in one.held.items()}
@@ -496,6 +567,11 @@ class ObjectMemory:
             disowned=max((s.disowned for s in self._statements.of(self.owner, id)), default=0),
         )
 
+    def _like_own(self, of: Cluster, position: Position, names: Iterable[str] = ()) -> Embedding:
+        """The same of a known object, by these names and all that it or this robot has for it."""
+        id, known = self._consensus.name(of)
+        return self._like(id, known.union(names, *(one.names for one in self._own(of))), position)
+
     def _tells_nothing(
         self,
         before: Embedding,
@@ -521,16 +597,13 @@ class ObjectMemory:
             UnfitEmbedding: the model makes no sense of it.
         """
         newest = self._newest(of)
-        believed = self._consensus.believed(of, self._floor(of.claims))
+        believed = self._consensus.believed(of, self._floor(of))
         if not newest or any(one.held == newest for one in believed):
             return None
         mine = self._statements.of(self.owner)
         if any(one.held == newest and one.names & of.claims for one in mine):
             return None  # said, and contradicted
-        id, names = self._consensus.name(of)
-        like = self._like(
-            id, names.union(*(one.names for one in self._own(of))), self._position(of)
-        )
+        like = self._like_own(of, self._position(of))
         own = self._own_readings(of)
         readings = {m: source for m, source in own.items() if source.stamp == newest.get(m)}
         return folded(self.engine, like, self._sources(of, readings)), readings

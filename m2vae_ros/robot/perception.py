@@ -57,7 +57,11 @@ STRAYS = 3
 """Odometry of long ago, one after the other, that show that time began anew: less is a mistake."""
 
 A_MOMENT_AGO = "sensed a moment ago"
+NOTHING_THERE = "nothing stands there any more"
 NO_ODOMETRY = "no odometry of that time"
+
+LOOKS_AT_NOTHING = 3
+"""Readings one after the other that show nothing where an object was: a single one may be wrong."""
 
 MOST_REMEMBERED = 4096
 """Pairs of object and sensor of which the last look is remembered."""
@@ -152,10 +156,12 @@ class _Reading:
         came: int,
         ahead: Callable[[], Position | None] | Position | None,
         frame: str | None,
+        clear: Callable[[Position], bool] | None = None,
     ) -> None:
         self.stamp = stamp
         self.came = came
         self.frame = frame
+        self.clear = clear
         self._parts: list[Any] = [observation, ahead]
 
     @property
@@ -234,6 +240,7 @@ class Perception:
         self._engine = engine
         self._settings = settings
         self._last_looks: dict[tuple[str, str], int] = {}
+        self._at_nothing: dict[tuple[str, str], int] = {}  # looks, one after the other
         self.begin()
 
     def adjust(self, settings: Settings) -> None:
@@ -279,6 +286,8 @@ class Perception:
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
+        self._empty: set[str | None] = set()
+        self._at_nothing.clear()
         self._unplaced: list[Unused] = []
         self._rests: dict[str, tuple[int, int]] = {}
         self._soon = 0
@@ -342,6 +351,7 @@ class Perception:
         now: int,
         ahead: Callable[[], Position | None] | Position | None = None,
         frame: str | None = None,
+        clear: Callable[[Position], bool] | None = None,
     ) -> None:
         """Take in a reading, for the next `update`.
 
@@ -354,6 +364,8 @@ class Perception:
             ahead: where the reading itself shows an object, in the sensor's frame, if it can; or
                 what finds that, and is called only if it matters.
             frame: the sensor's; None for the robot's own.
+            clear: says whether the reading shows that nothing stands at a place in the sensor's
+                frame, if it can.
 
         Raises:
             ObservationError: the stamp is negative or lies in the future.
@@ -368,7 +380,7 @@ class Perception:
         if not waiting or abs(stamp - waiting[-1].stamp) >= self._spacing:
             if len(waiting) == MOST_WAITING:  # the oldest goes
                 self._unplaced.append(Unused(modality, NO_ODOMETRY))
-            waiting.append(_Reading(observation, stamp, now, ahead, frame))
+            waiting.append(_Reading(observation, stamp, now, ahead, frame, clear))
             if len(waiting) > MOST_UNREAD:
                 waiting[-1 - MOST_UNREAD].settle()
 
@@ -435,6 +447,8 @@ class Perception:
             except Exception as error:  # the other readings are not to blame
                 del placed[modality]
                 yield Dropped((modality,), error)
+            else:
+                yield from self._see_nothing(modality, reading, place)
         looks: dict[Target, dict[str, _Reading]] = {}
         for modality, (reading, place) in placed.items():
             try:
@@ -537,6 +551,37 @@ class Perception:
         if not self._settings.places:
             self._ahead = reading.ahead and point_at(place, reading.ahead)
 
+    def _see_nothing(self, modality: str, reading: _Reading, place: np.ndarray) -> Iterator[Event]:
+        """Note where this reading shows nothing, and say what no longer stands there.
+
+        Of what this kind of sensor never sensed it says nothing: glass is nothing to a laser.
+        """
+        limits = self._settings.ranges[modality]
+        if reading.clear is None or limits is None or self._settings.about.kind == "topic":
+            return
+        self._empty.clear()
+        to_sensor, pose = np.linalg.inv(place), pose_of(place)
+        held = self.memory.objects()
+        known = [Target(one.object_id, one.position) for one in held]
+        for one in (*self._settings.places, *known):
+            if limits.looked_at(pose, [one]) is not None:
+                if reading.clear(point_at(to_sensor, one.position)):
+                    self._empty.add(self._id(one.object_id))
+                else:
+                    self._at_nothing.pop((one.object_id or "", modality), None)
+        for sensed in held:
+            if sensed.object_id in self._empty and modality in sensed.held:
+                yield from self._looked_at_nothing(sensed.object_id, modality, reading.stamp)
+
+    def _looked_at_nothing(self, object_id: str, modality: str, stamp: int) -> Iterator[Event]:
+        looks = self._at_nothing.get((object_id, modality), 0) + 1
+        self._at_nothing[object_id, modality] = looks
+        if looks >= LOOKS_AT_NOTHING:
+            del self._at_nothing[object_id, modality]
+            outcome = self.memory.vanish(object_id, stamp)
+            if outcome.said:
+                yield self._learnt(outcome, {modality: stamp})
+
     def _looked_at(self, modality: str, place: np.ndarray) -> Target:
         """One of those on the map, else what a reading shows, else one that others published."""
         places = list(self._settings.places)
@@ -548,6 +593,8 @@ class Perception:
         seen = limits.looked_at(pose_of(place), places or self.memory.objects())
         if seen is None:
             raise UnusedReading("nothing to look at")
+        if self._id(seen.object_id) in self._empty:
+            raise UnusedReading(NOTHING_THERE)
         return Target(seen.object_id, seen.position)
 
     def _named_at(self, stamp: int) -> Sequence[Target] | None:
@@ -592,6 +639,13 @@ class Perception:
         for modality, reading in readings.items():
             try:
                 code, surprise = self._engine.encode_modality(modality, reading.observation)
+                if self._bears_out(surprise, target):
+                    if held is not None and modality not in held.strange:
+                        yield from self._looked_at_nothing(
+                            held.object_id, modality, readings[modality].stamp
+                        )
+                    yield Unused(modality, NOTHING_THERE)
+                    continue
                 self._check_surprise(surprise, modality, held)
                 codes[modality] = code
                 if self._engine.tells_unknown and surprise > FAMILIAR:
@@ -606,10 +660,18 @@ class Perception:
         except Exception as error:  # of a model that gives nonsense, say
             yield Dropped(tuple(codes), error)
             return
+        if learnt.embedding is not None:
+            for modality in codes:
+                self._at_nothing.pop((learnt.embedding.object_id, modality), None)
         if learnt.kind != "known":
             assert learnt.embedding is not None  # what is fused or confirmed is held
             self._remember(learnt.embedding.object_id, looks)
         yield learnt
+
+    def _bears_out(self, surprise: float, target: Target) -> bool:
+        """Whether a look is strange at what a robot says to be gone: it shows an empty place."""
+        strange = self._engine.tells_unknown and surprise > FAMILIAR
+        return strange and self.memory.is_gone(*target)
 
     def _check_surprise(self, surprise: float, modality: str, held: Embedding | None) -> None:
         """Do not let what is before a sensor by mistake, or a broken one, replace what is known.
@@ -634,7 +696,7 @@ class Perception:
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)
-        if outcome.kind in ("known", "quarantined", "disowned"):
+        if outcome.kind in ("known", "quarantined", "disowned", "retired"):
             return learnt
         assert outcome.embedding is not None  # nothing is held only of what changed nothing
         try:  # what is held has changed: others have to know, whatever it is taken for

@@ -105,6 +105,7 @@ def embedding(message: LatentEmbedding) -> Embedding:
         aliases=tuple(message.aliases),
         instance=message.instance,
         disowned=sum(map(nanoseconds, disowned)),
+        vanished=nanoseconds(message.header.stamp),
     )
 
 

@@ -28,7 +28,7 @@ embeddings = st.builds(
     object_id=names,
     position=st.tuples(*[st.floats(-1e3, 1e3)] * 3),
     frame=names,
-    held=st.dictionaries(st.sampled_from(tuple(AMIRO)), times, min_size=1),
+    held=st.dictionaries(st.sampled_from(tuple(AMIRO)), times),
     mean=st.lists(floats, min_size=10, max_size=10),
     log_variance=st.lists(floats, min_size=10, max_size=10),
     sender=names,
@@ -38,6 +38,7 @@ embeddings = st.builds(
     strange=st.frozensets(st.sampled_from(tuple(AMIRO))),
     instance=st.integers(0, 2**32 - 1),
     disowned=st.just(0) | times,
+    vanished=times,
 )
 
 
