@@ -11,6 +11,7 @@ nothing new changes nothing.
 
 Objects are expected to stand farther apart than twice the gate, and to be placed within half the
 gate of where they are; then every object gets exactly one id. Otherwise the robots still agree.
+The gate is narrower where it is known how well objects are placed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from m2vae_ros.fusion.association import Association, Cluster, Position
+from m2vae_ros.fusion.association import Association, Cluster, Position, gate_between
 from m2vae_ros.fusion.consensus import NEVER, Consensus, place_name
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
@@ -198,9 +199,14 @@ class ObjectMemory:
         """What is held of the object that has this name; None if nothing is."""
         return self._held(self._consensus.named(object_id))
 
-    def nearest(self, position: Sequence[float]) -> Embedding | None:
-        """What is held of the nearest object within the gate of x, y, z; None if nothing is."""
-        near = [self._held(one) for one in self._near(position)]
+    def nearest(self, position: Sequence[float], deviation: float = 0.0) -> Embedding | None:
+        """What is held of the nearest object within the gate of x, y, z; None if nothing is.
+
+        Args:
+            position: metres.
+            deviation: the standard deviation of that, metres; 0 if it is not known.
+        """
+        near = [self._held(one) for one in self._near(position, deviation)]
         return next((held for held in near if held is not None), None)
 
     def sources(self, object_id: str) -> dict[str, Source]:
@@ -215,6 +221,7 @@ class ObjectMemory:
         codes: Mapping[str, np.ndarray],
         stamps: Mapping[str, int],
         strange: Collection[str] = (),
+        deviation: float = 0.0,
     ) -> Outcome:
         """Fuse this robot's own observations of one object in place (Eq. 18).
 
@@ -229,6 +236,7 @@ class ObjectMemory:
             codes: modality -> the engine's code of the observation (D_m,); at least one.
             stamps: modality -> time of the observation, nanoseconds, for each of `codes`.
             strange: the modalities whose reading was of nothing that the model knows.
+            deviation: standard deviation of the position, metres; 0 if it is not known.
 
         Returns:
             What became of it.
@@ -237,9 +245,11 @@ class ObjectMemory:
             ObservationError: names the field that does not fit and why.
         """
         self._check_observation(object_id, position, codes, stamps)
+        if not 0.0 <= deviation < math.inf:
+            raise ObservationError(f"deviation: {deviation} m is none")
         x, y, z = (float(coordinate) for coordinate in position)
         place: Position = (x, y, z)
-        met = self._met(object_id, place)
+        met = self._met(object_id, place, deviation)
         before = self._held(met)
         readings = self._own_readings(met)
         known = self._sources(met, readings) if met else {}
@@ -252,10 +262,11 @@ class ObjectMemory:
         if not new:
             return Outcome("known", before)
         if before is not None and max(s.stamp for s in new.values()) < before.newest:
-            place = before.position
+            place, deviation = before.position, before.deviation
         name = object_id or self._new_name(place)
         named = [object_id] if object_id else []
         like = self._like_own(met, place, named) if met else self._like(name, named, place)
+        like = replace(like, deviation=deviation)
         try:
             said = folded(self.engine, like, {**known, **new})
         except UnfitEmbedding as error:
@@ -288,7 +299,7 @@ class ObjectMemory:
         if embedding.held:
             self._unfold(embedding)
         before = self.get(embedding.object_id) if not self.by_place else None
-        before = before or self.nearest(embedding.position)
+        before = before or self.nearest(embedding.position, embedding.deviation)
         gone = self._statements.add(embedding)
         if gone is None:
             return Outcome("known", before)
@@ -338,7 +349,7 @@ class ObjectMemory:
         if said_so or stamp <= held.newest:
             return Outcome("known", held)
         nothing = np.zeros(self.engine.latent_dim, dtype=np.float32)
-        like = self._like_own(met, held.position)
+        like = replace(self._like_own(met, held.position), deviation=held.deviation)
         said = replace(like, mean=nothing, log_variance=nothing, vanished=stamp)
         if self._say(said, {}) is None:
             return Outcome("known", held)
@@ -446,18 +457,25 @@ class ObjectMemory:
         self._views.clear()
         return after
 
-    def _near(self, position: Sequence[float]) -> list[Cluster]:
+    def _near(self, position: Sequence[float], deviation: float = 0.0) -> list[Cluster]:
         """Objects within the gate of a place, by where they were sensed last; the nearest first."""
-        at = {one: self._position(one) for one in self._association.around(position)}
-        near = [(math.dist(position, at[one]), self._consensus.name(one)[0], one) for one in at]
-        return [one for distance, _, one in sorted(near, key=_two) if distance <= self.gate_m]
+        near = []
+        for one in self._association.around(position):
+            last = self._last(one)
+            distance = math.dist(position, last.position)
+            if distance <= gate_between(deviation, last.deviation, self.gate_m):
+                near.append((distance, self._consensus.name(one)[0], one))
+        return [one for _, _, one in sorted(near, key=_two)]
 
-    def _position(self, of: Cluster) -> Position:
-        return max(self._consensus.believed(of), key=lambda one: one.age_key).position
+    def _last(self, of: Cluster) -> Embedding:
+        """The statement that says where it was last."""
+        return max(self._consensus.believed(of), key=lambda one: one.age_key)
 
-    def _met(self, object_id: str | None, place: Position) -> Cluster | None:
+    def _met(
+        self, object_id: str | None, place: Position, deviation: float = 0.0
+    ) -> Cluster | None:
         """The object that an observation is of; None if it is a new one."""
-        near = self._near(place)
+        near = self._near(place, deviation)
         if object_id is None:
             return near[0] if near else None
         named = self._consensus.named(object_id)
@@ -603,7 +621,8 @@ class ObjectMemory:
         mine = self._statements.of(self.owner)
         if any(one.held == newest and one.names & of.claims for one in mine):
             return None  # said, and contradicted
-        like = self._like_own(of, self._position(of))
+        last = self._last(of)
+        like = replace(self._like_own(of, last.position), deviation=last.deviation)
         own = self._own_readings(of)
         readings = {m: source for m, source in own.items() if source.stamp == newest.get(m)}
         return folded(self.engine, like, self._sources(of, readings)), readings
@@ -675,7 +694,9 @@ class ObjectMemory:
             return []
         if mine:
             return [(replace(one, disowned=until), self._readings.get(one, {})) for one in mine]
-        like = replace(self._like(*self._consensus.name(of), self._position(of)), disowned=until)
+        last = self._last(of)
+        like = self._like(*self._consensus.name(of), last.position)
+        like = replace(like, deviation=last.deviation, disowned=until)
         return [(folded(self.engine, like, self._sources(of, {})), {})]
 
     def _regain(

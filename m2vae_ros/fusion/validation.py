@@ -228,6 +228,8 @@ def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns:
 
 def _check_place(embedding: Embedding, frame: str | None) -> None:
     check_position(embedding.position)
+    if not 0.0 <= embedding.deviation <= LARGEST_COORDINATE:
+        raise UnfitEmbedding("position", f"place of the deviation {embedding.deviation} m")
     if frame is not None and embedding.frame != frame:
         raise UnfitEmbedding(
             "frame", f"position in frame {shown(embedding.frame)}, this robot works in {frame!r}"

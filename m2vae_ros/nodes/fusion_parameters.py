@@ -84,7 +84,18 @@ class FusionParameters:
         "", "The robot's own frame; empty: the child frame of its odometry.", fixed=True
     )
     gate: float = parameter(
-        0.3, "Metres between two places that are one object.", minimum=0.01, maximum=100.0
+        0.3,
+        "Metres between two places that are one object, at most; less between two that are known "
+        "better.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    place_noise: float = parameter(
+        0.03,
+        "Metres, the standard deviation of where a reading shows an object; the covariance of the "
+        "odometry's pose is added. Where odometry has none the gate alone counts.",
+        minimum=0.0,
+        maximum=100.0,
     )
     max_speed: float = parameter(
         0.05, "m/s; a robot that drives faster does not sense.", minimum=0.0
@@ -207,6 +218,7 @@ class SuiteParameters:
                 for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
             ],
             gate=common.gate,
+            place_noise=common.place_noise,
             standing=Standing(
                 common.odometry_tolerance,
                 common.max_speed,

@@ -68,10 +68,14 @@ MOST_REMEMBERED = 4096
 
 
 class Target(NamedTuple):
-    """An object and its place; without a name it is whatever stands there."""
+    """An object and its place; without a name it is whatever stands there.
+
+    The deviation is the standard one of the place, metres; 0 if it is not known.
+    """
 
     object_id: str | None
     position: Position
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Settings:
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or
             published by others.
-        gate: metres between two places that are one object.
+        gate: metres between two places that are one object, at most.
+        place_noise: metres, the standard deviation of where a reading shows an object.
         standing: when the robot stands.
         max_surprise: see `Encoding`; a reading beyond it does not replace one of something known,
             and where the model cannot tell the unknown it is not believed at all.
@@ -100,6 +105,7 @@ class Settings:
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
     gate: float = 0.3
+    place_noise: float = 0.03
     standing: Standing = Standing()
     max_surprise: float = 2.0
     min_gain: float = MIN_GAIN
@@ -286,6 +292,7 @@ class Perception:
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
+        self._deviation = 0.0
         self._empty: set[str | None] = set()
         self._at_nothing.clear()
         self._unplaced: list[Unused] = []
@@ -550,6 +557,16 @@ class Perception:
         """Where something stands ahead, if no map says that."""
         if not self._settings.places:
             self._ahead = reading.ahead and point_at(place, reading.ahead)
+            self._deviation = self._deviation_of(reading)
+
+    def _deviation_of(self, reading: _Reading) -> float:
+        """Of where a reading shows something, metres; 0 if odometry does not say how sure it is."""
+        with suppress(UnusedReading):
+            robot = self._track.at(reading.stamp)
+            if reading.ahead and robot.deviation:
+                turned = robot.yaw_deviation * math.hypot(*reading.ahead[:2])
+                return math.hypot(self._settings.place_noise, robot.deviation, turned)
+        return 0.0
 
     def _see_nothing(self, modality: str, reading: _Reading, place: np.ndarray) -> Iterator[Event]:
         """Note where this reading shows nothing, and say what no longer stands there.
@@ -562,8 +579,7 @@ class Perception:
         self._empty.clear()
         to_sensor, pose = np.linalg.inv(place), pose_of(place)
         held = self.memory.objects()
-        known = [Target(one.object_id, one.position) for one in held]
-        for one in (*self._settings.places, *known):
+        for one in (*self._settings.places, *self._known()):
             if limits.looked_at(pose, [one]) is not None:
                 if reading.clear(point_at(to_sensor, one.position)):
                     self._empty.add(self._id(one.object_id))
@@ -572,6 +588,10 @@ class Perception:
         for sensed in held:
             if sensed.object_id in self._empty and modality in sensed.held:
                 yield from self._looked_at_nothing(sensed.object_id, modality, reading.stamp)
+
+    def _known(self) -> list[Target]:
+        """What is held, where that stands."""
+        return [Target(o.object_id, o.position, o.deviation) for o in self.memory.objects()]
 
     def _looked_at_nothing(self, object_id: str, modality: str, stamp: int) -> Iterator[Event]:
         looks = self._at_nothing.get((object_id, modality), 0) + 1
@@ -586,16 +606,17 @@ class Perception:
         """One of those on the map, else what a reading shows, else one that others published."""
         places = list(self._settings.places)
         if not places and self._ahead is not None:
-            known = self.memory.nearest(self._ahead)
-            places = [Target(known.object_id if known else None, self._ahead)]
+            known = self.memory.nearest(self._ahead, self._deviation)
+            name = known.object_id if known else None
+            places = [Target(name, self._ahead, self._deviation)]
         limits = self._settings.ranges[modality]
         assert limits is not None  # of objects there always are
-        seen = limits.looked_at(pose_of(place), places or self.memory.objects())
+        seen = limits.looked_at(pose_of(place), places or self._known())
         if seen is None:
             raise UnusedReading("nothing to look at")
         if self._id(seen.object_id) in self._empty:
             raise UnusedReading(NOTHING_THERE)
-        return Target(seen.object_id, seen.position)
+        return seen
 
     def _named_at(self, stamp: int) -> Sequence[Target] | None:
         """What somebody names at a time, in the team's frame; None if nobody said anything.
@@ -610,7 +631,7 @@ class Perception:
         since, targets, frame = self._pointed[newest]
         if frame is not None:
             place = self.placement.to_global(frame, since)
-            targets = [Target(name, point_at(place, position)) for name, position in targets]
+            targets = [Target(name, point_at(place, position)) for name, position, _ in targets]
             self._pointed[newest] = _Pointed(since, targets, None)
         return targets
 
@@ -656,7 +677,9 @@ class Perception:
             return
         looks = {m: readings[m].stamp for m in codes}
         try:
-            learnt = self._learnt(self.memory.observe(*target, codes, looks, strange), looks)
+            name, place, deviation = target
+            outcome = self.memory.observe(name, place, codes, looks, strange, deviation)
+            learnt = self._learnt(outcome, looks)
         except Exception as error:  # of a model that gives nonsense, say
             yield Dropped(tuple(codes), error)
             return
@@ -671,7 +694,7 @@ class Perception:
     def _bears_out(self, surprise: float, target: Target) -> bool:
         """Whether a look is strange at what a robot says to be gone: it shows an empty place."""
         strange = self._engine.tells_unknown and surprise > FAMILIAR
-        return strange and self.memory.is_gone(*target)
+        return strange and self.memory.is_gone(target.object_id, target.position)
 
     def _check_surprise(self, surprise: float, modality: str, held: Embedding | None) -> None:
         """Do not let what is before a sensor by mistake, or a broken one, replace what is known.
@@ -692,7 +715,7 @@ class Perception:
     def _held(self, target: Target) -> Embedding | None:
         """What is held of what stands there or has the name."""
         named = target.object_id and self.memory.get(target.object_id)
-        return named or self.memory.nearest(target.position)
+        return named or self.memory.nearest(target.position, target.deviation)
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)

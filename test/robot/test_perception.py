@@ -520,3 +520,18 @@ def test_a_strange_look_bears_out_that_an_object_is_gone() -> None:
     assert told.kind == "retired"
     lidar.receive(*told.to_publish, now=9 * SECOND)
     assert lidar.memory.objects() == camera.memory.objects() == []
+
+
+@pytest.mark.parametrize(("deviation", "objects"), [(0.0, 1), (0.01, 2)])
+def test_two_near_objects_are_two_where_odometry_says_how_sure_it_is(deviation, objects) -> None:
+    robot = perception(places=(), finders=["lidar"])
+    for second, y in ((1, 0.0), (2, 0.25)):
+        stamp = second * SECOND
+        for at in (stamp - 10 * MS, stamp + 10 * MS):
+            robot.move(Motion(0.0, y, 0.0, 0.0, 0.0, at, deviation=deviation), at)
+            if at < stamp:
+                robot.sense("lidar", code(1), stamp, stamp, ahead=(1.0, 0.0, 0.0))
+        list(robot.update(stamp + 10 * MS))
+    assert len(robot.memory.objects()) == objects
+    for one in robot.memory.objects():
+        assert one.deviation == pytest.approx(np.hypot(0.03, deviation) if deviation else 0.0)

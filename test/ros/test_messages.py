@@ -39,6 +39,7 @@ embeddings = st.builds(
     instance=st.integers(0, 2**32 - 1),
     disowned=st.just(0) | times,
     vanished=times,
+    deviation=st.floats(0.0, 1e3, width=32),
 )
 
 
@@ -116,6 +117,20 @@ def test_odometry_gives_place_and_heading(x: float, y: float, yaw: float) -> Non
     motion = messages.motion(message)
     assert motion.pose == pytest.approx((x, y, yaw))
     assert (motion.frame, motion.child) == ("odom", "base")
+
+
+@pytest.mark.parametrize(
+    ("variances", "deviations"),
+    [((0.04, 0.09, 0.01), (0.3, 0.1)), ((0, 0, 0), (0, 0)), ((-1, -1, math.inf), (0, 0))],
+)
+def test_odometry_says_how_sure_it_is(variances, deviations) -> None:
+    message = Odometry()
+    message.header.frame_id = "odom"
+    message.pose.pose.orientation.w = 1.0
+    for at, variance in zip((0, 7, 35), variances, strict=True):
+        message.pose.covariance[at] = variance
+    motion = messages.motion(message)
+    assert (motion.deviation, motion.yaw_deviation) == pytest.approx(deviations)
 
 
 def test_odometry_of_no_frame_is_refused() -> None:
