@@ -45,6 +45,7 @@ PARAMETERS = (
     "global_frame",
     "base_frame",
     "gate",
+    "place_noise",
     "max_speed",
     "max_turn",
     "odometry_tolerance",
