@@ -106,6 +106,7 @@ class ObjectMemory:
         min_gain: float = MIN_GAIN,
         by_place: bool = True,
         instance: int | None = None,
+        forget_after_ns: int = 0,
     ) -> None:
         """Start with nothing known.
 
@@ -122,6 +123,8 @@ class ObjectMemory:
             by_place: whether a place tells which object it is; else only a name does, and a place
                 is where it was last met.
             instance: of this run of the program; by default a random one.
+            forget_after_ns: an object is retired that was last sensed so long before the newest
+                time that anybody tells of; 0 for never.
 
         Raises:
             ValueError: an empty name or a number out of range.
@@ -142,17 +145,20 @@ class ObjectMemory:
         self._unfolded = WeakKeyDictionary()
         self._resets: dict[str, int] = {}  # name -> until when (ns) what was sensed is ignored
         self._began: int | None = None
-        self._check_rules(gate_m, tolerance_ns, min_gain)
+        self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
         self._associate(())
 
-    def adjust(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
+    def adjust(
+        self, gate_m: float, tolerance_ns: int, min_gain: float, forget_after_ns: int = 0
+    ) -> None:
         """Go by other numbers from now on, see `__init__`; what was said stays as it is.
 
         Raises:
             ValueError: a number out of range.
         """
         before = self.gate_m
-        self._check_rules(gate_m, tolerance_ns, min_gain)
+        self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
+        self._views.clear()
         if gate_m != before:
             self._associate(self._statements)
 
@@ -368,13 +374,17 @@ class ObjectMemory:
         sensed = max(one.newest for one in met.statements if one.held)
         return any(one.vanished > sensed for one in met.vanishings)
 
-    def retired(self) -> int:
-        """Objects that have vanished."""
-        return sum(
-            self._held(one) is None and self._consensus.vanished(one) > self._reset(one.claims)
-            for one in self._association.clusters()
-            if one.senders
-        )
+    def retired(self) -> Counter[str]:
+        """How many objects are not held any more, by reason."""
+        reasons = Counter[str]()
+        for one in self._association.clusters():
+            if not one.senders or self._held(one) is not None:
+                continue
+            if self._consensus.vanished(one) > self._reset(one.claims):
+                reasons["vanished"] += 1
+            elif self._is_old(one):
+                reasons["not seen for long"] += 1
+        return reasons
 
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
@@ -429,15 +439,18 @@ class ObjectMemory:
             if one.digest in self._statements
         }
 
-    def _check_rules(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
-        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
+    def _check_rules(
+        self, gate_m: float, tolerance_ns: int, min_gain: float, forget_after_ns: int
+    ) -> None:
+        if not (0.0 < gate_m < math.inf and min(tolerance_ns, min_gain, forget_after_ns) >= 0):
             raise ValueError(
-                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns} and "
-                f"min_gain {min_gain} not negative"
+                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns}, min_gain "
+                f"{min_gain} and forget_after_ns {forget_after_ns} not negative"
             )
         self.gate_m = gate_m
         self.tolerance_ns = tolerance_ns
         self.min_gain = min_gain
+        self.forget_after_ns = forget_after_ns
 
     def _associate(self, statements: Iterable[Embedding]) -> None:
         """Begin with the objects anew."""
@@ -455,6 +468,7 @@ class ObjectMemory:
         before, after = self._association.change(gone, new)
         self._consensus.change(before, after)
         self._views.clear()
+        self._latest: int | None = None
         return after
 
     def _near(self, position: Sequence[float], deviation: float = 0.0) -> list[Cluster]:
@@ -526,6 +540,8 @@ class ObjectMemory:
         return self._views[of]
 
     def _view(self, of: Cluster) -> Embedding | None:
+        if self._is_old(of):
+            return None
         floor, newest = self._floor(of), self._newest(of)
         believed = self._consensus.believed(of, floor)
         later = [one for one in believed if min(one.held.values(), default=NEVER) > floor]
@@ -539,6 +555,19 @@ class ObjectMemory:
         named = held.named(*self._consensus.name(of))
         strange = _strange(believed, held.held)
         return named if strange == named.strange else replace(named, strange=strange)
+
+    def _is_old(self, of: Cluster) -> bool:
+        """Whether nobody has sensed it for long, as far as the stamps of all statements tell.
+
+        Not by this robot's clock: so who heard the same holds the same. Of what was sensed at time
+        0, before time began anew, nobody knows how long ago that is.
+        """
+        if not self.forget_after_ns:
+            return False
+        seen = max(self._newest(of).values(), default=0)
+        if self._latest is None:
+            self._latest = max(one.newest for one in self._statements)
+        return 0 < seen < self._latest - self.forget_after_ns
 
     def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
         """The readings of its own that this robot has of an object."""
@@ -602,6 +631,8 @@ class ObjectMemory:
             return False
         if any(source.strange != known[m].strange for m, source in new.items()):
             return False
+        if 0 < self.forget_after_ns <= 2 * (after.newest - before.newest):
+            return False  # that it is still there has to be known in time
         moved = math.dist(after.position, before.position)
         if self.by_place and moved > MOVED * self.gate_m:
             return False

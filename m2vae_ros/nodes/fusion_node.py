@@ -528,7 +528,8 @@ class FusionNode(LifecycleNode):
                 facts[f"no transform of {frame}"] = "taken to look ahead from the robot's base"
             facts["embeddings held"] = len(memory.statements())
             facts["contradicting embeddings"] = len(memory.quarantined())
-            facts["objects retired: vanished"] = memory.retired()
+            for reason, count in memory.retired().items():
+                facts[f"objects retired: {reason}"] = count
             if memory.has_namesake:
                 facts["another robot of this name"] = "is heard"
             self._writers.keep({said.object_id for said in memory.said()})

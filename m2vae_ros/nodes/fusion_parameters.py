@@ -148,6 +148,13 @@ class FusionParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
     )
+    forget_after: float = parameter(
+        0.0,
+        "Seconds since any robot has sensed an object until it is retired, by the stamps that the "
+        "team tells; the same for all robots. 0: never.",
+        minimum=0.0,
+        maximum=1e9,
+    )
     keep_when_time_jumps_back: bool = parameter(
         True,
         "Whether what is known is kept, as older than all that comes, when /clock jumps back: a "
@@ -229,6 +236,7 @@ class SuiteParameters:
             max_surprise=common.max_surprise,
             min_gain=self.suite.fusion.min_gain if common.min_gain < 0 else common.min_gain,
             stamp_tolerance=common.stamp_tolerance,
+            forget_after=common.forget_after,
         )
 
 

@@ -97,6 +97,7 @@ class Settings:
             and where the model cannot tell the unknown it is not believed at all.
         min_gain: see `ObjectMemory`.
         stamp_tolerance: seconds that a stamp may lie in the future.
+        forget_after: seconds since anybody has sensed an object until it is retired; 0 for never.
     """
 
     ranges: Mapping[str, SensingRange | None]
@@ -110,6 +111,7 @@ class Settings:
     max_surprise: float = 2.0
     min_gain: float = MIN_GAIN
     stamp_tolerance: float = 0.5
+    forget_after: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ class Perception:
             tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
             min_gain=settings.min_gain,
             by_place=settings.about.by_place,
+            forget_after_ns=int(settings.forget_after * NANOSECONDS),
         )
         self._engine = engine
         self._settings = settings
@@ -265,7 +268,10 @@ class Perception:
         if fixed(settings) != fixed(self._settings):
             raise ValueError("about and the sensors of ranges cannot change")
         self.memory.adjust(
-            settings.gate, int(settings.stamp_tolerance * NANOSECONDS), settings.min_gain
+            settings.gate,
+            int(settings.stamp_tolerance * NANOSECONDS),
+            settings.min_gain,
+            int(settings.forget_after * NANOSECONDS),
         )
         self._settings = settings
         self._rests.clear()

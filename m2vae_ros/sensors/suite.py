@@ -56,6 +56,7 @@ PARAMETERS = (
     "join_time",
     "period",
     "stamp_tolerance",
+    "forget_after",
     "keep_when_time_jumps_back",
     "objects",
     "outputs",

@@ -50,16 +50,22 @@ def test_what_its_only_witness_sees_no_more_is_gone():
     robot.observe("pillar", HERE, {"camera": code(1)}, {"camera": 10})
     assert robot.vanish("pillar", 20).kind == "retired"
     assert robot.objects() == []
-    assert (robot.get("pillar"), robot.nearest(HERE), robot.retired()) == (None, None, 1)
+    assert (robot.get("pillar"), robot.nearest(HERE), robot.retired()) == (
+        None,
+        None,
+        {"vanished": 1},
+    )
 
 
 def test_two_of_three_robots_retire_an_object_for_all():
     team = team_of_three()
     assert vanish(team, 1, 20).kind == "quarantined"
-    assert all(robot.objects() and robot.retired() == 0 for robot in team.robots)
+    assert all(robot.objects() and not robot.retired() for robot in team.robots)
     assert team.robots[0].is_gone(None, HERE)
     assert vanish(team, 0, 21).kind == "retired"
-    assert all(robot.objects() == [] and robot.retired() == 1 for robot in team.robots)
+    assert all(
+        robot.objects() == [] and robot.retired() == {"vanished": 1} for robot in team.robots
+    )
     assert all(robot.quarantined() == [] for robot in team.robots)
 
 
@@ -171,8 +177,10 @@ steps = st.one_of(
 histories = st.lists(steps, max_size=25)
 
 
-def play(history) -> Team:
+def play(history, forget_after_ns: int = 0) -> Team:
     team = Team()
+    for robot in team.robots:
+        robot.adjust(robot.gate_m, robot.tolerance_ns, robot.min_gain, forget_after_ns)
     for seed, (what, robot, *how) in enumerate(history):
         if what == "sense":
             place, modality, stamp, name = how
@@ -211,6 +219,46 @@ def test_lost_messages_do_no_harm(history, random):
     team = play(history)
     team.tell_all_that_is_held(random)
     team.assert_agreed()
+
+
+def forgetful(name="amiro1"):
+    return memory(name, forget_after_ns=100)
+
+
+def test_what_nobody_has_sensed_for_long_is_retired_and_comes_back_when_it_is_seen():
+    robot = forgetful()
+    robot.observe("pillar", HERE, {"camera": code(1)}, {"camera": 10})
+    robot.observe("box", THERE, {"camera": code(2)}, {"camera": 110})
+    assert {one.object_id for one in robot.objects()} == {"pillar", "box"}
+    robot.observe("box", THERE, {"lidar": code(2)}, {"lidar": 111})
+    assert {one.object_id for one in robot.objects()} == {"box"}
+    assert robot.retired() == {"not seen for long": 1}
+    robot.observe("pillar", HERE, {"lidar": code(1)}, {"lidar": 120})
+    assert robot.get("pillar").held == {"camera": 10, "lidar": 120}
+
+
+def test_what_is_looked_at_all_the_time_does_not_grow_old():
+    robot, other = forgetful(), forgetful("amiro2")
+    looks = [
+        robot.observe("pillar", HERE, {"camera": code(1)}, {"camera": stamp})
+        for stamp in range(1, 900, 10)
+    ]
+    said = [one for look in looks for one in look.said]
+    assert len(said) == 18  # every 50
+    for one in said:
+        other.receive(one, NOW)
+    assert other.objects() == robot.objects() != []
+
+
+@given(histories, st.randoms(use_true_random=False))
+@settings(patient, max_examples=60)
+def test_robots_forget_the_same_whatever_the_order(history, random):
+    team = play(history, forget_after_ns=4)
+    team.deliver_the_rest(random)
+    team.assert_agreed()
+    seen = [one.newest for one in team.robots[0].objects()]
+    latest = max((one.newest for one in team.robots[0].statements()), default=0)
+    assert all(newest == 0 or newest >= latest - 4 for newest in seen)
 
 
 said = st.builds(

@@ -32,6 +32,6 @@ def test_what_scans_show_no_more_is_retired_by_all(tmp_path) -> None:
                 )
             )
         t.until(lambda: not any(node._memory.objects() for node in (near, far)))
-        assert near._memory.retired() == far._memory.retired() == 1
+        assert near._memory.retired() == far._memory.retired() == {"vanished": 1}
         t.until(lambda: t.counted("amiro2", "embeddings retired") == 1)
         assert t.counted("amiro1", "retired lidar") == 1

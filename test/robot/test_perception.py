@@ -471,7 +471,7 @@ def test_what_three_scans_show_no_more_is_retired_and_that_is_told(places) -> No
     other = perception(name="amiro2")
     scan_look(other, SECOND, clear=False)
     other.receive(*told.to_publish, now=5 * SECOND)
-    assert other.memory.retired() == 0  # its word against the other's
+    assert not other.memory.retired()  # its word against the other's
     assert other.memory.is_gone(None, PILLAR.position)
 
 
