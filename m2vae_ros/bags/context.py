@@ -276,7 +276,7 @@ class Context:
         named = said.targets
         if said.frame is not None:
             place = self._placement.to_global(said.frame, said.stamp)
-            named = [Target(name, point_at(place, at)) for name, at in named]
+            named = [Target(name, point_at(place, at)) for name, at, _ in named]
         limits = self._suite[modality].range
         if limits is not None:
             seen = limits.looked_at(self._pose(robot, taken, frame), named)

@@ -6,6 +6,12 @@ one run of a robot's program gives them different names: it has met both. The ne
 first (agglomerative clustering with complete linkage), so a chain of places, each within the gate
 of the next, does not become one object. The order in which statements came has no part in it, and
 whatever one of them seemed to join, later ones can part again.
+
+Where two statements say how uncertain their places are, the gate between them is the distance that
+two looks at one object exceed once in `1 / MISSED`, if that is less: the validation gate of data
+association [Bar-Shalom & Fortmann, Tracking and data association, 1988] of the χ² distribution with
+two degrees of freedom, whose quantiles are -2 ln p. So the better places are known, the nearer two
+objects may stand.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,19 +28,37 @@ from m2vae_ros.fusion.embedding import Embedding
 
 Position = tuple[float, float, float]
 
+MISSED = 1e-4
+"""Share of pairs of looks at one object whose places lie outside their gate."""
+
+
+def gate_between(x: Any, y: Any, gate_m: float) -> Any:
+    """Metres by which the places of two looks at one object may differ.
+
+    Args:
+        x: standard deviation of the one place, metres, or an array of them; 0 if not known.
+        y: of the other.
+        gate_m: the most.
+    """
+    quantile = math.sqrt(-2.0 * math.log(MISSED))
+    unknown = np.minimum(x, y) <= 0.0
+    return np.where(unknown, gate_m, np.minimum(gate_m, quantile * np.hypot(x, y)))
+
 
 class Cluster:
     """Statements about one object; compared by identity.
 
     Attributes:
         statements: at least one, in an order that all robots have in common.
-        senders: of the statements.
+        senders: of the statements that hold something.
+        vanishings: the statements that nothing is there any more.
         claims: every name that one of them uses.
     """
 
     def __init__(self, statements: Iterable[Embedding]) -> None:
         self.statements = tuple(sorted(statements, key=lambda one: one.digest))
-        self.senders = frozenset(one.sender for one in self.statements)
+        self.senders = frozenset(one.sender for one in self.statements if one.held)
+        self.vanishings = tuple(one for one in self.statements if not one.held)
         self.claims = frozenset[str]().union(*(one.names for one in self.statements))
 
 
@@ -119,7 +144,8 @@ def clustered(statements: Iterable[Embedding], gate_m: float | None) -> list[lis
         return [list(group) for _, group in by_id]
     places = np.array([one.position for one in ordered])
     distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    fit = distances <= gate_m
+    deviations = np.array([one.deviation for one in ordered])
+    fit = distances <= gate_between(deviations[:, None], deviations[None], gate_m)
     for i, j in itertools.combinations(range(len(ordered)), 2):
         if _met_both(ordered[i], ordered[j]):
             fit[i, j] = fit[j, i] = False

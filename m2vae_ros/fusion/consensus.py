@@ -11,10 +11,15 @@ which more senders say nothing else, then those whose sender fewer others contra
 object, then those whose sender agrees with others about more objects, then the oldest. The rest is
 in quarantine: it is kept, and counts as soon as enough others agree.
 
-**A name** belongs to the object which more of the believed senders call so, by id or else as
-alias; then of those who agree with others about more objects; then to the one that was called so
-first. So no statement takes the name of another object,
-and names alone never make two objects one.
+That an object *vanished* contradicts, in the same way, all that holds an observation of before: by
+the same count the one or the other is believed. It is no reason to distrust anybody: both were
+true when they were said. Nor does it contradict what was sensed later, so whoever sees the object
+again says so with effect, however many had said that it is gone.
+
+**A name** belongs to the object that has not vanished, which more of the believed senders call so,
+by id or else as alias; then of those who agree with others about more objects; then to the one that
+was called so first. So no statement takes the name of another object, and names alone never make
+two objects one.
 """
 
 from __future__ import annotations
@@ -87,7 +92,18 @@ class Consensus:
     def quarantined(self) -> list[Embedding]:
         """The statements that do not count."""
         contested = (one for one, fit in self._compatible.items() if not fit.all())
-        return [s for one in contested for s in set(one.statements).difference(self.believed(one))]
+        return [
+            s
+            for one in contested
+            for s in set(one.statements).difference(self.believed(one))
+            if s.newest > self.vanished(one)  # else it was true
+        ]
+
+    def vanished(self, of: Cluster) -> int:
+        """When, as is believed, nothing was there (ns): nothing of before counts any more."""
+        if not of.vanishings:
+            return NEVER
+        return max((one.newest for one in self.believed(of) if not one.held), default=NEVER)
 
     def contradict(self, x: Embedding, y: Embedding) -> bool:
         """Whether the classes of two statements have next to nothing in common."""
@@ -110,9 +126,21 @@ class Consensus:
 
     def _compatibility(self, of: Sequence[Embedding]) -> np.ndarray:
         """Which pairs of statements do not contradict each other, bool (n, n)."""
+        holding = [i for i, one in enumerate(of) if one.held]
+        if len(holding) == len(of):
+            return self._alike(of)
+        compatible = np.ones((len(of), len(of)), dtype=bool)
+        compatible[np.ix_(holding, holding)] = self._alike([of[i] for i in holding])
+        oldest = np.array([min(of[i].held.values()) for i in holding], dtype=np.int64)
+        for i in set(range(len(of))).difference(holding):
+            compatible[i, holding] = compatible[holding, i] = oldest > of[i].vanished
+        return compatible
+
+    def _alike(self, of: Sequence[Embedding]) -> np.ndarray:
+        """Which pairs of statements have classes in common, bool (n, n)."""
         n = len(of)
-        if n == 1:
-            return np.ones((1, 1), dtype=bool)
+        if n <= 1:
+            return np.ones((n, n), dtype=bool)
         roots = [np.sqrt(self._probability(one)) for one in of]
         sizes = {len(root) for root in roots}
         if len(sizes) > 1 or sizes == {0}:
@@ -136,6 +164,8 @@ class Consensus:
         for i in sorted(counts, key=lambda i: _said(statements[i])):
             last[statements[i].sender] = i
         counts = [i for i in counts if compatible[i, last[statements[i].sender]]]
+        empty = [i for i in counts if not statements[i].held]
+        counts = [i for i in counts if not self._withdrawn(i, empty, statements, compatible)]
 
         def standing(i: int) -> tuple[int, ...]:
             against = {statements[j].sender for j in counts if not compatible[i, j]}
@@ -154,6 +184,14 @@ class Consensus:
                 side.append(i)
         return sorted(side)
 
+    @staticmethod
+    def _withdrawn(
+        i: int, empty: list[int], statements: Sequence[Embedding], compatible: np.ndarray
+    ) -> bool:
+        """Whether its sender has seen since that nothing is there, and stands to that."""
+        sender = statements[i].sender
+        return any(statements[j].sender == sender and not compatible[i, j] for j in empty)
+
     def _owner(self, name: str) -> Cluster:
         return max(self._claimants[name], key=lambda one: self._claim(one, name))
 
@@ -161,18 +199,19 @@ class Consensus:
         """How good an object's claim to a name is: the larger, the better."""
         users = [one for one in self.believed(of) if name in one.names]
         if not users:
-            return 0, 0, 0, 0, -min(one.digest for one in of.statements)
+            return 0, 0, 0, 0, 0, -min(one.digest for one in of.statements)
+        stands = any(one.newest > self.vanished(of) for one in of.statements if one.held)
         first, digest = min((one.newest, one.digest) for one in users)
         by_id = {one.sender for one in users if one.object_id == name}
         senders = {one.sender for one in users}
         trust = sum(self._agreements[sender] for sender in senders)
-        return len(by_id), len(senders), trust, -first, -digest
+        return stands, len(by_id), len(senders), trust, -first, -digest
 
     def _named(self, of: Cluster) -> tuple[str, frozenset[str]]:
         claims = {name: self._claim(of, name) for name in of.claims if self._owner(name) is of}
         ranked = sorted(claims, key=lambda name: (claims[name], name), reverse=True)
-        names = [name for name in ranked if claims[name][1]][:MOST_NAMES]
-        if names and claims[names[0]][0]:
+        names = [name for name in ranked if claims[name][2]][:MOST_NAMES]
+        if names and claims[names[0]][1]:
             return names[0], frozenset(names)
         # others have a better claim to what it is called
         called = min(one.object_id for one in of.statements)
@@ -195,12 +234,14 @@ def _said(of: Embedding) -> tuple[int, ...]:
 
 
 def _contradictions(of: Cluster, compatible: np.ndarray) -> set[tuple[str, str]]:
-    """The pairs of senders of which one contradicts the other about an object, both ways."""
+    """The pairs of senders of which one contradicts what the other holds of an object, both ways.
+
+    That it vanished is no reason to distrust anybody.
+    """
     if compatible.all():
         return set()
-    senders = [one.sender for one in of.statements]
-    pairs = {(senders[i], senders[j]) for i, j in np.argwhere(~compatible)}
-    return {(x, y) for x, y in pairs if x != y}
+    pairs = ((of.statements[i], of.statements[j]) for i, j in np.argwhere(~compatible))
+    return {(x.sender, y.sender) for x, y in pairs if x.sender != y.sender and x.held and y.held}
 
 
 def _agreeing(of: Cluster, against: set[tuple[str, str]]) -> set[str]:

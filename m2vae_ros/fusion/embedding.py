@@ -38,6 +38,10 @@ class Embedding:
             name apart, and a robot from what it was before it was started again.
         disowned: time in nanoseconds; what is said in the sender's name under this id and disowns
             only until an earlier time is not its own. 0 unless somebody spoke in its name.
+        deviation: of the position, the standard deviation along x as along y, metres (a float32);
+            0 if that is not known.
+        vanished: of one that holds nothing, which is the prior, the time in nanoseconds at which
+            its sender saw that nothing stands there any more; else 0.
     """
 
     object_id: str
@@ -53,14 +57,18 @@ class Embedding:
     strange: frozenset[str] = frozenset()
     instance: int = 0
     disowned: int = 0
+    vanished: int = 0
+    deviation: float = 0.0
 
     def __post_init__(self) -> None:
         held = {modality: int(stamp) for modality, stamp in sorted(self.held.items())}
         object.__setattr__(self, "held", MappingProxyType(held))
+        object.__setattr__(self, "vanished", 0 if held else int(self.vanished))
         reencodings = {modality: int(self.reencodings.get(modality, 0)) for modality in held}
         object.__setattr__(self, "reencodings", MappingProxyType(reencodings))
         object.__setattr__(self, "strange", frozenset(self.strange).intersection(held))
         object.__setattr__(self, "position", tuple(float(x) for x in self.position))
+        object.__setattr__(self, "deviation", float(np.float32(self.deviation)))
         object.__setattr__(self, "aliases", tuple(sorted(set(self.aliases) - {self.object_id})))
         for name in ("mean", "log_variance"):
             with np.errstate(over="ignore"):  # what float32 cannot hold is inf, and refused as such
@@ -70,8 +78,8 @@ class Embedding:
 
     @cached_property
     def newest(self) -> int:
-        """Time of the newest observation held, nanoseconds."""
-        return max(self.held.values())
+        """Time of the newest observation held, or at which nothing was seen, nanoseconds."""
+        return max(self.held.values(), default=self.vanished)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -120,4 +128,5 @@ class Embedding:
         names = (self.sender, self.instance, self.object_id, self.aliases, self.fingerprint)
         place = (self.frame, self.position, self.disowned)
         held = (tuple(self.held.items()), tuple(self.reencodings.items()))
-        return (*names, *place, *held, *sorted(self.strange))
+        rare = (("vanished", self.vanished), ("deviation", self.deviation))
+        return (*names, *place, *held, *sorted(self.strange), *(r for r in rare if r[1]))

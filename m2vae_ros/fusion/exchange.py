@@ -3,9 +3,9 @@
 
 Embeddings of one object are ordered: x supersedes y if x holds every modality that y holds, each at
 least as new, and of one age re-encoded no more often; if both hold the very same, the one of the
-smaller digest supersedes. Before all that, what its sender has disowned is superseded by what it
-said to disown it. This is a partial order, so what a set of embeddings has at its top does not
-depend on the order in which they came.
+smaller digest supersedes. What holds nothing is compared with its like alone, by time. Before all
+that, what its sender has disowned is superseded by what it said to disown it. This is a partial
+order, so what a set of embeddings has at its top does not depend on the order in which they came.
 """
 
 from __future__ import annotations
@@ -49,4 +49,5 @@ def folded(engine: Engine, like: Embedding, sources: Sources) -> Embedding:
 
 
 def _observations(of: Embedding) -> Mapping[str, tuple[int, int]]:
-    return {m: (stamp, -of.reencodings[m]) for m, stamp in of.held.items()}
+    """That nothing was seen is an observation, too; no modality has the empty name."""
+    return {m: (stamp, -of.reencodings[m]) for m, stamp in of.held.items()} or {"": (of.newest, 0)}

@@ -11,6 +11,7 @@ nothing new changes nothing.
 
 Objects are expected to stand farther apart than twice the gate, and to be placed within half the
 gate of where they are; then every object gets exactly one id. Otherwise the robots still agree.
+The gate is narrower where it is known how well objects are placed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from m2vae_ros.fusion.association import Association, Cluster, Position
+from m2vae_ros.fusion.association import Association, Cluster, Position, gate_between
 from m2vae_ros.fusion.consensus import NEVER, Consensus, place_name
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
@@ -61,14 +62,22 @@ class Outcome:
             held; "merged": this robot found out what nobody has said; "quarantined": it contradicts
             what more is said for, and is kept until others agree; "disowned": it is signed by this
             run of this robot, which has not said it, and says what it truly holds instead. Of both
-            "known": it changes nothing.
+            "known": it changes nothing. "retired": nothing is held any more of what has vanished.
         embedding: what is now held of the object; None if all of it was forgotten by a reset, or
             nothing was held and nothing is.
         said: what has to be published, as it is.
     """
 
     kind: Literal[
-        "fused", "confirmed", "new", "adopted", "merged", "quarantined", "disowned", "known"
+        "fused",
+        "confirmed",
+        "new",
+        "adopted",
+        "merged",
+        "quarantined",
+        "disowned",
+        "retired",
+        "known",
     ]
     embedding: Embedding | None
     said: tuple[Embedding, ...] = ()
@@ -97,6 +106,7 @@ class ObjectMemory:
         min_gain: float = MIN_GAIN,
         by_place: bool = True,
         instance: int | None = None,
+        forget_after_ns: int = 0,
     ) -> None:
         """Start with nothing known.
 
@@ -113,6 +123,8 @@ class ObjectMemory:
             by_place: whether a place tells which object it is; else only a name does, and a place
                 is where it was last met.
             instance: of this run of the program; by default a random one.
+            forget_after_ns: an object is retired that was last sensed so long before the newest
+                time that anybody tells of; 0 for never.
 
         Raises:
             ValueError: an empty name or a number out of range.
@@ -133,17 +145,20 @@ class ObjectMemory:
         self._unfolded = WeakKeyDictionary()
         self._resets: dict[str, int] = {}  # name -> until when (ns) what was sensed is ignored
         self._began: int | None = None
-        self._check_rules(gate_m, tolerance_ns, min_gain)
+        self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
         self._associate(())
 
-    def adjust(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
+    def adjust(
+        self, gate_m: float, tolerance_ns: int, min_gain: float, forget_after_ns: int = 0
+    ) -> None:
         """Go by other numbers from now on, see `__init__`; what was said stays as it is.
 
         Raises:
             ValueError: a number out of range.
         """
         before = self.gate_m
-        self._check_rules(gate_m, tolerance_ns, min_gain)
+        self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
+        self._views.clear()
         if gate_m != before:
             self._associate(self._statements)
 
@@ -165,7 +180,7 @@ class ObjectMemory:
         def doubt(of: Cluster) -> tuple[bool, int]:
             return not any(map(self._readings.get, of.statements)), -len(of.senders)
 
-        floors = {one: self._floor(one.claims) for one in self._association.clusters()}
+        floors = {one: self._reset(one.claims) for one in self._association.clusters()}
         return [
             statement
             for one in sorted(floors, key=doubt)
@@ -190,9 +205,14 @@ class ObjectMemory:
         """What is held of the object that has this name; None if nothing is."""
         return self._held(self._consensus.named(object_id))
 
-    def nearest(self, position: Sequence[float]) -> Embedding | None:
-        """What is held of the nearest object within the gate of x, y, z; None if nothing is."""
-        near = [self._held(one) for one in self._near(position)]
+    def nearest(self, position: Sequence[float], deviation: float = 0.0) -> Embedding | None:
+        """What is held of the nearest object within the gate of x, y, z; None if nothing is.
+
+        Args:
+            position: metres.
+            deviation: the standard deviation of that, metres; 0 if it is not known.
+        """
+        near = [self._held(one) for one in self._near(position, deviation)]
         return next((held for held in near if held is not None), None)
 
     def sources(self, object_id: str) -> dict[str, Source]:
@@ -207,6 +227,7 @@ class ObjectMemory:
         codes: Mapping[str, np.ndarray],
         stamps: Mapping[str, int],
         strange: Collection[str] = (),
+        deviation: float = 0.0,
     ) -> Outcome:
         """Fuse this robot's own observations of one object in place (Eq. 18).
 
@@ -221,6 +242,7 @@ class ObjectMemory:
             codes: modality -> the engine's code of the observation (D_m,); at least one.
             stamps: modality -> time of the observation, nanoseconds, for each of `codes`.
             strange: the modalities whose reading was of nothing that the model knows.
+            deviation: standard deviation of the position, metres; 0 if it is not known.
 
         Returns:
             What became of it.
@@ -229,13 +251,15 @@ class ObjectMemory:
             ObservationError: names the field that does not fit and why.
         """
         self._check_observation(object_id, position, codes, stamps)
+        if not 0.0 <= deviation < math.inf:
+            raise ObservationError(f"deviation: {deviation} m is none")
         x, y, z = (float(coordinate) for coordinate in position)
         place: Position = (x, y, z)
-        met = self._met(object_id, place)
+        met = self._met(object_id, place, deviation)
         before = self._held(met)
         readings = self._own_readings(met)
         known = self._sources(met, readings) if met else {}
-        floor = self._floor(met.claims if met else [object_id] if object_id else ())
+        floor = self._floor(met) if met else self._reset([object_id] if object_id else ())
         new = {
             m: Source(np.array(codes[m], dtype=np.float32), int(stamp), strange=m in strange)
             for m, stamp in stamps.items()
@@ -244,10 +268,11 @@ class ObjectMemory:
         if not new:
             return Outcome("known", before)
         if before is not None and max(s.stamp for s in new.values()) < before.newest:
-            place = before.position
+            place, deviation = before.position, before.deviation
         name = object_id or self._new_name(place)
-        id, names = self._consensus.name(met) if met else (name, frozenset[str]())
-        like = self._like(id, {*names, object_id or id}, place)
+        named = [object_id] if object_id else []
+        like = self._like_own(met, place, named) if met else self._like(name, named, place)
+        like = replace(like, deviation=deviation)
         try:
             said = folded(self.engine, like, {**known, **new})
         except UnfitEmbedding as error:
@@ -277,9 +302,10 @@ class ObjectMemory:
         self._began = now_ns if self._began is None else self._began
         if self._is_forged(embedding, self._began):
             return self._disown(embedding, now_ns)
-        self._unfold(embedding)
+        if embedding.held:
+            self._unfold(embedding)
         before = self.get(embedding.object_id) if not self.by_place else None
-        before = before or self.nearest(embedding.position)
+        before = before or self.nearest(embedding.position, embedding.deviation)
         gone = self._statements.add(embedding)
         if gone is None:
             return Outcome("known", before)
@@ -299,11 +325,66 @@ class ObjectMemory:
         held = self._held(about)
         if said:
             return Outcome("merged", held or said[0], said)
+        if held is None and before is not None:
+            return Outcome("retired", None)
         if about is not None and embedding not in self._consensus.believed(about):
-            return Outcome("quarantined", held)
+            return Outcome("quarantined" if held else "known", held)
         if held is None or held == before:
             return Outcome("known", held)
         return Outcome("adopted" if before else "new", held)
+
+    def vanish(self, object_id: str, stamp: int) -> Outcome:
+        """Say that this robot saw that an object does not stand any more where it was sensed.
+
+        Whether that is believed depends on what others say, see `m2vae_ros.fusion.consensus`. Said
+        once, it is not said again until the object was sensed again.
+
+        Args:
+            object_id: a name of the object.
+            stamp: when that was seen, nanoseconds.
+
+        Returns:
+            "retired" if nothing is held of the object any more, "quarantined" if more say that it
+            stands there, "known" if that is nothing new.
+        """
+        met = self._consensus.named(object_id)
+        held = self._held(met)
+        if met is None or held is None:
+            return Outcome("known", held)
+        said_so = any(one.vanished > held.newest for one in self._own(met))
+        if said_so or stamp <= held.newest:
+            return Outcome("known", held)
+        nothing = np.zeros(self.engine.latent_dim, dtype=np.float32)
+        like = replace(self._like_own(met, held.position), deviation=held.deviation)
+        said = replace(like, mean=nothing, log_variance=nothing, vanished=stamp)
+        if self._say(said, {}) is None:
+            return Outcome("known", held)
+        held = self._held(self._association[said])
+        return Outcome("quarantined" if held else "retired", held, (said,))
+
+    def is_gone(self, object_id: str | None, position: Sequence[float]) -> bool:
+        """Whether some robot says of what has this name or place that it stands there no more.
+
+        And nobody has sensed it since; whether that is believed is another question.
+        """
+        x, y, z = position
+        met = self._met(object_id, (x, y, z))
+        if met is None or not met.senders:
+            return False
+        sensed = max(one.newest for one in met.statements if one.held)
+        return any(one.vanished > sensed for one in met.vanishings)
+
+    def retired(self) -> Counter[str]:
+        """How many objects are not held any more, by reason."""
+        reasons = Counter[str]()
+        for one in self._association.clusters():
+            if not one.senders or self._held(one) is not None:
+                continue
+            if self._consensus.vanished(one) > self._reset(one.claims):
+                reasons["vanished"] += 1
+            elif self._is_old(one):
+                reasons["not seen for long"] += 1
+        return reasons
 
     def reset(self, object_id: str, now_ns: int) -> bool:
         """Forget an object: what was sensed of it until now is ignored from here on.
@@ -335,10 +416,14 @@ class ObjectMemory:
         """Time began anew: the stamps of before would be taken for newer than all to come.
 
         Args:
-            keep: whether what was said is kept, as sensed at time 0; else it is forgotten. Robots
-                that heard the same still hold the same.
+            keep: whether what was said is kept, as sensed at time 0, but for what has vanished;
+                else it is forgotten. Robots that heard the same still hold the same.
         """
-        aged = {one: _of_time_zero(one) for one in self.to_tell()} if keep else {}
+        aged = {
+            one: _of_time_zero(one)
+            for one in self.to_tell()
+            if keep and one.held and min(one.held.values()) > self._vanished(one)
+        }
         readings = {aged[one]: of for one, of in self._readings.items() if one in aged}
         self._resets.clear()
         self._began = None
@@ -354,15 +439,18 @@ class ObjectMemory:
             if one.digest in self._statements
         }
 
-    def _check_rules(self, gate_m: float, tolerance_ns: int, min_gain: float) -> None:
-        if not (0.0 < gate_m < math.inf and tolerance_ns >= 0 and min_gain >= 0):
+    def _check_rules(
+        self, gate_m: float, tolerance_ns: int, min_gain: float, forget_after_ns: int
+    ) -> None:
+        if not (0.0 < gate_m < math.inf and min(tolerance_ns, min_gain, forget_after_ns) >= 0):
             raise ValueError(
-                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns} and "
-                f"min_gain {min_gain} not negative"
+                f"gate_m {gate_m} must be positive, tolerance_ns {tolerance_ns}, min_gain "
+                f"{min_gain} and forget_after_ns {forget_after_ns} not negative"
             )
         self.gate_m = gate_m
         self.tolerance_ns = tolerance_ns
         self.min_gain = min_gain
+        self.forget_after_ns = forget_after_ns
 
     def _associate(self, statements: Iterable[Embedding]) -> None:
         """Begin with the objects anew."""
@@ -380,20 +468,28 @@ class ObjectMemory:
         before, after = self._association.change(gone, new)
         self._consensus.change(before, after)
         self._views.clear()
+        self._latest: int | None = None
         return after
 
-    def _near(self, position: Sequence[float]) -> list[Cluster]:
+    def _near(self, position: Sequence[float], deviation: float = 0.0) -> list[Cluster]:
         """Objects within the gate of a place, by where they were sensed last; the nearest first."""
-        at = {one: self._position(one) for one in self._association.around(position)}
-        near = [(math.dist(position, at[one]), self._consensus.name(one)[0], one) for one in at]
-        return [one for distance, _, one in sorted(near, key=_two) if distance <= self.gate_m]
+        near = []
+        for one in self._association.around(position):
+            last = self._last(one)
+            distance = math.dist(position, last.position)
+            if distance <= gate_between(deviation, last.deviation, self.gate_m):
+                near.append((distance, self._consensus.name(one)[0], one))
+        return [one for _, _, one in sorted(near, key=_two)]
 
-    def _position(self, of: Cluster) -> Position:
-        return max(self._consensus.believed(of), key=lambda one: one.age_key).position
+    def _last(self, of: Cluster) -> Embedding:
+        """The statement that says where it was last."""
+        return max(self._consensus.believed(of), key=lambda one: one.age_key)
 
-    def _met(self, object_id: str | None, place: Position) -> Cluster | None:
+    def _met(
+        self, object_id: str | None, place: Position, deviation: float = 0.0
+    ) -> Cluster | None:
         """The object that an observation is of; None if it is a new one."""
-        near = self._near(place)
+        near = self._near(place, deviation)
         if object_id is None:
             return near[0] if near else None
         named = self._consensus.named(object_id)
@@ -410,8 +506,15 @@ class ObjectMemory:
     def _own(self, met: Cluster | None) -> list[Embedding]:
         return [one for one in met.statements if self._is_own(one)] if met else []
 
-    def _floor(self, names: Iterable[str]) -> int:
-        """Until when what was sensed of an object with these names is ignored."""
+    def _vanished(self, one: Embedding) -> int:
+        return self._consensus.vanished(self._association[one])
+
+    def _floor(self, of: Cluster) -> int:
+        """Until when what was sensed of an object is ignored."""
+        return max(self._reset(of.claims), self._consensus.vanished(of))
+
+    def _reset(self, names: Iterable[str]) -> int:
+        """Until when what was sensed of an object with these names was reset."""
         return max((self._resets.get(name, NEVER) for name in names), default=NEVER)
 
     def _new_name(self, position: Position) -> str:
@@ -422,7 +525,7 @@ class ObjectMemory:
 
     def _newest(self, of: Cluster) -> dict[str, int]:
         """Of each modality the newest observation that counts."""
-        floor, newest = self._floor(of.claims), dict[str, int]()
+        floor, newest = self._floor(of), dict[str, int]()
         for one in self._consensus.believed(of, floor):
             for modality, stamp in one.held.items():
                 if stamp > max(floor, newest.get(modality, NEVER)):
@@ -437,9 +540,11 @@ class ObjectMemory:
         return self._views[of]
 
     def _view(self, of: Cluster) -> Embedding | None:
-        floor, newest = self._floor(of.claims), self._newest(of)
+        if self._is_old(of):
+            return None
+        floor, newest = self._floor(of), self._newest(of)
         believed = self._consensus.believed(of, floor)
-        later = [one for one in believed if min(one.held.values()) > floor]
+        later = [one for one in believed if min(one.held.values(), default=NEVER) > floor]
         complete = [one for one in later if one.held == newest]
         if complete:
             held = min(complete, key=lambda one: one.tie_break_key)
@@ -451,6 +556,19 @@ class ObjectMemory:
         strange = _strange(believed, held.held)
         return named if strange == named.strange else replace(named, strange=strange)
 
+    def _is_old(self, of: Cluster) -> bool:
+        """Whether nobody has sensed it for long, as far as the stamps of all statements tell.
+
+        Not by this robot's clock: so who heard the same holds the same. Of what was sensed at time
+        0, before time began anew, nobody knows how long ago that is.
+        """
+        if not self.forget_after_ns:
+            return False
+        seen = max(self._newest(of).values(), default=0)
+        if self._latest is None:
+            self._latest = max(one.newest for one in self._statements)
+        return 0 < seen < self._latest - self.forget_after_ns
+
     def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
         """The readings of its own that this robot has of an object."""
         readings: dict[str, Source] = {}
@@ -460,7 +578,7 @@ class ObjectMemory:
 
     def _sources(self, of: Cluster, readings: Mapping[str, Source]) -> dict[str, Source]:
         """The best sources of what is believed, and these readings of its own."""
-        floor, sources = self._floor(of.claims), dict(readings)
+        floor, sources = self._floor(of), dict(readings)
         believed = self._consensus.believed(of, floor)
         for one in sorted(believed, key=lambda one: one.age_key, reverse=True):
             told = {m: Source(None, t, one.reencodings[m] + 1) for m, t in one.held.items()}
@@ -496,6 +614,11 @@ class ObjectMemory:
             disowned=max((s.disowned for s in self._statements.of(self.owner, id)), default=0),
         )
 
+    def _like_own(self, of: Cluster, position: Position, names: Iterable[str] = ()) -> Embedding:
+        """The same of a known object, by these names and all that it or this robot has for it."""
+        id, known = self._consensus.name(of)
+        return self._like(id, known.union(names, *(one.names for one in self._own(of))), position)
+
     def _tells_nothing(
         self,
         before: Embedding,
@@ -508,6 +631,8 @@ class ObjectMemory:
             return False
         if any(source.strange != known[m].strange for m, source in new.items()):
             return False
+        if 0 < self.forget_after_ns <= 2 * (after.newest - before.newest):
+            return False  # that it is still there has to be known in time
         moved = math.dist(after.position, before.position)
         if self.by_place and moved > MOVED * self.gate_m:
             return False
@@ -521,16 +646,14 @@ class ObjectMemory:
             UnfitEmbedding: the model makes no sense of it.
         """
         newest = self._newest(of)
-        believed = self._consensus.believed(of, self._floor(of.claims))
+        believed = self._consensus.believed(of, self._floor(of))
         if not newest or any(one.held == newest for one in believed):
             return None
         mine = self._statements.of(self.owner)
         if any(one.held == newest and one.names & of.claims for one in mine):
             return None  # said, and contradicted
-        id, names = self._consensus.name(of)
-        like = self._like(
-            id, names.union(*(one.names for one in self._own(of))), self._position(of)
-        )
+        last = self._last(of)
+        like = replace(self._like_own(of, last.position), deviation=last.deviation)
         own = self._own_readings(of)
         readings = {m: source for m, source in own.items() if source.stamp == newest.get(m)}
         return folded(self.engine, like, self._sources(of, readings)), readings
@@ -602,7 +725,9 @@ class ObjectMemory:
             return []
         if mine:
             return [(replace(one, disowned=until), self._readings.get(one, {})) for one in mine]
-        like = replace(self._like(*self._consensus.name(of), self._position(of)), disowned=until)
+        last = self._last(of)
+        like = self._like(*self._consensus.name(of), last.position)
+        like = replace(like, deviation=last.deviation, disowned=until)
         return [(folded(self.engine, like, self._sources(of, {})), {})]
 
     def _regain(

@@ -207,8 +207,10 @@ def _check_names(embedding: Embedding) -> None:
 
 
 def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns: int) -> None:
-    if not embedding.held:
-        raise UnfitEmbedding("no_modality", "holds no modality")
+    if not embedding.held and (embedding.mean.any() or embedding.log_variance.any()):
+        raise UnfitEmbedding("no_modality", "holds no modality, but is not the prior")
+    if not embedding.held and not 0 < embedding.vanished <= now_ns + tolerance_ns:
+        raise UnfitEmbedding("stamp", f"saw that nothing is there at {embedding.vanished} ns")
     for modality, stamp in embedding.held.items():
         if modality not in engine.modalities:
             raise UnfitEmbedding(
@@ -226,6 +228,8 @@ def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns:
 
 def _check_place(embedding: Embedding, frame: str | None) -> None:
     check_position(embedding.position)
+    if not 0.0 <= embedding.deviation <= LARGEST_COORDINATE:
+        raise UnfitEmbedding("position", f"place of the deviation {embedding.deviation} m")
     if frame is not None and embedding.frame != frame:
         raise UnfitEmbedding(
             "frame", f"position in frame {shown(embedding.frame)}, this robot works in {frame!r}"

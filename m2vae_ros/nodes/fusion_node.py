@@ -387,7 +387,8 @@ class FusionNode(LifecycleNode):
                     continue
                 finds = self._suite[modality].finds_objects
                 ahead = partial(self._ahead, message) if finds else None
-                self._perception.sense(modality, observation, stamp, now, ahead, frame)
+                clear = partial(self._shows_nothing, message) if finds else None
+                self._perception.sense(modality, observation, stamp, now, ahead, frame, clear)
         self._fuse_soon()
 
     def _ahead(self, message: Callable[[], Any]) -> Position | None:
@@ -395,6 +396,13 @@ class FusionNode(LifecycleNode):
         scan = message()
         return self._scan_attention(
             (0.0, 0.0, 0.0), messages.numbers(scan.ranges), scan.angle_min, scan.angle_increment
+        )
+
+    def _shows_nothing(self, message: Callable[[], Any], point: Position) -> bool:
+        """Whether a scan shows that nothing stands at a place in its own frame."""
+        scan = message()
+        return self._scan_attention.shows_nothing(
+            point, messages.numbers(scan.ranges), scan.angle_min, scan.angle_increment
         )
 
     def _on_target(self, message: Any) -> None:
@@ -541,6 +549,8 @@ class FusionNode(LifecycleNode):
                 facts[f"no transform of {frame}"] = "taken to look ahead from the robot's base"
             facts["embeddings held"] = len(memory.statements())
             facts["contradicting embeddings"] = len(memory.quarantined())
+            for reason, count in memory.retired().items():
+                facts[f"objects retired: {reason}"] = count
             if memory.has_namesake:
                 facts["another robot of this name"] = "is heard"
             self._writers.keep({said.object_id for said in memory.said()})

@@ -84,7 +84,18 @@ class FusionParameters:
         "", "The robot's own frame; empty: the child frame of its odometry.", fixed=True
     )
     gate: float = parameter(
-        0.3, "Metres between two places that are one object.", minimum=0.01, maximum=100.0
+        0.3,
+        "Metres between two places that are one object, at most; less between two that are known "
+        "better.",
+        minimum=0.01,
+        maximum=100.0,
+    )
+    place_noise: float = parameter(
+        0.03,
+        "Metres, the standard deviation of where a reading shows an object; the covariance of the "
+        "odometry's pose is added. Where odometry has none the gate alone counts.",
+        minimum=0.0,
+        maximum=100.0,
     )
     max_speed: float = parameter(
         0.05, "m/s; a robot that drives faster does not sense.", minimum=0.0
@@ -136,6 +147,13 @@ class FusionParameters:
     )
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0
+    )
+    forget_after: float = parameter(
+        0.0,
+        "Seconds since any robot has sensed an object until it is retired, by the stamps that the "
+        "team tells; the same for all robots. 0: never.",
+        minimum=0.0,
+        maximum=1e9,
     )
     keep_when_time_jumps_back: bool = parameter(
         True,
@@ -207,6 +225,7 @@ class SuiteParameters:
                 for name, x, y in zip(objects.names, objects.x, objects.y, strict=True)
             ],
             gate=common.gate,
+            place_noise=common.place_noise,
             standing=Standing(
                 common.odometry_tolerance,
                 common.max_speed,
@@ -217,6 +236,7 @@ class SuiteParameters:
             max_surprise=common.max_surprise,
             min_gain=self.suite.fusion.min_gain if common.min_gain < 0 else common.min_gain,
             stamp_tolerance=common.stamp_tolerance,
+            forget_after=common.forget_after,
         )
 
 

@@ -98,6 +98,29 @@ class ScanAttention:
         _, distance, bearing = min(seen)
         return point_ahead((pose[0], pose[1], pose[2] + bearing), distance + self.radius)
 
+    def shows_nothing(
+        self,
+        point: Position,
+        ranges: Sequence[float] | np.ndarray,
+        angle_min: float,
+        angle_increment: float,
+    ) -> bool:
+        """Whether every beam towards a place goes past what would stand there.
+
+        A beam that comes back from nowhere (+inf, REP 117) does; one without a valid range says
+        nothing, and what stands in front of the place or is as far away hides it.
+
+        Args:
+            point: the place, in the scanner's frame, metres.
+            ranges: see `__call__`, as the other arguments.
+        """
+        distance, bearing = math.hypot(*point[:2]), math.atan2(point[1], point[0])
+        distances = np.asarray(ranges, dtype=np.float64).ravel()
+        away = angle_min + angle_increment * np.arange(distances.size) - bearing
+        away = np.abs(np.remainder(away + math.pi, math.tau) - math.pi)
+        towards = distances[away <= math.atan2(self.radius, distance)]
+        return towards.size >= self.min_beams and bool((towards > distance + self.radius).all())
+
     def _surfaces(
         self, ranges: Sequence[float] | np.ndarray, angle_min: float, angle_increment: float
     ) -> Iterable[tuple[np.ndarray, np.ndarray]]:

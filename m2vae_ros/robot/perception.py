@@ -57,17 +57,25 @@ STRAYS = 3
 """Odometry of long ago, one after the other, that show that time began anew: less is a mistake."""
 
 A_MOMENT_AGO = "sensed a moment ago"
+NOTHING_THERE = "nothing stands there any more"
 NO_ODOMETRY = "no odometry of that time"
+
+LOOKS_AT_NOTHING = 3
+"""Readings one after the other that show nothing where an object was: a single one may be wrong."""
 
 MOST_REMEMBERED = 4096
 """Pairs of object and sensor of which the last look is remembered."""
 
 
 class Target(NamedTuple):
-    """An object and its place; without a name it is whatever stands there."""
+    """An object and its place; without a name it is whatever stands there.
+
+    The deviation is the standard one of the place, metres; 0 if it is not known.
+    """
 
     object_id: str | None
     position: Position
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,14 @@ class Settings:
         refresh_periods: modality -> seconds until an object is sensed again.
         places: where objects are known to be; without any, they are found by the LiDAR or
             published by others.
-        gate: metres between two places that are one object.
+        gate: metres between two places that are one object, at most.
+        place_noise: metres, the standard deviation of where a reading shows an object.
         standing: when the robot stands.
         max_surprise: see `Encoding`; a reading beyond it does not replace one of something known,
             and where the model cannot tell the unknown it is not believed at all.
         min_gain: see `ObjectMemory`.
         stamp_tolerance: seconds that a stamp may lie in the future.
+        forget_after: seconds since anybody has sensed an object until it is retired; 0 for never.
     """
 
     ranges: Mapping[str, SensingRange | None]
@@ -96,10 +106,12 @@ class Settings:
     refresh_periods: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[Target] = ()
     gate: float = 0.3
+    place_noise: float = 0.03
     standing: Standing = Standing()
     max_surprise: float = 2.0
     min_gain: float = MIN_GAIN
     stamp_tolerance: float = 0.5
+    forget_after: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,10 +164,12 @@ class _Reading:
         came: int,
         ahead: Callable[[], Position | None] | Position | None,
         frame: str | None,
+        clear: Callable[[Position], bool] | None = None,
     ) -> None:
         self.stamp = stamp
         self.came = came
         self.frame = frame
+        self.clear = clear
         self._parts: list[Any] = [observation, ahead]
 
     @property
@@ -230,10 +244,12 @@ class Perception:
             tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
             min_gain=settings.min_gain,
             by_place=settings.about.by_place,
+            forget_after_ns=int(settings.forget_after * NANOSECONDS),
         )
         self._engine = engine
         self._settings = settings
         self._last_looks: dict[tuple[str, str], int] = {}
+        self._at_nothing: dict[tuple[str, str], int] = {}  # looks, one after the other
         self.begin()
 
     def adjust(self, settings: Settings) -> None:
@@ -252,7 +268,10 @@ class Perception:
         if fixed(settings) != fixed(self._settings):
             raise ValueError("about and the sensors of ranges cannot change")
         self.memory.adjust(
-            settings.gate, int(settings.stamp_tolerance * NANOSECONDS), settings.min_gain
+            settings.gate,
+            int(settings.stamp_tolerance * NANOSECONDS),
+            settings.min_gain,
+            int(settings.forget_after * NANOSECONDS),
         )
         self._settings = settings
         self._rests.clear()
@@ -279,6 +298,9 @@ class Perception:
             m: deque(maxlen=MOST_WAITING) for m in self._settings.ranges
         }
         self._ahead: Position | None = None
+        self._deviation = 0.0
+        self._empty: set[str | None] = set()
+        self._at_nothing.clear()
         self._unplaced: list[Unused] = []
         self._rests: dict[str, tuple[int, int]] = {}
         self._soon = 0
@@ -342,6 +364,7 @@ class Perception:
         now: int,
         ahead: Callable[[], Position | None] | Position | None = None,
         frame: str | None = None,
+        clear: Callable[[Position], bool] | None = None,
     ) -> None:
         """Take in a reading, for the next `update`.
 
@@ -354,6 +377,8 @@ class Perception:
             ahead: where the reading itself shows an object, in the sensor's frame, if it can; or
                 what finds that, and is called only if it matters.
             frame: the sensor's; None for the robot's own.
+            clear: says whether the reading shows that nothing stands at a place in the sensor's
+                frame, if it can.
 
         Raises:
             ObservationError: the stamp is negative or lies in the future.
@@ -368,7 +393,7 @@ class Perception:
         if not waiting or abs(stamp - waiting[-1].stamp) >= self._spacing:
             if len(waiting) == MOST_WAITING:  # the oldest goes
                 self._unplaced.append(Unused(modality, NO_ODOMETRY))
-            waiting.append(_Reading(observation, stamp, now, ahead, frame))
+            waiting.append(_Reading(observation, stamp, now, ahead, frame, clear))
             if len(waiting) > MOST_UNREAD:
                 waiting[-1 - MOST_UNREAD].settle()
 
@@ -435,6 +460,8 @@ class Perception:
             except Exception as error:  # the other readings are not to blame
                 del placed[modality]
                 yield Dropped((modality,), error)
+            else:
+                yield from self._see_nothing(modality, reading, place)
         looks: dict[Target, dict[str, _Reading]] = {}
         for modality, (reading, place) in placed.items():
             try:
@@ -536,19 +563,66 @@ class Perception:
         """Where something stands ahead, if no map says that."""
         if not self._settings.places:
             self._ahead = reading.ahead and point_at(place, reading.ahead)
+            self._deviation = self._deviation_of(reading)
+
+    def _deviation_of(self, reading: _Reading) -> float:
+        """Of where a reading shows something, metres; 0 if odometry does not say how sure it is."""
+        with suppress(UnusedReading):
+            robot = self._track.at(reading.stamp)
+            if reading.ahead and robot.deviation:
+                turned = robot.yaw_deviation * math.hypot(*reading.ahead[:2])
+                return math.hypot(self._settings.place_noise, robot.deviation, turned)
+        return 0.0
+
+    def _see_nothing(self, modality: str, reading: _Reading, place: np.ndarray) -> Iterator[Event]:
+        """Note where this reading shows nothing, and say what no longer stands there.
+
+        Of what this kind of sensor never sensed it says nothing: glass is nothing to a laser.
+        """
+        limits = self._settings.ranges[modality]
+        if reading.clear is None or limits is None or self._settings.about.kind == "topic":
+            return
+        self._empty.clear()
+        to_sensor, pose = np.linalg.inv(place), pose_of(place)
+        held = self.memory.objects()
+        for one in (*self._settings.places, *self._known()):
+            if limits.looked_at(pose, [one]) is not None:
+                if reading.clear(point_at(to_sensor, one.position)):
+                    self._empty.add(self._id(one.object_id))
+                else:
+                    self._at_nothing.pop((one.object_id or "", modality), None)
+        for sensed in held:
+            if sensed.object_id in self._empty and modality in sensed.held:
+                yield from self._looked_at_nothing(sensed.object_id, modality, reading.stamp)
+
+    def _known(self) -> list[Target]:
+        """What is held, where that stands."""
+        return [Target(o.object_id, o.position, o.deviation) for o in self.memory.objects()]
+
+    def _looked_at_nothing(self, object_id: str, modality: str, stamp: int) -> Iterator[Event]:
+        looks = self._at_nothing.get((object_id, modality), 0) + 1
+        self._at_nothing[object_id, modality] = looks
+        if looks >= LOOKS_AT_NOTHING:
+            del self._at_nothing[object_id, modality]
+            outcome = self.memory.vanish(object_id, stamp)
+            if outcome.said:
+                yield self._learnt(outcome, {modality: stamp})
 
     def _looked_at(self, modality: str, place: np.ndarray) -> Target:
         """One of those on the map, else what a reading shows, else one that others published."""
         places = list(self._settings.places)
         if not places and self._ahead is not None:
-            known = self.memory.nearest(self._ahead)
-            places = [Target(known.object_id if known else None, self._ahead)]
+            known = self.memory.nearest(self._ahead, self._deviation)
+            name = known.object_id if known else None
+            places = [Target(name, self._ahead, self._deviation)]
         limits = self._settings.ranges[modality]
         assert limits is not None  # of objects there always are
-        seen = limits.looked_at(pose_of(place), places or self.memory.objects())
+        seen = limits.looked_at(pose_of(place), places or self._known())
         if seen is None:
             raise UnusedReading("nothing to look at")
-        return Target(seen.object_id, seen.position)
+        if self._id(seen.object_id) in self._empty:
+            raise UnusedReading(NOTHING_THERE)
+        return seen
 
     def _named_at(self, stamp: int) -> Sequence[Target] | None:
         """What somebody names at a time, in the team's frame; None if nobody said anything.
@@ -563,7 +637,7 @@ class Perception:
         since, targets, frame = self._pointed[newest]
         if frame is not None:
             place = self.placement.to_global(frame, since)
-            targets = [Target(name, point_at(place, position)) for name, position in targets]
+            targets = [Target(name, point_at(place, position)) for name, position, _ in targets]
             self._pointed[newest] = _Pointed(since, targets, None)
         return targets
 
@@ -592,6 +666,13 @@ class Perception:
         for modality, reading in readings.items():
             try:
                 code, surprise = self._engine.encode_modality(modality, reading.observation)
+                if self._bears_out(surprise, target):
+                    if held is not None and modality not in held.strange:
+                        yield from self._looked_at_nothing(
+                            held.object_id, modality, readings[modality].stamp
+                        )
+                    yield Unused(modality, NOTHING_THERE)
+                    continue
                 self._check_surprise(surprise, modality, held)
                 codes[modality] = code
                 if self._engine.tells_unknown and surprise > FAMILIAR:
@@ -602,14 +683,24 @@ class Perception:
             return
         looks = {m: readings[m].stamp for m in codes}
         try:
-            learnt = self._learnt(self.memory.observe(*target, codes, looks, strange), looks)
+            name, place, deviation = target
+            outcome = self.memory.observe(name, place, codes, looks, strange, deviation)
+            learnt = self._learnt(outcome, looks)
         except Exception as error:  # of a model that gives nonsense, say
             yield Dropped(tuple(codes), error)
             return
+        if learnt.embedding is not None:
+            for modality in codes:
+                self._at_nothing.pop((learnt.embedding.object_id, modality), None)
         if learnt.kind != "known":
             assert learnt.embedding is not None  # what is fused or confirmed is held
             self._remember(learnt.embedding.object_id, looks)
         yield learnt
+
+    def _bears_out(self, surprise: float, target: Target) -> bool:
+        """Whether a look is strange at what a robot says to be gone: it shows an empty place."""
+        strange = self._engine.tells_unknown and surprise > FAMILIAR
+        return strange and self.memory.is_gone(target.object_id, target.position)
 
     def _check_surprise(self, surprise: float, modality: str, held: Embedding | None) -> None:
         """Do not let what is before a sensor by mistake, or a broken one, replace what is known.
@@ -630,11 +721,11 @@ class Perception:
     def _held(self, target: Target) -> Embedding | None:
         """What is held of what stands there or has the name."""
         named = target.object_id and self.memory.get(target.object_id)
-        return named or self.memory.nearest(target.position)
+        return named or self.memory.nearest(target.position, target.deviation)
 
     def _learnt(self, outcome: Outcome, looks: Mapping[str, int]) -> Learnt:
         learnt = Learnt(outcome.kind, looks, outcome.embedding, to_publish=outcome.said)
-        if outcome.kind in ("known", "quarantined", "disowned"):
+        if outcome.kind in ("known", "quarantined", "disowned", "retired"):
             return learnt
         assert outcome.embedding is not None  # nothing is held only of what changed nothing
         try:  # what is held has changed: others have to know, whatever it is taken for

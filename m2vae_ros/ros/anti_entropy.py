@@ -68,7 +68,7 @@ class AntiEntropy:
     def heard(self, embedding: Embedding, now_ns: int) -> None:
         """After the memory has taken in or refused an embedding, at its time."""
         self._gossip.heard(embedding.digest)
-        to_come = max((embedding.disowned, *embedding.held.values())) > now_ns
+        to_come = max(embedding.disowned, embedding.newest) > now_ns
         if embedding.digest not in self._memory and not to_come:
             self._gossip.refused(embedding.digest)
 

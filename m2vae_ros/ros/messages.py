@@ -78,6 +78,7 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
         mean=embedding.mean,
         log_variance=embedding.log_variance,
         instance=embedding.instance,
+        deviation=[embedding.deviation] if embedding.deviation else [],
     )
     message.header.stamp = stamp(embedding.newest)
     message.header.frame_id = embedding.frame
@@ -112,6 +113,8 @@ def embedding(message: LatentEmbedding) -> Embedding:
         aliases=tuple(message.aliases),
         instance=message.instance,
         disowned=sum(map(nanoseconds, disowned)),
+        vanished=nanoseconds(message.header.stamp),
+        deviation=sum(message.deviation),
     )
 
 

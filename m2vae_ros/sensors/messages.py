@@ -47,7 +47,8 @@ def numbers(field: Sequence[float]) -> np.ndarray:
 class Motion:
     """Where a robot was at a time, in nanoseconds, and how fast: metres, radians, m/s, rad/s.
 
-    The place is that of the frame `child` in `frame`.
+    The place is that of the frame `child` in `frame`; `deviation` (metres) and `yaw_deviation`
+    (radians) are how sure that is, along the worse of x and y; 0 where odometry does not say it.
     """
 
     x: float
@@ -58,6 +59,8 @@ class Motion:
     stamp: int
     frame: str = GLOBAL_FRAME
     child: str = ""
+    deviation: float = 0.0
+    yaw_deviation: float = 0.0
 
     @property
     def pose(self) -> tuple[float, float, float]:
@@ -85,6 +88,11 @@ def rotation(x: float, y: float, z: float, w: float) -> np.ndarray:
     )
 
 
+def _deviation(variance: float) -> float:
+    """0 of what is no variance: many a driver leaves it at 0 or -1, or says that it is infinite."""
+    return math.sqrt(variance) if 0.0 < variance < math.inf else 0.0
+
+
 def motion(message: Any) -> Motion:
     """Where a nav_msgs/Odometry places the robot, in the odometry's frame.
 
@@ -94,6 +102,7 @@ def motion(message: Any) -> Motion:
     """
     position, q = message.pose.pose.position, message.pose.pose.orientation
     linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    covariance = message.pose.covariance
     yaw = math.atan2(2.0 * (q.w * q.z + q.x * q.y), 1.0 - 2.0 * (q.y * q.y + q.z * q.z))
     found = Motion(
         position.x,
@@ -104,6 +113,8 @@ def motion(message: Any) -> Motion:
         nanoseconds(message.header.stamp),
         message.header.frame_id.removeprefix("/"),
         message.child_frame_id.removeprefix("/"),
+        _deviation(max(covariance[0], covariance[7])),
+        _deviation(covariance[35]),
     )
     if not found.frame:
         raise ObservationError("header.frame_id: is empty")

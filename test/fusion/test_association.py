@@ -8,16 +8,21 @@ from fusion_team import GATE, embedding, patient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2vae_ros.fusion.association import Association, clustered
+from m2vae_ros.fusion.association import Association, clustered, gate_between
 
 places = st.tuples(st.integers(0, 12), st.integers(0, 3)).map(lambda p: (p[0] / 8, p[1] / 8, 0.0))
 """A grid of a quarter of the gate, so that there are chains of near places."""
 
 statements = st.lists(
-    st.tuples(places, st.sampled_from("abc"), st.sampled_from("xyz")), max_size=14, unique=True
+    st.tuples(
+        places, st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from([0.0, 0.03, 0.2])
+    ),
+    max_size=14,
+    unique=True,
 ).map(
     lambda several: [
-        embedding(position=place, sender=sender, object_id=name) for place, sender, name in several
+        embedding(position=place, sender=sender, object_id=name, deviation=deviation)
+        for place, sender, name, deviation in several
     ]
 )
 
@@ -53,7 +58,8 @@ def test_all_places_of_one_object_lie_within_the_gate_of_each_other(several):
     for group in clustered(several, GATE):
         for x in group:
             for y in group:
-                assert math.dist(x.position, y.position) <= GATE
+                gate = gate_between(x.deviation, y.deviation, GATE)
+                assert math.dist(x.position, y.position) <= gate <= GATE
                 assert x.sender != y.sender or not x.names.isdisjoint(y.names)
 
 

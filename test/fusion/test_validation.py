@@ -62,6 +62,9 @@ UNFIT = st.one_of(
         ),
     ),
     st.tuples(st.just("position"), st.just({"position": (0.0, 0.0)})),
+    st.tuples(
+        st.just("position"), st.fixed_dictionaries({"deviation": st.just(-0.1) | not_finite})
+    ),
     st.tuples(st.just("frame"), st.fixed_dictionaries({"frame": st.sampled_from(["", "odom"])})),
     st.tuples(
         st.just("object_id"), st.fixed_dictionaries({"object_id": st.one_of(st.just(""), too_long)})

@@ -148,3 +148,24 @@ def test_the_nearest_object_in_view_is_looked_at(pose, objects, max_distance, ma
 
 def test_a_pose_that_is_no_number_sees_nothing():
     assert nearest_in_view((math.nan, 0, 0), [embedding()], 100, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("ranges", "clear"),
+    [
+        (np.full(181, 3.0), True),
+        (np.full(181, np.inf), True),
+        (np.full(181, np.nan), False),
+        (np.full(181, 0.0), False),
+        (np.full(181, -np.inf), False),
+        (np.full(181, 0.5), False),  # something in front of it
+        (np.full(181, 1.05), False),  # it, or something as far away
+        (np.where(np.arange(181) == 90, 1.0, 3.0), False),
+        (np.where(np.arange(181) < 80, 0.5, 3.0), True),  # beside it
+        (np.full(3, 3.0), False),  # too few beams towards it
+    ],
+)
+def test_a_place_is_empty_if_every_beam_goes_past_it(ranges, clear):
+    step = math.pi / 180
+    shown = ScanAttention().shows_nothing((1.0, 0.0, 0.0), ranges, -90 * step, step)
+    assert shown is clear

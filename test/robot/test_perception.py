@@ -450,3 +450,88 @@ def test_a_reading_that_is_not_wanted_would_not_have_counted(steps, on_the_map: 
         stand(robot, stamp + later * MS, x)
     list(robot.update(stamp + 2000 * MS))
     assert all(map(robot.wants, RANGES))
+
+
+def scan_look(robot: Perception, stamp: int, clear: bool, ahead=None) -> list:
+    """A reading of a sensor that shows where something stands, and where nothing does."""
+    stand(robot, stamp - 10 * MS)
+    robot.sense("lidar", code(1), stamp, stamp, ahead=ahead, clear=lambda place: clear)
+    stand(robot, stamp + 10 * MS)
+    return list(robot.update(stamp + 10 * MS))
+
+
+@pytest.mark.parametrize("places", [[], [PILLAR]])
+def test_what_three_scans_show_no_more_is_retired_and_that_is_told(places) -> None:
+    robot = perception(places=places, finders=["lidar"])
+    scan_look(robot, SECOND, clear=False, ahead=(1.0, 0.0, 0.0))
+    events = [e for n in (2, 3, 4, 5) for e in scan_look(robot, n * SECOND, clear=True)]
+    (told,) = [event for event in events if isinstance(event, Learnt)]
+    assert (told.kind, told.looks) == ("retired", {"lidar": 4 * SECOND})
+    assert robot.memory.objects() == []
+    other = perception(name="amiro2")
+    scan_look(other, SECOND, clear=False)
+    other.receive(*told.to_publish, now=5 * SECOND)
+    assert not other.memory.retired()  # its word against the other's
+    assert other.memory.is_gone(None, PILLAR.position)
+
+
+def test_one_scan_that_misses_an_object_retires_nothing() -> None:
+    robot = perception(places=(), finders=["lidar"])
+    scan_look(robot, SECOND, clear=False, ahead=(1.0, 0.0, 0.0))
+    for second in range(2, 20):
+        scan_look(robot, second * SECOND, clear=second % 3 > 0)
+    assert len(robot.memory.objects()) == 1
+
+
+def test_a_sensor_retires_nothing_that_it_never_sensed() -> None:
+    robot = perception(places=[PILLAR], finders=["lidar"])
+    look(robot, SECOND)
+    for second in range(2, 9):
+        events = scan_look(robot, second * SECOND, clear=True)
+        assert events == [Unused("lidar", "nothing stands there any more")]
+    assert len(robot.memory.objects()) == 1
+
+
+class TellsUnknown(LinearGaussianEngine):
+    tells_unknown = True
+
+
+def test_a_strange_look_bears_out_that_an_object_is_gone() -> None:
+    lidar = perception(places=(), finders=["lidar"])
+    camera = perception(TellsUnknown(), name="amiro2", max_surprise=2.0)
+    scan_look(lidar, SECOND, clear=False, ahead=(1.0, 0.0, 0.0))
+    for event in look(camera, SECOND):
+        lidar.receive(*event.to_publish, now=SECOND)
+    for n in (2, 3, 4):
+        said = [e.to_publish for e in scan_look(lidar, n * SECOND, True) if isinstance(e, Learnt)]
+    for one in lidar.memory.statements():
+        camera.receive(one, now=5 * SECOND)
+    assert said
+    assert len(camera.memory.objects()) == len(lidar.memory.objects()) == 1
+
+    def strange_look(stamp: int) -> list:
+        stand(camera, stamp - 10 * MS)
+        camera.sense("camera", np.array([40.0, 0.0], np.float32), stamp, stamp)
+        stand(camera, stamp + 10 * MS)
+        return list(camera.update(stamp + 10 * MS))
+
+    events = [event for n in (6, 7, 8, 9) for event in strange_look(n * SECOND)]
+    (told,) = [event for event in events if isinstance(event, Learnt)]
+    assert told.kind == "retired"
+    lidar.receive(*told.to_publish, now=9 * SECOND)
+    assert lidar.memory.objects() == camera.memory.objects() == []
+
+
+@pytest.mark.parametrize(("deviation", "objects"), [(0.0, 1), (0.01, 2)])
+def test_two_near_objects_are_two_where_odometry_says_how_sure_it_is(deviation, objects) -> None:
+    robot = perception(places=(), finders=["lidar"])
+    for second, y in ((1, 0.0), (2, 0.25)):
+        stamp = second * SECOND
+        for at in (stamp - 10 * MS, stamp + 10 * MS):
+            robot.move(Motion(0.0, y, 0.0, 0.0, 0.0, at, deviation=deviation), at)
+            if at < stamp:
+                robot.sense("lidar", code(1), stamp, stamp, ahead=(1.0, 0.0, 0.0))
+        list(robot.update(stamp + 10 * MS))
+    assert len(robot.memory.objects()) == objects
+    for one in robot.memory.objects():
+        assert one.deviation == pytest.approx(np.hypot(0.03, deviation) if deviation else 0.0)

@@ -28,7 +28,7 @@ embeddings = st.builds(
     object_id=names,
     position=st.tuples(*[st.floats(-1e3, 1e3)] * 3),
     frame=names,
-    held=st.dictionaries(st.sampled_from(tuple(AMIRO)), times, min_size=1),
+    held=st.dictionaries(st.sampled_from(tuple(AMIRO)), times),
     mean=st.lists(floats, min_size=10, max_size=10),
     log_variance=st.lists(floats, min_size=10, max_size=10),
     sender=names,
@@ -38,6 +38,8 @@ embeddings = st.builds(
     strange=st.frozensets(st.sampled_from(tuple(AMIRO))),
     instance=st.integers(0, 2**32 - 1),
     disowned=st.just(0) | times,
+    vanished=times,
+    deviation=st.floats(0.0, 1e3, width=32),
 )
 
 
@@ -115,6 +117,20 @@ def test_odometry_gives_place_and_heading(x: float, y: float, yaw: float) -> Non
     motion = messages.motion(message)
     assert motion.pose == pytest.approx((x, y, yaw))
     assert (motion.frame, motion.child) == ("odom", "base")
+
+
+@pytest.mark.parametrize(
+    ("variances", "deviations"),
+    [((0.04, 0.09, 0.01), (0.3, 0.1)), ((0, 0, 0), (0, 0)), ((-1, -1, math.inf), (0, 0))],
+)
+def test_odometry_says_how_sure_it_is(variances, deviations) -> None:
+    message = Odometry()
+    message.header.frame_id = "odom"
+    message.pose.pose.orientation.w = 1.0
+    for at, variance in zip((0, 7, 35), variances, strict=True):
+        message.pose.covariance[at] = variance
+    motion = messages.motion(message)
+    assert (motion.deviation, motion.yaw_deviation) == pytest.approx(deviations)
 
 
 def test_odometry_of_no_frame_is_refused() -> None:

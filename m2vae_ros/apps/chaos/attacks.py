@@ -125,6 +125,12 @@ def _moved(heard: Sequence[Embedding], now: int, generator: random.Random) -> It
         yield replace(true, position=(x + 499.0, y, z), held=held, sender=ENEMY)
 
 
+def _vanished(heard: Sequence[Embedding], now: int, generator: random.Random) -> Iterator[Message]:
+    for true in heard:
+        prior = true.mean * 0.0
+        yield replace(true, held={}, vanished=now, mean=prior, log_variance=prior, sender=ENEMY)
+
+
 def _modalities(
     heard: Sequence[Embedding], now: int, generator: random.Random
 ) -> Iterator[Message]:
@@ -194,6 +200,7 @@ ATTACKS: Mapping[str, Attack] = {
     "victim": Attack("contradicting embeddings in the names of members", _victim),
     "poison": Attack("31 further names for every object", _poison),
     "moved": Attack("every object told of 499 m away", _moved),
+    "vanished": Attack("that no object stands there any more", _vanished),
     "modalities": Attack("a message of 30,000 modalities", _modalities),
     "long_text": Attack("a fingerprint of 5 MB", _long_text),
     "fingerprints": Attack("5000 random fingerprints", _fingerprints),
