@@ -42,7 +42,7 @@ TELLERS = {
 
 _COLUMNS = ("spread", *TELLERS)
 
-AT_ONCE = 1024
+AT_ONCE = 32
 """Readings that are compared, as whole bags of them may not fit memory."""
 
 BOUND_SAMPLES = 8

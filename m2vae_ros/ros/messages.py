@@ -76,9 +76,8 @@ def embedding_message(embedding: Embedding) -> LatentEmbedding:
             for modality, n in embedding.reencodings.items()
         ],
         mean=embedding.mean,
-        log_variance=embedding.log_variance,
+        log_variance=[*embedding.log_variance, *filter(None, [embedding.deviation])],
         instance=embedding.instance,
-        deviation=[embedding.deviation] if embedding.deviation else [],
     )
     message.header.stamp = stamp(embedding.newest)
     message.header.frame_id = embedding.frame
@@ -95,6 +94,8 @@ def embedding(message: LatentEmbedding) -> Embedding:
     place = message.position
     texts = (message.sender, message.object_id, message.fingerprint, message.header.frame_id)
     check_sizes(texts, 1 + len(message.aliases), len(message.mean) + len(message.log_variance))
+    deviation = message.log_variance[len(message.mean) :][:1]
+    variances = message.log_variance[: len(message.log_variance) - len(deviation)]
     disowned = message.stamps[len(message.modalities) :][:1]
     held = message.stamps[: len(message.stamps) - len(disowned)]
     stamps = by_modality(message.modalities, held, "stamps")
@@ -107,14 +108,14 @@ def embedding(message: LatentEmbedding) -> Embedding:
         reencodings={modality: count & ~STRANGE for modality, count in reencodings.items()},
         strange=frozenset(modality for modality, count in reencodings.items() if count & STRANGE),
         mean=numbers(message.mean),
-        log_variance=numbers(message.log_variance),
+        log_variance=numbers(variances),
         sender=message.sender,
         fingerprint=message.fingerprint,
         aliases=tuple(message.aliases),
         instance=message.instance,
         disowned=sum(map(nanoseconds, disowned)),
         vanished=nanoseconds(message.header.stamp),
-        deviation=sum(message.deviation),
+        deviation=sum(deviation),
     )
 
 

@@ -41,7 +41,7 @@ def calibrated(
     means: Mapping[Subset, Tensor],
     labels: Tensor,
     seed: int,
-    spreads: Mapping[Subset, Tensor] | None = None,
+    log_variances: Mapping[Subset, Tensor] | None = None,
 ) -> Classifier:
     """Fit a classifier of embeddings further, for its probabilities.
 
@@ -50,23 +50,25 @@ def calibrated(
         means: subset -> the means (N, D_z) of the same things, the last that of all modalities.
         labels: class of each (N,).
         seed: of the order and the noise.
-        spreads: the standard deviations that go with the means; without them there is no noise.
+        log_variances: that go with the means; without them there is no noise.
     """
     found = deepcopy(reader).requires_grad_(True)
     *partial, complete = means
-    of = [*partial, *[complete] * COMPLETE]
-    x = torch.cat([means[subset] for subset in of])
-    noise = torch.zeros_like(x)
-    if spreads and partial:
-        some = NOISE * torch.cat([spreads[subset] for subset in partial])
-        noise[: len(some)] = some
 
     def loss(batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
-        scores = found.layers(torch.normal(batch["x"], batch["noise"]))
-        return {"loss": functional.cross_entropy(scores, batch["y"], reduction="none")}
+        which, thing = batch["row"] // len(labels), batch["row"] % len(labels)
+        x = means[complete][thing]
+        noise = torch.zeros_like(x)
+        for number, subset in enumerate(partial):  # gathered here, so that nothing is kept twice
+            rows = which == number
+            x[rows] = means[subset][thing[rows]]
+            if log_variances:
+                noise[rows] = NOISE * (log_variances[subset][thing[rows]] / 2).exp()
+        scores = found.layers(torch.normal(x, noise))
+        return {"loss": functional.cross_entropy(scores, labels[thing], reduction="none")}
 
-    epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // len(x))
+    rows = torch.arange((len(partial) + COMPLETE) * len(labels))
+    epochs = max(SCHEDULE.epochs, STEPS * SCHEDULE.batch_size // len(rows))
     schedule = replace(SCHEDULE, epochs=epochs, seed=seed)
-    data = {"x": x, "noise": noise, "y": labels.repeat(len(of))}
-    fit(found, loss, data, schedule, title="calibration")
+    fit(found, loss, {"row": rows}, schedule, title="calibration")
     return found.requires_grad_(False)

@@ -445,20 +445,20 @@ def train_embedding_reader(
     with torch.no_grad():
         posteriors = fusion.posteriors(inputs)
     means = {subset: q.mean for subset, q in posteriors.items()}
-    spreads = {subset: (q.log_variance / 2).exp() for subset, q in posteriors.items()}
-    return train_reader(means, labels, seed, spreads)
+    log_variances = {subset: q.log_variance for subset, q in posteriors.items()}
+    return train_reader(means, labels, seed, log_variances)
 
 
 def train_reader(
     means: Mapping[Subset, Tensor],
     labels: np.ndarray,
     seed: int,
-    spreads: Mapping[Subset, Tensor] | None = None,
+    log_variances: Mapping[Subset, Tensor] | None = None,
 ) -> Classifier:
     """As `train_embedding_reader`, of embeddings (N, D_z) by each subset, the whole last.
 
     Args:
-        means, spreads, seed: see `calibrated`.
+        means, log_variances, seed: see `calibrated`.
         labels: class of each, (N,).
     """
     *partial, complete = means.values()
@@ -470,7 +470,7 @@ def train_reader(
     reader = train_classifier(x, np.concatenate([labels] * 3), seed)
     if len(labels) < ENOUGH_TO_STOP_EARLY:
         return reader
-    return calibrated(reader, means, torch.from_numpy(labels), seed, spreads)
+    return calibrated(reader, means, torch.from_numpy(labels), seed, log_variances)
 
 
 def _device_name() -> str:

@@ -38,8 +38,8 @@ def test_what_is_known_in_part_is_told_with_the_probability_of_being_right() -> 
     x, y = torch.cat([means["a", "b"], *means.values()]), labels.repeat(4)
     reader = train_classifier(x, y.numpy(), 0)
     before = {name: value.clone() for name, value in reader.state_dict().items()}
-    spreads = {subset: (q.log_variance / 2).exp() for subset, q in posteriors.items()}
-    found = calibrated(reader, means, labels, 0, spreads)
+    log_variances = {subset: q.log_variance for subset, q in posteriors.items()}
+    found = calibrated(reader, means, labels, 0, log_variances)
     fresh, truth = known(1)
     for subset, posterior in fresh.items():
         mean = posterior.mean

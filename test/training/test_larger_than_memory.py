@@ -117,7 +117,12 @@ def test_bags_larger_than_memory_are_trained_from_and_nothing_stays(tmp_path: Pa
     code = COMMAND.replace("ROOM", str(ROOM))
     found = subprocess.run(
         [sys.executable, "-c", code, few, many, tmp_path / "suite.yaml", tmp_path],
-        env={**os.environ, "TMPDIR": str(tmp_path / "spilled"), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path / "spilled"),
+            "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "torch"),  # whose optimisers make it
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=300,
