@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fusion_team import GATE, MODALITIES, NOW, Team, code, embedding, memory, patient
+from fusion_team import GATE, MODALITIES, NOW, Team, code, embedding, memory, nothing, patient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +27,16 @@ embeddings = st.builds(
     st.sampled_from([0.0, 0.1]),
     st.integers(0, 1),
 )
+of_nothing = st.builds(
+    lambda stamp, sender, disowned: nothing(stamp, sender=sender, disowned=disowned),
+    st.integers(1, 3),
+    st.sampled_from("ab"),
+    st.integers(0, 1),
+)
+statements = embeddings | of_nothing
 
 
-@given(embeddings, embeddings, embeddings)
+@given(statements, statements, statements)
 @patient
 def test_superseding_is_a_strict_partial_order(x, y, z):
     assert not supersedes(x, x)

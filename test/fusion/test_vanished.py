@@ -5,20 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fusion_team import MODALITIES, NOW, Team, code, embedding, memory, patient, state
+from fusion_team import MODALITIES, NOW, Team, code, memory, nothing, patient, state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2vae_ros.fusion.exchange import supersedes
 from m2vae_ros.fusion.validation import UnfitEmbedding
 
 HERE, THERE = (0.0, 0.0, 0.0), (5.0, 0.0, 0.0)
-
-
-def nothing(stamp=200, **fields):
-    """What a robot says that sees nothing where the pillar stood."""
-    prior = np.zeros(3, dtype=np.float32)
-    return embedding(held={}, mean=prior, log_variance=prior, vanished=stamp, **fields)
 
 
 def team_of_three(name=None) -> Team:
@@ -259,26 +252,6 @@ def test_robots_forget_the_same_whatever_the_order(history, random):
     seen = [one.newest for one in team.robots[0].objects()]
     latest = max((one.newest for one in team.robots[0].statements()), default=0)
     assert all(newest == 0 or newest >= latest - 4 for newest in seen)
-
-
-said = st.builds(
-    lambda gone, held, sender, disowned: replace(
-        nothing(gone) if held is None else embedding(held=held), sender=sender, disowned=disowned
-    ),
-    st.integers(1, 3),
-    st.none() | st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, 3), min_size=1),
-    st.sampled_from("ab"),
-    st.integers(0, 1),
-)
-
-
-@given(said, said, said)
-@patient
-def test_superseding_stays_a_strict_partial_order(x, y, z):
-    assert not supersedes(x, x)
-    assert not (supersedes(x, y) and supersedes(y, x))
-    if supersedes(x, y) and supersedes(y, z):
-        assert supersedes(x, z)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,12 @@ def embedding(**fields) -> Embedding:
     return Embedding(**{**defaults, **fields})
 
 
+def nothing(stamp=200, **fields):
+    """What a robot says that sees nothing where the pillar stood."""
+    prior = np.zeros(3, dtype=np.float32)
+    return embedding(held={}, mean=prior, log_variance=prior, vanished=stamp, **fields)
+
+
 class Team:
     """Robots and every message they ever published; whoever delivers them decides when and whom."""
 
