@@ -26,7 +26,7 @@ from m2vae_ros.vae.m2vae import Subset
 COMPLETE = 5
 """How often a complete embedding counts for one of another subset: only there it can be right."""
 
-NOISE = 0.1
+NOISE = 0.05
 """That is added anew in each epoch to the means of incomplete embeddings, in units of their
 posteriors' standard deviations: large where they know nothing, small where they know."""
 
