@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,7 @@ class Association:
         """Clusters that have a statement within the gate of a place, and maybe some others."""
         if self._gate is None:
             return set()
-        near = itertools.product((-1, 0, 1), repeat=3)
-        cubes = (_moved(self._cube(position), step) for step in near)
+        cubes = _around(self._cube(position))
         return {self._cluster_of[s] for cube in cubes for s in self._places.get(cube, ())}
 
     def change(
@@ -125,9 +124,7 @@ class Association:
         """These and all occupied cubes that are reached from one to the next."""
         found, rest = set(places), list(places)
         while rest and self._gate is not None:
-            cube = rest.pop()
-            for step in itertools.product((-1, 0, 1), repeat=3):
-                near = _moved(cube, step)
+            for near in _around(rest.pop()):
                 if near not in found and near in self._places:
                     found.add(near)
                     rest.append(near)
@@ -170,5 +167,6 @@ def _id(of: Embedding) -> str:
     return of.object_id
 
 
-def _moved(cube: Hashable, step: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(c + s for c, s in zip(cube, step, strict=True))  # type: ignore[call-overload]
+def _around(cube: Any) -> Iterator[Hashable]:
+    """A cube and the 26 that touch it."""
+    return itertools.product(*((n - 1, n, n + 1) for n in cube))

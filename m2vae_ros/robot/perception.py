@@ -567,9 +567,12 @@ class Perception:
 
     def _deviation_of(self, reading: _Reading) -> float:
         """Of where a reading shows something, metres; 0 if odometry does not say how sure it is."""
+        latest = self._track.latest
+        if not reading.ahead or latest is None or not latest.deviation:
+            return 0.0
         with suppress(UnusedReading):
             robot = self._track.at(reading.stamp)
-            if reading.ahead and robot.deviation:
+            if robot.deviation:
                 turned = robot.yaw_deviation * math.hypot(*reading.ahead[:2])
                 return math.hypot(self._settings.place_noise, robot.deviation, turned)
         return 0.0
