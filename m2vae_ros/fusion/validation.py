@@ -159,7 +159,8 @@ def check_numbers(embedding: Embedding, engine: Engine) -> None:
     """Refuse numbers that no posterior of the model has.
 
     Raises:
-        UnfitEmbedding: wrong length, not finite, a mean or variance beyond all reason.
+        UnfitEmbedding: wrong length, not finite, a mean, a variance or a deviation of the place
+            beyond all reason.
     """
     for name in ("mean", "log_variance"):
         array = getattr(embedding, name)
@@ -177,6 +178,8 @@ def check_numbers(embedding: Embedding, engine: Engine) -> None:
         raise UnfitEmbedding(
             "variance", f"log-variance from {low:g} to {high:g}, possible is {LOG_VARIANCE_RANGE}"
         )
+    if not 0.0 <= embedding.deviation <= LARGEST_COORDINATE:
+        raise UnfitEmbedding("position", f"place of the deviation {embedding.deviation} m")
 
 
 def check_position(position: Sequence[float]) -> None:
@@ -228,8 +231,6 @@ def _check_held(embedding: Embedding, engine: Engine, now_ns: int, tolerance_ns:
 
 def _check_place(embedding: Embedding, frame: str | None) -> None:
     check_position(embedding.position)
-    if not 0.0 <= embedding.deviation <= LARGEST_COORDINATE:
-        raise UnfitEmbedding("position", f"place of the deviation {embedding.deviation} m")
     if frame is not None and embedding.frame != frame:
         raise UnfitEmbedding(
             "frame", f"position in frame {shown(embedding.frame)}, this robot works in {frame!r}"

@@ -43,7 +43,7 @@ def share_objects(scratch: Path) -> None:
         with discovery_server(port):
             bring_up(processes, t.tester, t.executor)
             _sense_until_all_know(t)
-    assert not processes.unclean
+    assert not processes.unclean, processes.unclean
 
 
 def _robot(name: str, modality: str, weights: Path) -> NodeSpec:
