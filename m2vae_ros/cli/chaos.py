@@ -42,7 +42,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--minutes",
         type=positive_number,
         default=10.0,
-        help="of endurance (default: %(default)g)",
+        help="of endurance and crowd (default: %(default)g)",
     )
     network = parser.add_argument_group(
         "the network", "of the scenario of that name; shares are between 0 and 1"

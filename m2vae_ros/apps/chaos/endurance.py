@@ -13,9 +13,6 @@ from m2vae_ros.bringup.specs import Robots
 from m2vae_ros.sensors.view import PictureView
 from m2vae_ros.world.suite import AMIRO
 
-RATE = 10.0
-"""Hz at which each robot gets readings."""
-
 WARM_UP = 60.0
 """Seconds after which memory has to be flat."""
 
@@ -34,13 +31,20 @@ STEPS = 10
 """Between looks at the clock."""
 
 
-def endure(options: Options, says: Says) -> Outcome:
-    """All robots share one topic, and go from object to object, a second at each."""
-    count = options.robots or 32
-    robots: Robots = {f"amiro{n + 1}": (_SENSORS[n % len(_SENSORS)],) for n in range(count)}
+def endure(options: Options, says: Says, robots: int, rate: float) -> Outcome:
+    """All robots share one topic, and go from object to object, a second at each.
+
+    Args:
+        options: see `Options`.
+        says: is told how it goes on.
+        robots: how many, if the options do not say.
+        rate: Hz at which each of them gets readings.
+    """
+    count = options.robots or robots
+    sensing: Robots = {f"amiro{n + 1}": (_SENSORS[n % len(_SENSORS)],) for n in range(count)}
     seconds = 60.0 * options.minutes
     warm_up = min(WARM_UP, seconds / 4)
-    with LiveTeam(Plan(robots, relayed=False, rate=RATE, seed=options.seed), says) as team:
+    with LiveTeam(Plan(sensing, relayed=False, rate=rate, seed=options.seed), says) as team:
         early = _sense(team, warm_up)
         looks, played, begin = _looks(team), team.played, time.monotonic()
         late = _sense(team, seconds - warm_up)
@@ -53,10 +57,10 @@ def endure(options: Options, says: Says) -> Outcome:
         for name, grown in growth.items()
         if grown > FLAT
     ]
-    if offered < KEPT * RATE:
+    if offered < KEPT * rate:
         broken.append(f"only {offered:.1f} Hz could be played")
-    if rates[0] < KEPT * RATE:
-        broken.append(f"looks per second: {rates[0]:.1f} of the slowest robot, of {RATE:g}")
+    if rates[0] < KEPT * rate:
+        broken.append(f"looks per second: {rates[0]:.1f} of the slowest robot, of {rate:g}")
     return Outcome(
         broken,
         {

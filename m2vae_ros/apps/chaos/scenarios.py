@@ -293,9 +293,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         stop_often,
     ),
     "endurance": Scenario(
-        "32 robots sense at 10 Hz for 10 minutes",
+        "16 robots sense at 10 Hz for 10 minutes",
         "memory stays flat after the first minute, and 10 Hz are kept",
-        endure,
+        partial(endure, robots=16, rate=10.0),
+    ),
+    "crowd": Scenario(
+        "32 robots sense at 2 Hz for 10 minutes",
+        "memory stays flat after the first minute, and 2 Hz are kept",
+        partial(endure, robots=32, rate=2.0),
     ),
 }
 """In the order of the list."""
