@@ -136,9 +136,7 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
         return [("", {"view": {"kind": "point_cloud"}, "beta_vae": pictures})]
     if topic.type == "sensor_msgs/msg/Range":
         far = float(message.max_range) if 0 < message.max_range < math.inf else 4.0
-        view = {"kind": "range", "max_range": round(far, 3)}
-        small = {"latent_dim": 2, "hidden": [16], **plain}
-        return [("", {"view": view, "beta_vae": small})]
+        return [("", dense({"kind": "range", "max_range": round(far, 3)}, 1))]
     if topic.type == "sensor_msgs/msg/Imu":
         hz = max(2.0, float(round(rate)))
         window = {"kind": "window", "seconds": 5.0, "rate": hz, "spectrum": True}

@@ -21,6 +21,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -116,9 +117,11 @@ class _Part:
         self.last = 0
         self._channels: dict[str, int] = {}
         path.parent.mkdir()
-        self._file: BinaryIO = path.open("xb")
-        self._writer: Any = Writer(self._file, compression=compression)  # typed by half
-        self._writer.start(profile="ros2", library="m2vae_ros")
+        with ExitStack() as on_error:
+            self._file: BinaryIO = on_error.enter_context(path.open("xb"))
+            self._writer: Any = Writer(self._file, compression=compression)  # typed by half
+            self._writer.start(profile="ros2", library="m2vae_ros")
+            on_error.pop_all()
 
     def connect(self, topic: _Topic, types: MessageTypes) -> None:
         """Messages of this topic will follow."""

@@ -215,6 +215,7 @@ def test_a_recording_that_somebody_else_began_is_left_alone(tmp_path, monkeypatc
 
 
 @pytest.mark.ros
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # all files closed
 def test_a_full_disk_ends_a_survey_with_its_name(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

@@ -49,11 +49,13 @@ def test_how_sure_a_reading_is_is_none_and_a_scalar_has_a_code_of_one_dimension(
         position_covariance=np.zeros(9),
         position_covariance_type=2,
     )
-    drafted = draft("rover", [warmth, place])
+    bumper = topic("/rover/bumper", "sensor_msgs/msg/Range", range=0.5, max_range=2.0)
+    drafted = draft("rover", [warmth, place, bumper])
     suite = SensorSuite.from_plain(drafted)
     assert suite["warmth"].view.fields == ("temperature",)
     assert suite["fix"].view.fields == ("latitude", "longitude", "altitude")
     assert suite["warmth"].beta_vae.latent_dim == 1
+    assert suite["bumper"].beta_vae.latent_dim == 1
     assert suite["fix"].beta_vae.latent_dim == 3
     assert fields_left_out([warmth, place], drafted) == {
         "/rover/warmth": ["variance"],
