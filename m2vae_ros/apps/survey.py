@@ -246,6 +246,7 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
+    from m2vae_ros.ros.process import let_go
     from m2vae_ros.ros.recorder import RecorderNode
 
     os.environ.update(environment())
@@ -269,11 +270,9 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
         executor.shutdown()
         thread.join()
         try:
-            node.destroy_node()
+            let_go(executor, node, context)
         except DataError as error:
             raise _unrecorded(bag, node.recorder.error or error) from error
-        finally:
-            context.try_shutdown()
 
 
 @contextmanager
