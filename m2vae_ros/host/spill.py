@@ -11,6 +11,7 @@ import errno
 import math
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -73,6 +74,7 @@ class Rows:
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._file = _unnamed()
+        weakref.finalize(self, self._file.close)  # `array` maps it by itself
         self._count = 0
 
     def __len__(self) -> int:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,3 +100,15 @@ raise ValueError
         child.wait(20)
     assert child.returncode
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_array_outlives_the_rows_it_was_made_of_and_their_file_is_closed() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        rows = Rows((2,), np.int64)
+        rows.append([1, 2])
+        array = rows.array()
+        del rows
+        gc.collect()
+    assert array.tolist() == [[1, 2]]
+    assert not [str(warning.message) for warning in said]
