@@ -32,6 +32,7 @@ from m2vae_ros.fusion.consensus import NEVER, Consensus, place_name
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.engine import Engine
 from m2vae_ros.fusion.exchange import folded, supersedes
+from m2vae_ros.fusion.resets import Resets
 from m2vae_ros.fusion.sources import Source, best, fold, information_gain
 from m2vae_ros.fusion.statements import Statements
 from m2vae_ros.fusion.validation import (
@@ -143,7 +144,7 @@ class ObjectMemory:
         self._readings: dict[Embedding, dict[str, Source]] = {}  # of its own statements
         self._unfolded: WeakKeyDictionary[Embedding, Mapping[str, np.ndarray]]
         self._unfolded = WeakKeyDictionary()
-        self._resets: dict[str, int] = {}  # name -> until when (ns) what was sensed is ignored
+        self._resets = Resets(max_objects * MOST_NAMES)
         self._began: int | None = None
         self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
         self._associate(())
@@ -180,7 +181,7 @@ class ObjectMemory:
         def doubt(of: Cluster) -> tuple[bool, int]:
             return not any(map(self._readings.get, of.statements)), -len(of.senders)
 
-        floors = {one: self._reset(one.claims) for one in self._association.clusters()}
+        floors = {one: self._reset(one) for one in self._association.clusters()}
         return [
             statement
             for one in sorted(floors, key=doubt)
@@ -259,7 +260,7 @@ class ObjectMemory:
         before = self._held(met)
         readings = self._own_readings(met)
         known = self._sources(met, readings) if met else {}
-        floor = self._floor(met) if met else self._reset([object_id] if object_id else ())
+        floor = self._floor(met) if met else self._resets.of_name(object_id)
         new = {
             m: Source(np.array(codes[m], dtype=np.float32), int(stamp), strange=m in strange)
             for m, stamp in stamps.items()
@@ -380,7 +381,7 @@ class ObjectMemory:
         for one in self._association.clusters():
             if not one.senders or self._held(one) is not None:
                 continue
-            if self._consensus.vanished(one) > self._reset(one.claims):
+            if self._consensus.vanished(one) > self._reset(one):
                 reasons["vanished"] += 1
             elif self._is_old(one):
                 reasons["not seen for long"] += 1
@@ -404,11 +405,7 @@ class ObjectMemory:
         if met is None or held is None:
             return False
         until = max(now_ns, *(one.newest for one in met.statements))
-        for name in held.names:
-            self._resets.pop(name, None)
-            self._resets[name] = until
-        while len(self._resets) > self.max_objects * MOST_NAMES:
-            del self._resets[next(iter(self._resets))]
+        self._resets.add(met, held.names, until)
         self._views.clear()
         return True
 
@@ -425,7 +422,7 @@ class ObjectMemory:
             if keep and one.held and min(one.held.values()) > self._vanished(one)
         }
         readings = {aged[one]: of for one, of in self._readings.items() if one in aged}
-        self._resets.clear()
+        self._resets = Resets(self.max_objects * MOST_NAMES)
         self._began = None
         self._associate(())
         for one in aged.values():
@@ -511,11 +508,11 @@ class ObjectMemory:
 
     def _floor(self, of: Cluster) -> int:
         """Until when what was sensed of an object is ignored."""
-        return max(self._reset(of.claims), self._consensus.vanished(of))
+        return max(self._reset(of), self._consensus.vanished(of))
 
-    def _reset(self, names: Iterable[str]) -> int:
-        """Until when what was sensed of an object with these names was reset."""
-        return max((self._resets.get(name, NEVER) for name in names), default=NEVER)
+    def _reset(self, of: Cluster) -> int:
+        """Until when what was sensed of an object was reset."""
+        return self._resets.of(of, self.gate_m if self.by_place else None)
 
     def _new_name(self, position: Position) -> str:
         name = place_name(position)

@@ -3,11 +3,12 @@
 
 import itertools
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
 from fusion_team import GATE, MODALITIES, NOW, Team, code, embedding, memory, nothing, patient
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from m2vae_ros.fusion.exchange import supersedes
@@ -203,7 +204,21 @@ def test_three_robots_with_one_sensor_each_know_all_three_in_any_order(order):
     assert one.position == (0.2, 0.0, 0.0)
 
 
+two_called_alike = [
+    ("sense", 0, (0.0, 0.0, 0.0), {"lidar"}, 0, None),
+    ("sense", 0, (0.75, 0.0, 0.0), {"camera"}, 0, None),
+    ("sense", 1, (0.5, 0.25, 0.0), {"lidar"}, 1, None),
+    *(("deliver", 0, robot) for robot in range(3)),
+    ("sense", 0, (0.0, 0.0, 0.0), {"lidar"}, 0, None),
+    ("sense", 0, (0.25, 0.0, 0.0), {"camera"}, 0, None),
+    ("sense", 1, (0.0, 0.0, 0.0), {"camera"}, 0, None),
+]
+"""Others have the better claim to all that statements call some object."""
+
+
 @given(confused, st.integers(9, 20), st.randoms(use_true_random=False))
+@example(two_called_alike, 9, Random(0))
+@example(two_called_alike, 9, Random(1))
 @settings(patient, max_examples=50)
 def test_robots_that_all_forgot_the_objects_agree_on_what_comes_later(history, now, random):
     team = play(history)

@@ -242,6 +242,18 @@ class TestReset:
         robot.reset("pillar", 100)
         assert robot.receive(embedding(held={"camera": 105}), 100).embedding is None
 
+    def test_one_that_is_called_as_another_is_forgotten_by_itself(self):
+        robot = memory()
+        sense(robot, "camera", 1, object_id="pillar")
+        told = embedding(position=(500.0, 0.0, 0.0))
+        robot.receive(told, NOW)
+        assert robot.reset("pillar~at_500.00_0.00", 150)
+        assert [held.object_id for held in robot.objects()] == ["pillar"]
+        beside = embedding(position=(500.1, 0.0, 0.0), sender="amiro3", held={"lidar": 120})
+        assert robot.receive(beside, NOW).embedding is None
+        later = replace(beside, sender="amiro4", held={"lidar": 151})
+        assert robot.receive(later, NOW).embedding.held == {"lidar": 151}
+
     def test_of_an_unknown_object_says_so(self):
         robot = memory()
         assert not robot.reset("nothing", NOW)
