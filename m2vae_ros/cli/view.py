@@ -47,6 +47,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="to look at more closely (default: decoded readings are of the object looked at "
         "last, probabilities over time of the first that was met)",
     )
+    parser.add_argument(
+        "--gate",
+        type=positive_number,
+        default=0.3,
+        metavar="M",
+        help="metres between two places that are one object, as the team's parameter "
+        "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--forget-after",
+        type=positive_number,
+        metavar="N",
+        help="seconds since any robot has sensed an object until it is retired, as the team's "
+        "parameter (default: never)",
+    )
     parser.add_argument("--frame", default="map", help="of all positions (default: %(default)s)")
     add_outlet(parser)
     parser.add_argument(
@@ -87,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
         options.robots,
         options.object,
         options.frame,
+        options.gate,
+        options.forget_after or 0.0,
         options.seconds,
     )
     return 0

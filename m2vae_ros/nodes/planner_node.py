@@ -90,6 +90,14 @@ class PlannerParameters:
     stamp_tolerance: float = parameter(
         0.5, "Seconds a stamp may lie in the future.", minimum=0.0, maximum=3600.0, fixed=True
     )
+    forget_after: float = parameter(
+        0.0,
+        "Seconds since any robot has sensed an object until it is retired, as its robots' own "
+        "parameter says. 0: never.",
+        minimum=0.0,
+        maximum=1e9,
+        fixed=True,
+    )
     global_frame: str = parameter(
         GLOBAL_FRAME, "Frame of the objects' places; transforms lead to it.", fixed=True
     )
@@ -128,6 +136,7 @@ class PlannerNode(Node):
             frame=settings.global_frame,
             tolerance_ns=int(settings.stamp_tolerance * NANOSECONDS),
             by_place=engine.suite.about.by_place,
+            forget_after_ns=int(settings.forget_after * NANOSECONDS),
         )
         self._errands: dict[str, Errand] = {}
         self._places: dict[str, tuple[float, float]] = {}

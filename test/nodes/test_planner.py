@@ -103,6 +103,21 @@ def test_a_robot_that_does_not_get_there_is_not_waited_for_and_one_that_is_not_t
         assert not p.sent.get("amiro3")
 
 
+def test_what_nobody_has_seen_for_long_is_looked_at_again(engine, codes) -> None:
+    with team() as t:
+        p = Planned(t, engine, codes, ROBOTS, forget_after=0.2)
+        p.tell("a", *ROBOTS.values(), by="amiro1")
+
+        def only_b_is_seen() -> bool:
+            p.tell("b", *ROBOTS.values(), by="amiro3")
+            return p.node._memory.get("a") is None
+
+        t.until(only_b_is_seen)
+        for sent in p.sent.values():
+            sent.clear()
+        t.until(lambda: any("a" in sent for sent in p.sent.values()))
+
+
 def test_when_time_jumps_back_what_is_known_is_heard_anew(engine, codes) -> None:
     with team() as t:
         p = Planned(t, engine, codes, ["amiro1"], use_sim_time=True)

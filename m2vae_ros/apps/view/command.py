@@ -21,12 +21,10 @@ from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.ros.process import install_shutdown_handlers, let_go
+from m2vae_ros.sensors.messages import NANOSECONDS
 
 PERIOD = 0.2
 """Seconds from one drawing to the next."""
-
-GATE = 0.3
-"""Metres between two places that are one object, as the nodes' parameter `gate`."""
 
 ANY_CLOCK = 2**61
 """Nanoseconds by which stamps may be ahead: whoever looks on has no say in what time it is."""
@@ -38,6 +36,8 @@ def view(
     robots: Sequence[str] = (),
     chosen: str = "",
     frame: str = "map",
+    gate_m: float = 0.3,
+    forget_after: float = 0.0,
     seconds: float | None = None,
 ) -> None:
     """Show what a team does, until SIGINT or SIGTERM.
@@ -48,6 +48,8 @@ def view(
         robots: their names; none: whoever has topics of the weights' suite.
         chosen: the object that is looked at more closely; "" for the last that was looked at.
         frame: of all positions.
+        gate_m: metres between two places that are one object, as the nodes' parameter `gate`.
+        forget_after: seconds, as the nodes' parameter; 0 for never.
         seconds: until it ends by itself; None for never.
 
     Raises:
@@ -58,10 +60,11 @@ def view(
     memory = ObjectMemory(
         engine,
         "view",
-        GATE,
+        gate_m,
         frame=frame,
         tolerance_ns=ANY_CLOCK,
         by_place=engine.suite.about.by_place,
+        forget_after_ns=int(forget_after * NANOSECONDS),
     )
     scene = Scene(memory)
     recording, said = outlet.open()

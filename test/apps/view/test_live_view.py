@@ -15,7 +15,7 @@ import pytest
 import rerun as rr
 from ros_team import OBJECT, Team, image, team
 
-from m2vae_ros.apps.view import layout
+from m2vae_ros.apps.view import command, layout
 from m2vae_ros.apps.view.arena import LOOKED_AT
 from m2vae_ros.apps.view.drawing import Drawing
 from m2vae_ros.apps.view.listener import Listener
@@ -136,8 +136,36 @@ def test_help_says_where_and_how_to_look(capsys) -> None:
         main(["view", "--help"])
     assert end.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    for word in ("--weights", "--robots", "--save", "--headless", "--port", "--connect", "bag"):
+    for word in (
+        "--weights",
+        "--robots",
+        "--gate",
+        "--forget-after",
+        "--save",
+        "--headless",
+        "--port",
+        "--connect",
+        "bag",
+    ):
         assert word in said
+
+
+def test_it_goes_by_the_rules_of_the_team(monkeypatch) -> None:
+    made: list[ObjectMemory] = []
+
+    class Opened(Outlet):
+        def open(self):
+            raise InterruptedError  # before anything is listened to
+
+    def scene(memory: ObjectMemory) -> Scene:
+        made.append(memory)
+        return Scene(memory)
+
+    monkeypatch.setattr(command, "Scene", scene)
+    with pytest.raises(InterruptedError):
+        command.view(WEIGHTS, Opened(), gate_m=1.5, forget_after=60.0)
+    (memory,) = made
+    assert (memory.gate_m, memory.forget_after_ns) == (1.5, 60_000_000_000)
 
 
 @pytest.mark.parametrize(
