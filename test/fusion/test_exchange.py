@@ -215,10 +215,28 @@ two_called_alike = [
 ]
 """Others have the better claim to all that statements call some object."""
 
+forgotten_with_another = [
+    ("sense", 0, (1.0, 0.25, 0.0), {"lidar", "camera"}, 0, None),
+    ("sense", 1, (1.25, 0.0, 0.0), {"camera"}, 1, "y"),
+    ("sense", 0, (0.0, 0.0, 0.0), {"camera"}, 0, "x"),
+    ("deliver", 0, 0),
+    ("deliver", 0, 1),
+    ("deliver", 1, 1),
+    ("sense", 0, (0.0, 0.0, 0.0), {"camera"}, 0, None),
+    ("sense", 0, (0.0, 0.0, 0.0), {"camera"}, 0, None),
+    ("sense", 2, (0.75, 0.0, 0.0), {"reflectance", "camera"}, 0, None),
+    ("deliver", 4, 0),
+    ("deliver", 1, 0),
+    ("deliver", 1, 2),
+    ("sense", 0, (1.5, 0.0, 0.0), {"camera"}, 2, "x"),
+]
+"""What its robot calls it, another object is called, which was forgotten with a third one."""
+
 
 @given(confused, st.integers(9, 20), st.randoms(use_true_random=False))
 @example(two_called_alike, 9, Random(0))
 @example(two_called_alike, 9, Random(1))
+@example(forgotten_with_another, 9, Random(0))
 @settings(patient, max_examples=50)
 def test_robots_that_all_forgot_the_objects_agree_on_what_comes_later(history, now, random):
     team = play(history)
