@@ -16,10 +16,10 @@ the same count the one or the other is believed. It is no reason to distrust any
 true when they were said. Nor does it contradict what was sensed later, so whoever sees the object
 again says so with effect, however many had said that it is gone.
 
-**A name** belongs to the object that has not vanished and was seen of late, which more of the
-believed senders call so, by id or else as alias; then of those who agree with others about more
-objects; then to the one that was called so first. So no statement takes the name of another object,
-and names alone never make two objects one.
+**A name** belongs to the object that has not vanished, which more of the believed senders call so,
+by id or else as alias; then of those who agree with others about more objects; then to the one that
+was called so first. So no statement takes the name of another object, and names alone never make
+two objects one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ class Consensus:
         self._contradictions: Counter[tuple[str, str]] = Counter()
         self._opponents: Counter[str] = Counter()
         self._names: dict[Cluster, tuple[str, frozenset[str]]] = {}
-        self._old = NEVER
 
     def change(self, gone: Iterable[Cluster], new: Iterable[Cluster]) -> None:
         """Take clusters away and put others in."""
@@ -105,20 +104,6 @@ class Consensus:
         if not of.vanishings:
             return NEVER
         return max((one.newest for one in self.believed(of) if not one.held), default=NEVER)
-
-    def forget_before(self, time: int) -> None:
-        """From now on objects are old that nobody has sensed since a time (ns)."""
-        self._old = time
-        self._names.clear()
-
-    def is_old(self, of: Cluster) -> bool:
-        """Whether nobody who is believed has sensed it of late, see `forget_before`.
-
-        Of what was sensed at time 0, before time began anew, nobody knows how long ago that is.
-        """
-        if self._old <= 0:
-            return False
-        return 0 < max((one.newest for one in self.believed(of) if one.held), default=0) < self._old
 
     def contradict(self, x: Embedding, y: Embedding) -> bool:
         """Whether the classes of two statements have next to nothing in common."""
@@ -215,8 +200,7 @@ class Consensus:
         users = [one for one in self.believed(of) if name in one.names]
         if not users:
             return 0, 0, 0, 0, 0, -min(one.digest for one in of.statements)
-        seen = any(one.newest > self.vanished(of) for one in of.statements if one.held)
-        stands = seen and not self.is_old(of)
+        stands = any(one.newest > self.vanished(of) for one in of.statements if one.held)
         first, digest = min((one.newest, one.digest) for one in users)
         by_id = {one.sender for one in users if one.object_id == name}
         senders = {one.sender for one in users}

@@ -162,7 +162,6 @@ class ObjectMemory:
         self._views.clear()
         if gate_m != before:
             self._associate(self._statements)
-        self._find_the_old()
 
     def statements(self) -> list[Embedding]:
         """All that was said; telling it all again, as it is, is always harmless."""
@@ -384,7 +383,7 @@ class ObjectMemory:
                 continue
             if self._consensus.vanished(one) > self._reset(one):
                 reasons["vanished"] += 1
-            elif self._consensus.is_old(one):
+            elif self._is_old(one):
                 reasons["not seen for long"] += 1
         return reasons
 
@@ -466,13 +465,8 @@ class ObjectMemory:
         before, after = self._association.change(gone, new)
         self._consensus.change(before, after)
         self._views.clear()
-        self._find_the_old()
+        self._latest: int | None = None
         return after
-
-    def _find_the_old(self) -> None:
-        """By the stamps of all statements, and no clock: so who heard the same holds the same."""
-        latest = max((s.newest for s in self._statements), default=0) if self.forget_after_ns else 0
-        self._consensus.forget_before(latest - self.forget_after_ns)
 
     def _near(self, position: Sequence[float], deviation: float = 0.0) -> list[Cluster]:
         """Objects within the gate of a place, by where they were sensed last; the nearest first."""
@@ -543,7 +537,7 @@ class ObjectMemory:
         return self._views[of]
 
     def _view(self, of: Cluster) -> Embedding | None:
-        if self._consensus.is_old(of):
+        if self._is_old(of):
             return None
         floor, newest = self._floor(of), self._newest(of)
         believed = self._consensus.believed(of, floor)
@@ -558,6 +552,19 @@ class ObjectMemory:
         named = held.named(*self._consensus.name(of))
         strange = _strange(believed, held.held)
         return named if strange == named.strange else replace(named, strange=strange)
+
+    def _is_old(self, of: Cluster) -> bool:
+        """Whether nobody has sensed it for long, as far as the stamps of all statements tell.
+
+        Not by this robot's clock: so who heard the same holds the same. Of what was sensed at time
+        0, before time began anew, nobody knows how long ago that is.
+        """
+        if not self.forget_after_ns:
+            return False
+        seen = max(self._newest(of).values(), default=0)
+        if self._latest is None:
+            self._latest = max(one.newest for one in self._statements)
+        return 0 < seen < self._latest - self.forget_after_ns
 
     def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
         """The readings of its own that this robot has of an object."""

@@ -230,21 +230,6 @@ def test_what_nobody_has_sensed_for_long_is_retired_and_comes_back_when_it_is_se
     assert robot.get("pillar").held == {"camera": 10, "lidar": 120}
 
 
-def test_the_name_of_what_is_old_is_free_for_what_is_called_so_now():
-    robot, other = forgetful(), forgetful("amiro2")
-    old = robot.observe("pillar", HERE, {"camera": code(1)}, {"camera": 10})
-    other.receive(*old.said, NOW)
-    now = other.observe("pillar", THERE, {"camera": code(2)}, {"camera": 120})
-    assert robot.receive(*now.said, NOW).embedding == now.embedding
-    for one in (robot, other):
-        assert [held.object_id for held in one.objects()] == ["pillar"]
-        assert one.get("pillar").position == THERE
-    again = robot.observe(None, HERE, {"lidar": code(1)}, {"lidar": 130})
-    other.receive(*again.said, NOW)
-    assert robot.objects() == other.objects()
-    assert len({held.object_id for held in robot.objects()}) == 2
-
-
 def test_what_is_looked_at_all_the_time_does_not_grow_old():
     robot, other = forgetful(), forgetful("amiro2")
     looks = [
