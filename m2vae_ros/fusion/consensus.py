@@ -16,10 +16,10 @@ the same count the one or the other is believed. It is no reason to distrust any
 true when they were said. Nor does it contradict what was sensed later, so whoever sees the object
 again says so with effect, however many had said that it is gone.
 
-**A name** belongs to the object that has not vanished, which more of the believed senders call so,
-by id or else as alias; then of those who agree with others about more objects; then to the one that
-was called so first. So no statement takes the name of another object, and names alone never make
-two objects one.
+**A name** belongs to the object that has neither vanished nor grown old and was called so not too
+long ago, which more of the believed senders call so, by id or else as alias; then of those who
+agree with others about more objects; then to the one that was called so first. So no statement
+takes the name of another object that is there, and names alone never make two objects one.
 """
 
 from __future__ import annotations
@@ -59,10 +59,18 @@ class Consensus:
         self._contradictions: Counter[tuple[str, str]] = Counter()
         self._opponents: Counter[str] = Counter()
         self._names: dict[Cluster, tuple[str, frozenset[str]]] = {}
+        self._horizon = NEVER
 
-    def change(self, gone: Iterable[Cluster], new: Iterable[Cluster]) -> None:
-        """Take clusters away and put others in."""
+    def change(self, gone: Iterable[Cluster], new: Iterable[Cluster], horizon: int = NEVER) -> None:
+        """Take clusters away and put others in.
+
+        Args:
+            gone: were there.
+            new: were not.
+            horizon: ns; an object that was last sensed before has grown old.
+        """
         self._names.clear()
+        self._horizon = horizon
         for one in gone:
             against = _contradictions(one, self._compatible.pop(one))
             self._agreements.subtract(_agreeing(one, against))
@@ -104,6 +112,20 @@ class Consensus:
         if not of.vanishings:
             return NEVER
         return max((one.newest for one in self.believed(of) if not one.held), default=NEVER)
+
+    def is_old(self, of: Cluster, since: int = NEVER, horizon: int = NEVER) -> bool:
+        """Whether nobody has sensed it for long.
+
+        Of what was sensed at time 0, before time began anew, nobody knows how long ago that is.
+
+        Args:
+            of: the object.
+            since: ns; what was sensed until then does not count.
+            horizon: ns, if it is later than that of `change`.
+        """
+        floor = max(since, self.vanished(of))
+        seen = max((one.newest for one in self.believed(of, floor) if one.held), default=0)
+        return 0 < seen < max(horizon, self._horizon)
 
     def contradict(self, x: Embedding, y: Embedding) -> bool:
         """Whether the classes of two statements have next to nothing in common."""
@@ -201,11 +223,13 @@ class Consensus:
         if not users:
             return 0, 0, 0, 0, 0, -min(one.digest for one in of.statements)
         stands = any(one.newest > self.vanished(of) for one in of.statements if one.held)
+        stands = stands and not self.is_old(of)
+        recent = stands and not 0 < max(one.newest for one in users) < self._horizon
         first, digest = min((one.newest, one.digest) for one in users)
         by_id = {one.sender for one in users if one.object_id == name}
         senders = {one.sender for one in users}
         trust = sum(self._agreements[sender] for sender in senders)
-        return stands, len(by_id), len(senders), trust, -first, -digest
+        return stands + recent, len(by_id), len(senders), trust, -first, -digest
 
     def _named(self, of: Cluster) -> tuple[str, frozenset[str]]:
         claims = {name: self._claim(of, name) for name in of.claims if self._owner(name) is of}

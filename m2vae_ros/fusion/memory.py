@@ -159,9 +159,10 @@ class ObjectMemory:
         """
         before = self.gate_m
         self._check_rules(gate_m, tolerance_ns, min_gain, forget_after_ns)
-        self._views.clear()
         if gate_m != before:
             self._associate(self._statements)
+        else:
+            self._reassociate((), ())
 
     def statements(self) -> list[Embedding]:
         """All that was said; telling it all again, as it is, is always harmless."""
@@ -256,7 +257,7 @@ class ObjectMemory:
             raise ObservationError(f"deviation: {deviation} m is none")
         x, y, z = (float(coordinate) for coordinate in position)
         place: Position = (x, y, z)
-        met = self._met(object_id, place, deviation)
+        met = self._met(object_id, place, deviation, max(stamps.values()))
         before = self._held(met)
         readings = self._own_readings(met)
         known = self._sources(met, readings) if met else {}
@@ -383,7 +384,7 @@ class ObjectMemory:
                 continue
             if self._consensus.vanished(one) > self._reset(one):
                 reasons["vanished"] += 1
-            elif self._is_old(one):
+            elif self._consensus.is_old(one, self._reset(one)):
                 reasons["not seen for long"] += 1
         return reasons
 
@@ -463,10 +464,21 @@ class ObjectMemory:
         self, gone: Iterable[Embedding], new: Iterable[Embedding]
     ) -> Sequence[Cluster]:
         before, after = self._association.change(gone, new)
-        self._consensus.change(before, after)
+        self._consensus.change(before, after, self._horizon())
         self._views.clear()
-        self._latest: int | None = None
         return after
+
+    def _horizon(self, latest: int = NEVER) -> int:
+        """Since when an object has to have been sensed, as the stamps of all statements tell.
+
+        Not this robot's clock: so who heard the same holds the same.
+
+        Args:
+            latest: a later stamp, if there is one, nanoseconds.
+        """
+        if not self.forget_after_ns:
+            return NEVER
+        return max((latest, *(one.newest for one in self._statements))) - self.forget_after_ns
 
     def _near(self, position: Sequence[float], deviation: float = 0.0) -> list[Cluster]:
         """Objects within the gate of a place, by where they were sensed last; the nearest first."""
@@ -483,9 +495,9 @@ class ObjectMemory:
         return max(self._consensus.believed(of), key=lambda one: one.age_key)
 
     def _met(
-        self, object_id: str | None, place: Position, deviation: float = 0.0
+        self, object_id: str | None, place: Position, deviation: float = 0.0, stamp: int = NEVER
     ) -> Cluster | None:
-        """The object that an observation is of; None if it is a new one."""
+        """The object that an observation of some time (ns) is of; None if it is a new one."""
         near = self._near(place, deviation)
         if object_id is None:
             return near[0] if near else None
@@ -494,8 +506,9 @@ class ObjectMemory:
             return named
         if near:
             return next((one for one in near if object_id in one.claims), near[0])
-        moved = named and any(s.object_id == object_id for s in self._own(named))
-        return named if moved else None
+        if named is None or self._consensus.is_old(named, horizon=self._horizon(stamp)):
+            return None
+        return named if any(s.object_id == object_id for s in self._own(named)) else None
 
     def _is_own(self, statement: Embedding) -> bool:
         return (statement.sender, statement.instance) == (self.owner, self.instance)
@@ -537,7 +550,7 @@ class ObjectMemory:
         return self._views[of]
 
     def _view(self, of: Cluster) -> Embedding | None:
-        if self._is_old(of):
+        if self._consensus.is_old(of, self._reset(of)):
             return None
         floor, newest = self._floor(of), self._newest(of)
         believed = self._consensus.believed(of, floor)
@@ -552,19 +565,6 @@ class ObjectMemory:
         named = held.named(*self._consensus.name(of))
         strange = _strange(believed, held.held)
         return named if strange == named.strange else replace(named, strange=strange)
-
-    def _is_old(self, of: Cluster) -> bool:
-        """Whether nobody has sensed it for long, as far as the stamps of all statements tell.
-
-        Not by this robot's clock: so who heard the same holds the same. Of what was sensed at time
-        0, before time began anew, nobody knows how long ago that is.
-        """
-        if not self.forget_after_ns:
-            return False
-        seen = max(self._newest(of).values(), default=0)
-        if self._latest is None:
-            self._latest = max(one.newest for one in self._statements)
-        return 0 < seen < self._latest - self.forget_after_ns
 
     def _own_readings(self, of: Cluster | None) -> dict[str, Source]:
         """The readings of its own that this robot has of an object."""

@@ -243,6 +243,57 @@ def test_what_is_looked_at_all_the_time_does_not_grow_old():
     assert other.objects() == robot.objects() != []
 
 
+@pytest.mark.parametrize("finder", [0, 1])
+def test_the_name_of_what_nobody_has_sensed_for_long_is_free_for_another_object(finder):
+    """Whoever gives it to what stands elsewhere, if only the first had called the old one so."""
+    team = Team()
+    for robot in team.robots:
+        robot.adjust(robot.gate_m, robot.tolerance_ns, robot.min_gain, forget_after_ns=100)
+    team.sense(0, HERE, {"camera": code(1)}, 10, "pillar")
+    tell(team)
+    team.sense(1, HERE, {"lidar": code(1)}, 11)
+    tell(team)
+    team.sense(finder, THERE, {"lidar": code(2)}, 500, "pillar")
+    tell(team)
+    (new,) = team.robots[2].objects()
+    assert (new.object_id, new.position, new.held) == ("pillar", THERE, {"lidar": 500})
+    assert team.robots[2].retired() == {"not seen for long": 1}
+    team.sense(2, HERE, {"reflectance": code(3)}, 510)  # the old one is there again
+    tell(team)
+    old = team.robots[0].nearest(HERE)
+    assert old.held == {"camera": 10, "lidar": 11, "reflectance": 510}
+    assert old.object_id == "pillar~at_0.00_0.00"
+    assert team.robots[0].get("pillar") == new
+
+
+def test_what_comes_back_has_its_name_if_nobody_has_given_it_to_another_object():
+    robot = forgetful()
+    robot.observe("pillar", HERE, {"camera": code(1)}, {"camera": 10})
+    robot.observe("box", THERE, {"camera": code(2)}, {"camera": 500})
+    robot.observe(None, HERE, {"lidar": code(1)}, {"lidar": 510})
+    assert {one.object_id for one in robot.objects()} == {"pillar", "box"}
+
+
+looks = st.tuples(
+    st.just("sense"),
+    st.integers(0, 2),  # robot
+    st.integers(0, 2).map(lambda x: (2.0 * x, 0.0, 0.0)),
+    st.sampled_from(MODALITIES),
+    st.integers(1, 12),
+    st.sampled_from("xy"),
+)
+
+
+@given(st.lists(looks, max_size=12), st.randoms(use_true_random=False))
+@settings(patient, max_examples=60)
+def test_no_object_lacks_its_name_for_one_that_is_not_told_any_more(history, random):
+    team = play(history, forget_after_ns=4)
+    team.deliver_the_rest(random)
+    team.assert_agreed()
+    for one in team.robots[0].objects():
+        assert team.robots[0].get(one.object_id.partition("~")[0]) is not None
+
+
 @given(histories, st.randoms(use_true_random=False))
 @settings(patient, max_examples=60)
 def test_robots_forget_the_same_whatever_the_order(history, random):
