@@ -12,9 +12,10 @@ object, then those whose sender agrees with others about more objects, then the 
 in quarantine: it is kept, and counts as soon as enough others agree.
 
 That an object *vanished* contradicts, in the same way, all that holds an observation of before: by
-the same count the one or the other is believed. It is no reason to distrust anybody: both were
-true when they were said. Nor does it contradict what was sensed later, so whoever sees the object
-again says so with effect, however many had said that it is gone.
+the same count the one or the other is believed. Who only heard of the object has no voice in that
+once all who had sensed it say that it is gone. It is no reason to distrust anybody: both were true
+when they were said. Nor does it contradict what was sensed later, so whoever sees the object again
+says so with effect, however many had said that it is gone.
 
 **A name** belongs to the object that has neither vanished nor grown old and was called so not too
 long ago, which more of the believed senders call so, by id or else as alias; then of those who
@@ -182,12 +183,17 @@ class Consensus:
     def _one_side(
         self, statements: Sequence[Embedding], compatible: np.ndarray, counts: list[int]
     ) -> list[int]:
+        sensed = [i for i in counts if statements[i].is_vouched_for]
         last: dict[str, int] = {}
         for i in sorted(counts, key=lambda i: _said(statements[i])):
             last[statements[i].sender] = i
         counts = [i for i in counts if compatible[i, last[statements[i].sender]]]
         empty = [i for i in counts if not statements[i].held]
         counts = [i for i in counts if not self._withdrawn(i, empty, statements, compatible)]
+        # where all who had sensed it see it no more, what others only heard of it falls, too
+        stand = [i for i in sensed if i in counts]
+        gone = [i for i in empty if compatible[i, stand].all() and not compatible[i, sensed].all()]
+        counts = [i for i in counts if i in stand or compatible[i, gone].all()]
 
         def standing(i: int) -> tuple[int, ...]:
             against = {statements[j].sender for j in counts if not compatible[i, j]}

@@ -86,6 +86,14 @@ class Embedding:
         """Every name of the object."""
         return frozenset((self.object_id, *self.aliases))
 
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether its sender has sensed some of it, and not only heard of all.
+
+        Or has said it again because somebody spoke in its name, maybe after it was started again.
+        """
+        return bool(self.held) and (0 in self.reencodings.values() or self.disowned > 0)
+
     @cached_property
     def digest(self) -> int:
         """64 bits of every field, the same on all machines; who tries for long can choose some."""

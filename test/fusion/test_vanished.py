@@ -2,10 +2,11 @@
 """What stands there no more is told no more, and whoever says so of what stands is not believed."""
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
-from fusion_team import MODALITIES, NOW, Team, code, memory, nothing, patient, state
+from fusion_team import MODALITIES, NOW, Team, code, embedding, memory, nothing, patient, state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,59 @@ def test_two_of_three_robots_retire_an_object_for_all():
         robot.objects() == [] and robot.retired() == {"vanished": 1} for robot in team.robots
     )
     assert all(robot.quarantined() == [] for robot in team.robots)
+
+
+def team_of_two_witnesses(hearers=3) -> Team:
+    """The others have sensed nothing: each says what follows from what it heard of two."""
+    team = Team([f"amiro{n}" for n in range(1, 3 + hearers)])
+    for n, modality in enumerate(("camera", "lidar")):
+        team.sense(n, HERE, {modality: code(n)}, 10 + n)
+    for hearer in team.robots[2:]:
+        said = [one for message in team.published[:2] for one in hearer.receive(message, NOW).said]
+        team.published.extend(said)
+    team.deliver_the_rest(Random(0))
+    holding = {one.sender for one in team.robots[0].statements() if len(one.held) == 2}
+    assert holding.issuperset(f"amiro{n}" for n in range(3, 3 + hearers))
+    return team
+
+
+def test_who_only_heard_of_an_object_does_not_outvote_those_who_sensed_it():
+    team = team_of_two_witnesses()
+    assert vanish(team, 1, 20).kind == "quarantined"
+    assert vanish(team, 0, 21).kind == "retired"
+    assert all(robot.objects() == [] == robot.quarantined() for robot in team.robots)
+
+
+@pytest.mark.parametrize("stamp", [1, 10, 11, 12, 100, NOW, NOW + 10])
+@pytest.mark.parametrize("gone", [(), (1,)])
+def test_an_enemy_gains_nothing_by_that_while_a_witness_stands_to_it(stamp, gone):
+    team = team_of_two_witnesses()
+    for n in gone:
+        vanish(team, n, 20)
+    (before,) = team.robots[0].objects()
+    seen = {"held": {"camera": stamp - 1}, "mean": before.mean}
+    lies = embedding(sender="enemy", position=HERE, **seen), nothing(stamp, sender="enemy")
+    team.published.extend(replace(lie, position=HERE) for lie in lies)
+    team.deliver_the_rest(Random(0))
+    team.assert_agreed()
+    (held,) = team.robots[0].objects()
+    assert held.held["lidar"] == 11
+    assert held.held["camera"] in (10, stamp - 1)
+
+
+def test_who_was_started_again_and_answered_a_forgery_stands_to_what_it_says():
+    """It holds no reading of its own any more, and its word still counts as a witness's."""
+    first, again, other = memory(instance=1), memory(instance=2), memory("amiro2")
+    told = first.observe("pillar", HERE, {"camera": code(1)}, {"camera": 10}).said
+    again.receive(*told, NOW)
+    forged = embedding(sender="amiro1", instance=2, position=HERE, held={"camera": 11})
+    answer = again.receive(forged, NOW).said
+    assert not any(0 in one.reencodings.values() for one in answer)
+    seen = {"held": {"camera": 9}, "mean": told[0].mean}
+    lies = embedding(sender="enemy", position=HERE, **seen), nothing(20, sender="enemy")
+    for one in (*told, forged, *answer, *(replace(lie, position=HERE) for lie in lies)):
+        other.receive(one, NOW)
+    assert other.objects()[0].held == {"camera": 10}
 
 
 def test_it_is_said_once():
