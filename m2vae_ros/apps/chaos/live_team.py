@@ -341,6 +341,12 @@ class LiveTeam:
         """Set the simulated time back."""
         self._time_back += int(seconds * NANOSECONDS)
 
+    def overheard_all(self) -> bool:
+        """Whether of every object an embedding was overheard that has all the team's sensors."""
+        sensors = {m for robot in self._sensing for m in self.plan.robots[robot]}
+        heard = [self.heard.get(item.name) for item in self.objects]
+        return all(told is not None and told.held.keys() >= sensors for told in heard)
+
     @property
     def _sensing(self) -> list[str]:
         return [robot for robot in self.running if self.plan.robots[robot]]

@@ -64,14 +64,14 @@ def _agreed(team: LiveTeam, patience: float = TO_AGREE) -> float | None:
 
 
 def _told(team: LiveTeam) -> None:
-    """Let the team sense all, and agree.
+    """Let the team sense all, and agree; what each sensor told of an object was overheard by then.
 
     Raises:
         ChaosError: it does not.
     """
     team.says("the robots sense all objects")
     team.explore()
-    if _agreed(team) is None:
+    if _agreed(team) is None or team.until(team.overheard_all, TO_AGREE) is None:
         wrong = [*team.shortfalls(), *team.disagreements()]
         raise ChaosError(f"the team did not agree before anything happened: {wrong}")
 
