@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import math
+import mmap
 import os
 import tempfile
 import weakref
@@ -46,7 +47,7 @@ def spilled(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         raise OSError(errno.ENOSPC, f"no room for {size / 1e9:.3g} GB, see TMPDIR", folder())
     with _unnamed() as file:
         os.posix_fallocate(file.fileno(), 0, size)  # said now, not by a signal at the first write
-        return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
+        return _mapped(file, shape, dtype, mmap.ACCESS_WRITE)
 
 
 def gathered(source: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -99,7 +100,14 @@ class Rows:
         shape = (self._count, *self._shape)
         if not self._dtype.itemsize * math.prod(shape):  # nothing cannot be mapped
             return np.zeros(shape, self._dtype)
-        return np.asarray(np.memmap(self._file, self._dtype, "r", shape=shape))
+        return _mapped(self._file, shape, self._dtype, mmap.ACCESS_READ)
+
+
+def _mapped(file: BinaryIO, shape: tuple[int, ...], dtype: DTypeLike, access: int) -> np.ndarray:
+    """Not as `np.memmap`, which joblib sends to other processes by the name of its file."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = mmap.mmap(file.fileno(), size, access=access)
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 def _unnamed() -> BinaryIO:

@@ -112,3 +112,20 @@ def test_an_array_outlives_the_rows_it_was_made_of_and_their_file_is_closed() ->
         gc.collect()
     assert array.tolist() == [[1, 2]]
     assert not [str(warning.message) for warning in said]
+
+
+ELSEWHERE = """
+import numpy as np
+from joblib import Parallel, delayed
+from m2vae_ros.host.spill import gathered, spilled
+
+array = spilled((1000, 300), np.float32)  # larger than what joblib sends by value
+array[:] = np.arange(300)
+(back,) = Parallel(n_jobs=2)([delayed(gathered)(array, np.arange(999))])
+np.testing.assert_array_equal(back, array[:999])
+"""
+
+
+def test_an_array_goes_to_another_process_and_back() -> None:
+    ended = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
