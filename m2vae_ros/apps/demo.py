@@ -31,6 +31,10 @@ from m2vae_ros.host.files import write_json
 from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
+    from rclpy.context import Context
+    from rclpy.executors import Executor
+    from rclpy.node import Node
+
     from m2vae_ros.apps.observer import Observer
     from m2vae_ros.gazebo.server import GazeboServer
 
@@ -85,7 +89,7 @@ def _show(options: argparse.Namespace, console: Console, domain: int, at_last: E
     from rclpy.executors import SingleThreadedExecutor
 
     from m2vae_ros.apps.observer import Observer
-    from m2vae_ros.ros.process import install_shutdown_handlers, let_go
+    from m2vae_ros.ros.process import install_shutdown_handlers
 
     begin = time.monotonic()
     time_out = options.time_out or _time_out(options)
@@ -101,7 +105,7 @@ def _show(options: argparse.Namespace, console: Console, domain: int, at_last: E
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         # DDS may never let go of it, so all else is done and said before.
-        at_last.callback(let_go, executor, node, context)
+        at_last.callback(_let_go, executor, node, context)
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
         observer = Observer(node, scoreboard, display.changed)
         processes = Processes(nodes)
@@ -131,6 +135,15 @@ def _show(options: argparse.Namespace, console: Console, domain: int, at_last: E
     if options.stay and scoreboard.right_throughout < len(scoreboard.records):
         wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
         raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
+
+
+def _let_go(executor: Executor, node: Node, context: Context) -> None:
+    from m2vae_ros.ros.process import letting_go
+
+    executor.shutdown()
+    with letting_go():
+        node.destroy_node()
+        context.try_shutdown()
 
 
 @contextmanager

@@ -246,7 +246,6 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
-    from m2vae_ros.ros.process import let_go
     from m2vae_ros.ros.recorder import RecorderNode
 
     os.environ.update(environment())
@@ -270,9 +269,11 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
         executor.shutdown()
         thread.join()
         try:
-            let_go(executor, node, context)
+            node.destroy_node()
         except DataError as error:
             raise _unrecorded(bag, node.recorder.error or error) from error
+        finally:
+            context.try_shutdown()
 
 
 @contextmanager

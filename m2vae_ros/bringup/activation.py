@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from lifecycle_msgs.msg import State, Transition
@@ -37,11 +36,10 @@ class Activation:
     def __init__(self, node: Node, spec: NodeSpec) -> None:
         self.spec = spec
         self.refused = ""
-        self._node = node
-        state = node.create_client(GetState, f"{spec.full_name}/get_state")
-        change = node.create_client(ChangeState, f"{spec.full_name}/change_state")
-        self._clients = state, change
-        self._state, self._change = ServiceCall(state), ServiceCall(change)
+        self._state = ServiceCall(node.create_client(GetState, f"{spec.full_name}/get_state"))
+        self._change = ServiceCall(
+            node.create_client(ChangeState, f"{spec.full_name}/change_state")
+        )
         self._from: int | None = None
         self._failed = False
 
@@ -69,11 +67,6 @@ class Activation:
             self._change.ask(request)
         return bool(state == State.PRIMARY_STATE_ACTIVE)
 
-    def close(self) -> None:
-        """Ask no more."""
-        for client in self._clients:
-            self._node.destroy_client(client)
-
 
 def activate(
     processes: Processes,
@@ -95,21 +88,18 @@ def activate(
         BringupError: a node refused, died, or was not there in time.
     """
     waiting = [Activation(node, spec) for spec in processes.nodes if spec.lifecycle]
-    with ExitStack() as at_last:
-        for activation in waiting:
-            at_last.callback(activation.close)
-        while waiting:
-            executor.spin_once(timeout_sec=0.05)
-            processes.check()
-            for activation in list(waiting):
-                spec = activation.spec
-                if activation.step():
-                    waiting.remove(activation)
-                    note(spec.full_name)
-                elif activation.refused:
-                    words = processes.last_words(spec)
-                    raise BringupError(f"{spec.full_name} could not {activation.refused}{words}")
-            if waiting and time.monotonic() > deadline:
-                spec = waiting[0].spec
+    while waiting:
+        executor.spin_once(timeout_sec=0.05)
+        processes.check()
+        for activation in list(waiting):
+            spec = activation.spec
+            if activation.step():
+                waiting.remove(activation)
+                note(spec.full_name)
+            elif activation.refused:
                 words = processes.last_words(spec)
-                raise BringupError(f"{spec.full_name} did not become active in time{words}")
+                raise BringupError(f"{spec.full_name} could not {activation.refused}{words}")
+        if waiting and time.monotonic() > deadline:
+            spec = waiting[0].spec
+            words = processes.last_words(spec)
+            raise BringupError(f"{spec.full_name} did not become active in time{words}")

@@ -10,12 +10,12 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import rclpy
-from rclpy.context import Context
 from rclpy.exceptions import NameValidationException, ParameterException
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
@@ -121,23 +121,15 @@ def _watch_the_end(seconds: float = _SLOW_END, exit: bool = False) -> None:
     faulthandler.dump_traceback_later(seconds, exit=exit, file=sys.__stderr__ or sys.stderr)
 
 
-def let_go(executor: Executor, node: Node, context: Context) -> None:
-    """End a node that a program has besides its own work, as the last thing it does.
+@contextmanager
+def letting_go() -> Iterator[None]:
+    """Inside, DDS lets go of nodes; to be the last thing that a process does.
 
-    What the node itself has to finish takes its time. Then DDS has `_LONGEST_END` to let go of it;
-    if it does not, the process ends with status 1, and stderr says where it was.
-
-    Args:
-        executor: of the node; nothing spins it any more.
-        node: all of whose work is done.
-        context: of the node.
+    If it does not in `_LONGEST_END`, the process ends with status 1, and stderr says where it was.
     """
-    executor.shutdown()
+    _watch_the_end(_LONGEST_END, exit=True)
     try:
-        with node.handle:  # DDS keeps it until then
-            node.destroy_node()
-            _watch_the_end(_LONGEST_END, exit=True)
-        context.try_shutdown()
+        yield
     finally:
         faulthandler.cancel_dump_traceback_later()
 

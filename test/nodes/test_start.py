@@ -149,20 +149,10 @@ def test_a_node_that_dds_does_not_let_go_ends_without_but_what_it_has_to_do_is_d
 
 LETTING_GO = """
 import ctypes, time
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from m2vae_ros.ros.process import let_go
+from m2vae_ros.ros.process import letting_go
 
-class Kept(Context):
-    def try_shutdown(self, **_):
-        super().try_shutdown()
-        ctypes.PyDLL(None).usleep(MICROSECONDS)  # in C, as DDS does
-
-context = Kept()
-rclpy.init(context=context)
-node = rclpy.create_node("besides", context=context)
-let_go(SingleThreadedExecutor(context=context), node, context)
+with letting_go():
+    ctypes.PyDLL(None).usleep(MICROSECONDS)  # in C, as DDS does
 time.sleep(2.0)
 """
 

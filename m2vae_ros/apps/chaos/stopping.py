@@ -13,8 +13,7 @@ from statistics import median
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import Executor, SingleThreadedExecutor
-from rclpy.node import Node
+from rclpy.executors import SingleThreadedExecutor
 
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.activation import activate
@@ -23,7 +22,6 @@ from m2vae_ros.bringup.specs import simulated_team
 from m2vae_ros.host.children import die_with_parent
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.shared_memory import abandoned_memory, memory_of
-from m2vae_ros.ros.process import let_go
 
 IN_TIME = 2.0
 """Seconds in which every node has to be down."""
@@ -43,10 +41,10 @@ def stop_often(options: Options, says: Says) -> Outcome:
     times = options.times or 50
     generator = random.Random(f"{options.seed} stop")
     broken, seconds, without_dds = [], [], 0
-    with own_domain(), _busy_core(), _onlooker() as (node, executor):
+    with own_domain(), _busy_core():
         for number in range(times):
             life = generator.uniform(0.0, LONGEST_LIFE)
-            took, unclean = _stopped_after(life, node, executor)
+            took, unclean = _stopped_after(life)
             says(f"stop {number + 1} of {times}, {life:.1f} s after the start: {took:.2f} s")
             seconds.append(took)
             where = f"stop {number + 1}, {life:.1f} s after the start"
@@ -64,11 +62,11 @@ def stop_often(options: Options, says: Says) -> Outcome:
     return Outcome(broken, numbers)
 
 
-def _stopped_after(life: float, node: Node, executor: Executor) -> tuple[float, list[str]]:
+def _stopped_after(life: float) -> tuple[float, list[str]]:
     """The seconds that all of a system took to end, and what did not end as it should."""
     deadline = time.monotonic() + life
     with Processes(simulated_team()) as processes:
-        _at_work(processes, node, executor, deadline)
+        _at_work(processes, deadline)
         shared = memory_of(processes.pids().values())
         begin = time.monotonic()
         processes.stop()
@@ -80,27 +78,22 @@ def _stopped_after(life: float, node: Node, executor: Executor) -> tuple[float, 
     ]
 
 
-def _at_work(processes: Processes, node: Node, executor: Executor, deadline: float) -> None:
+def _at_work(processes: Processes, deadline: float) -> None:
     """Let a system start, and work if there is time for that, until the deadline."""
-    try:
-        activate(processes, node, executor, deadline)
-    except BringupError:
-        processes.check()  # else its time is over before it is active
-    time.sleep(max(0.0, deadline - time.monotonic()))
-
-
-@contextmanager
-def _onlooker() -> Iterator[tuple[Node, Executor]]:
-    """A node that leads the others to active."""
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("chaos", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     try:
-        yield node, executor
+        activate(processes, node, executor, deadline)
+    except BringupError:
+        processes.check()  # else its time is over before it is active
     finally:
-        let_go(executor, node, context)
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+    time.sleep(max(0.0, deadline - time.monotonic()))
 
 
 @contextmanager

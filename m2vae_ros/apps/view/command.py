@@ -20,7 +20,7 @@ from m2vae_ros.bringup.processes import environment
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.host.resources import weights_folder
-from m2vae_ros.ros.process import install_shutdown_handlers, let_go
+from m2vae_ros.ros.process import install_shutdown_handlers
 from m2vae_ros.sensors.messages import NANOSECONDS
 
 PERIOD = 0.2
@@ -89,6 +89,8 @@ def view(
     except ExternalShutdownException:  # whoever ended the context meant it
         pass
     finally:
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
         recording.flush()
         recording.disconnect()  # a file is whole afterwards
-        let_go(executor, node, context)
