@@ -31,10 +31,6 @@ from m2vae_ros.host.files import write_json
 from m2vae_ros.world.suite import AMIRO
 
 if TYPE_CHECKING:
-    from rclpy.context import Context
-    from rclpy.executors import Executor
-    from rclpy.node import Node
-
     from m2vae_ros.apps.observer import Observer
     from m2vae_ros.gazebo.server import GazeboServer
 
@@ -84,11 +80,10 @@ def _run(options: argparse.Namespace, console: Console, at_last: ExitStack) -> N
 
 
 def _show(options: argparse.Namespace, console: Console, domain: int, at_last: ExitStack) -> None:
-    import rclpy
-    from rclpy.context import Context
-    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.node import Node
 
     from m2vae_ros.apps.observer import Observer
+    from m2vae_ros.ros.beside import node_beside
     from m2vae_ros.ros.process import install_shutdown_handlers
 
     begin = time.monotonic()
@@ -98,14 +93,10 @@ def _show(options: argparse.Namespace, console: Console, domain: int, at_last: E
     with _world(options) as (nodes, gazebo):
         stop = install_shutdown_handlers()  # not before: while Gazebo starts, nobody would look
         os.environ.update(environment())
-        context = Context()
-        rclpy.init(context=context)
-        node = rclpy.create_node("demo", context=context)
-        node.create_timer(0.1, lambda: _interrupt(stop))
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
         # DDS may never let go of it, so all else is done and said before.
-        at_last.callback(_let_go, executor, node, context)
+        made = node_beside(lambda context: Node("demo", context=context))
+        node, executor = at_last.enter_context(made)
+        node.create_timer(0.1, lambda: _interrupt(stop))
         display = (_LiveTable if console.is_terminal else _Lines)(console, scoreboard, begin)
         observer = Observer(node, scoreboard, display.changed)
         processes = Processes(nodes)
@@ -135,15 +126,6 @@ def _show(options: argparse.Namespace, console: Console, domain: int, at_last: E
     if options.stay and scoreboard.right_throughout < len(scoreboard.records):
         wrong = [f"{r.item.class_name} ({r.wrong})" for r in scoreboard.records if r.wrong]
         raise DemoError(f"taken for another class now and then: {', '.join(wrong)}")
-
-
-def _let_go(executor: Executor, node: Node, context: Context) -> None:
-    from m2vae_ros.ros.process import letting_go
-
-    executor.shutdown()
-    with letting_go():
-        node.destroy_node()
-        context.try_shutdown()
 
 
 @contextmanager

@@ -222,12 +222,17 @@ def _unfinished(bag: Path) -> Path:
 
 
 def _remove(bag: Path) -> None:
-    """Remove what a recorder made of a bag, which would be taken for the whole next time."""
+    """Remove what a recorder made of a bag."""
+    _unfinish(bag)
+    shutil.rmtree(_unfinished(bag), ignore_errors=True)
+
+
+def _unfinish(bag: Path) -> None:
+    """Let what a recorder made of a bag be no bag: it would be taken for the whole next time."""
     unfinished = _unfinished(bag)
     if not unfinished.exists():  # it was finished; else a bag beside it is somebody else's
         with suppress(FileNotFoundError):
-            bag.rename(unfinished)  # so that it is no bag, should there be no time to remove it
-    shutil.rmtree(unfinished, ignore_errors=True)
+            bag.rename(unfinished)
 
 
 def _unrecorded(bag: Path, error: BaseException) -> SurveyError:
@@ -241,39 +246,37 @@ def _recording(bag: Path, topics: Sequence[str], world: Path) -> Iterator[Record
     Raises:
         SurveyError: something could not be written.
     """
-    import rclpy
-    from rclpy.context import Context
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-    from rclpy.signals import SignalHandlerOptions
+    from rclpy.executors import ExternalShutdownException
 
+    from m2vae_ros.ros.beside import AMID_WORK, node_beside
     from m2vae_ros.ros.recorder import RecorderNode
 
     os.environ.update(environment())
-    context = Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor(context=context)
-    node = RecorderNode(
-        bag, use_sim_time=True, topics=topics, enclosed={"world.sdf": world}, context=context
+    enclosed = {"world.sdf": world}
+    made = node_beside(
+        lambda context: RecorderNode(bag, True, topics=topics, enclosed=enclosed, context=context),
+        AMID_WORK,
     )
-    executor.add_node(node)
+    with made as (node, executor):
 
-    def spin() -> None:
-        with suppress(ExternalShutdownException):  # that is how it ends
-            executor.spin()
+        def spin() -> None:
+            with suppress(ExternalShutdownException):  # that is how it ends
+                executor.spin()
 
-    thread = threading.Thread(target=spin, name="recorder")
-    thread.start()
-    try:
-        yield node.recorder
-    finally:
-        executor.shutdown()
-        thread.join()
+        thread = threading.Thread(target=spin, name="recorder")
+        thread.start()
         try:
-            node.destroy_node()
-        except DataError as error:
-            raise _unrecorded(bag, node.recorder.error or error) from error
-        finally:
-            context.try_shutdown()
+            try:
+                yield node.recorder
+            finally:
+                executor.shutdown()
+                thread.join()
+                node.finish()
+        except BaseException as error:
+            _unfinish(bag)  # now: if DDS does not let go of the node, nothing else is done
+            if isinstance(error, DataError):
+                raise _unrecorded(bag, node.recorder.error or error) from error
+            raise
 
 
 @contextmanager

@@ -13,18 +13,17 @@ from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any
 
-import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 
 from m2vae_ros.bags.reader import BagFile, BagMessage, BagTopic, messages_of, start_of, topics_of
 from m2vae_ros.bags.types import MessageTypes
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.ros import bag_qos, messages
+from m2vae_ros.ros.beside import AMID_WORK, node_beside
 from m2vae_ros.ros.message_types import UnknownType, message_class, message_definition
 from m2vae_ros.ros.process import install_shutdown_handlers
 
@@ -198,10 +197,11 @@ def play(
         DataError: nothing in the bag can be played.
     """
     stop = install_shutdown_handlers()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        # nothing spins it, so it offers no services that would not be answered
-        node = Node(f"player_{os.getpid()}", start_parameter_services=False, enable_rosout=False)
+    # nothing spins it, so it offers no services that would not be answered
+    silent = {"start_parameter_services": False, "enable_rosout": False}
+    name = f"player_{os.getpid()}"
+    made = node_beside(lambda context: Node(name, context=context, **silent), AMID_WORK)
+    with made as (node, _):
         player = Player(node, files, **playing)
         stop.wait(delay)
         again = True
@@ -210,5 +210,3 @@ def play(
             again = loop
         player.close()
         return player
-    finally:
-        rclpy.try_shutdown()

@@ -30,7 +30,7 @@ _LOOK_FOR_SIGNALS = 0.1
 _SLOW_END = 3.0
 """Seconds from a signal to when stderr tells where each thread is: ten times what an end takes."""
 
-_LONGEST_END = 1.5
+LONGEST_END = 1.5
 """Seconds in which DDS has to let go of a node. It never does if another one comes or goes at the
 very moment (eProsima/Fast-DDS#6513), built as it is for PyPI: it then holds what it waits for."""
 
@@ -99,7 +99,7 @@ def _spin(
         executor.shutdown()
         with node.handle:  # DDS keeps it until the node has finished its own work
             node.destroy_node()
-            _watch_the_end(_LONGEST_END, exit=True)  # with status 1
+            _watch_the_end(LONGEST_END, exit=True)  # with status 1
     return 0
 
 
@@ -122,12 +122,14 @@ def _watch_the_end(seconds: float = _SLOW_END, exit: bool = False) -> None:
 
 
 @contextmanager
-def letting_go() -> Iterator[None]:
-    """Inside, DDS lets go of nodes; to be the last thing that a process does.
+def letting_go(seconds: float = LONGEST_END) -> Iterator[None]:
+    """Inside, DDS lets go of nodes; all that must not be lost is done before.
 
-    If it does not in `_LONGEST_END`, the process ends with status 1, and stderr says where it was.
+    Args:
+        seconds: if it does not in these, the process ends with status 1, and stderr says where it
+            was. No signal could: what DDS holds for ever, Python waits for.
     """
-    _watch_the_end(_LONGEST_END, exit=True)
+    _watch_the_end(seconds, exit=True)
     try:
         yield
     finally:

@@ -229,10 +229,10 @@ class Recorder:
 
 
 class RecorderNode(Node):
-    """A node that does nothing but record; the bag is whole once the node is destroyed.
+    """A node that does nothing but record; the bag is whole once it is finished, or destroyed.
 
     Attributes:
-        summary: what came of it, once the node is destroyed.
+        summary: what came of it, from then on.
     """
 
     def __init__(
@@ -255,6 +255,7 @@ class RecorderNode(Node):
         )
         self.summary: Summary | None = None
         self._recorder: Recorder | None = None
+        self._finished = False
         self._recorder = Recorder(self, folder, **recording)
 
     @property
@@ -263,6 +264,16 @@ class RecorderNode(Node):
         assert self._recorder is not None  # only a node that could not be made has none
         return self._recorder
 
+    def finish(self) -> None:
+        """Make the bag whole, the first time; nobody may spin the node meanwhile.
+
+        Raises:
+            DataError: something could not be written.
+        """
+        if self._recorder is not None and not self._finished:
+            self._finished = True
+            self.summary = self._recorder.close()
+
     def destroy_node(self) -> None:
         """Finish the bag, too.
 
@@ -270,7 +281,6 @@ class RecorderNode(Node):
             DataError: something could not be written.
         """
         try:
-            if self._recorder is not None and self.summary is None:
-                self.summary = self._recorder.close()
+            self.finish()
         finally:
             super().destroy_node()

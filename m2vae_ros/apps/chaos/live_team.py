@@ -14,11 +14,9 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.serialization import deserialize_message, serialize_message
 from rosgraph_msgs.msg import Clock
 
@@ -36,6 +34,7 @@ from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.memory import resident
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.ros import qos
+from m2vae_ros.ros.beside import AMID_WORK, node_beside
 from m2vae_ros.ros.detections import Detection3DArray
 from m2vae_ros.ros.message_types import message_class
 from m2vae_ros.ros.messages import NANOSECONDS, embedding, embedding_message, stamp
@@ -381,14 +380,8 @@ class LiveTeam:
         self._glimpses = glimpses(self.plan.seed)
         self._stack.enter_context(own_domain())
         os.environ.update(environment())
-        context = Context()
-        rclpy.init(context=context)
-        self._stack.callback(context.try_shutdown)
-        self._node = rclpy.create_node("chaos", context=context)
-        self._stack.callback(self._node.destroy_node)
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self._node)
-        self._stack.callback(self._executor.shutdown)
+        made = node_beside(lambda context: Node("chaos", context=context), AMID_WORK)
+        self._node, self._executor = self._stack.enter_context(made)
         self.relay = Relay(self._node, self.specs, self._channel, self._overhear)
         self._stack.callback(self.relay.close)
         self._watch()

@@ -22,6 +22,8 @@ from rclpy.qos import QoSProfile
 from m2vae_ros.apps.chaos.channel import Channel
 from m2vae_ros.msg import EmbeddingDigest, LatentEmbedding
 from m2vae_ros.ros import qos
+from m2vae_ros.ros.beside import AMID_WORK
+from m2vae_ros.ros.process import letting_go
 
 EMBEDDINGS = "/embeddings"
 DIGESTS = "/embeddings/digests"
@@ -73,8 +75,9 @@ class StandIn:
 
     def leave(self) -> None:
         """Be gone, at once for all."""
-        self._node.destroy_node()
-        self._context.try_shutdown()
+        with letting_go(AMID_WORK):
+            self._node.destroy_node()
+            self._context.try_shutdown()
 
 
 class Relay:

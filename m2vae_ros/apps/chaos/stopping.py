@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.activation import activate
@@ -22,6 +20,7 @@ from m2vae_ros.bringup.specs import simulated_team
 from m2vae_ros.host.children import die_with_parent
 from m2vae_ros.host.domains import own_domain
 from m2vae_ros.host.shared_memory import abandoned_memory, memory_of
+from m2vae_ros.ros.beside import AMID_WORK, node_beside
 
 IN_TIME = 2.0
 """Seconds in which every node has to be down."""
@@ -80,19 +79,12 @@ def _stopped_after(life: float) -> tuple[float, list[str]]:
 
 def _at_work(processes: Processes, deadline: float) -> None:
     """Let a system start, and work if there is time for that, until the deadline."""
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node("chaos", context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    try:
-        activate(processes, node, executor, deadline)
-    except BringupError:
-        processes.check()  # else its time is over before it is active
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    made = node_beside(lambda context: Node("chaos", context=context), AMID_WORK)
+    with made as (node, executor):
+        try:
+            activate(processes, node, executor, deadline)
+        except BringupError:
+            processes.check()  # else its time is over before it is active
     time.sleep(max(0.0, deadline - time.monotonic()))
 
 

@@ -8,9 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
 
 from m2vae_ros.apps.view.drawing import Drawing
 from m2vae_ros.apps.view.listener import Listener
@@ -20,6 +19,7 @@ from m2vae_ros.bringup.processes import environment
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.host.resources import weights_folder
+from m2vae_ros.ros.beside import node_beside
 from m2vae_ros.ros.process import install_shutdown_handlers
 from m2vae_ros.sensors.messages import NANOSECONDS
 
@@ -71,26 +71,19 @@ def view(
     print(f"view: {said}\nview: Ctrl-C ends it", flush=True)
     os.environ.update(environment())
     stop = install_shutdown_handlers()
-    context = Context()
-    rclpy.init(context=context)
-    executor = SingleThreadedExecutor(context=context)
-    node = rclpy.create_node("m2vae_view", context=context)
-    executor.add_node(node)
     end = None if seconds is None else time.monotonic() + seconds
-    try:
-        Listener(node, scene, robots, frame)
-        drawing = Drawing(recording, scene, chosen)
-        due = time.monotonic()
-        while not stop.is_set() and (end is None or time.monotonic() < end):
-            executor.spin_once(timeout_sec=max(0.0, due - time.monotonic()))
-            if time.monotonic() >= due:
-                drawing.draw()
-                due = time.monotonic() + PERIOD
-    except ExternalShutdownException:  # whoever ended the context meant it
-        pass
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
-        recording.flush()
-        recording.disconnect()  # a file is whole afterwards
+    with node_beside(lambda context: Node("m2vae_view", context=context)) as (node, executor):
+        try:
+            Listener(node, scene, robots, frame)
+            drawing = Drawing(recording, scene, chosen)
+            due = time.monotonic()
+            while not stop.is_set() and (end is None or time.monotonic() < end):
+                executor.spin_once(timeout_sec=max(0.0, due - time.monotonic()))
+                if time.monotonic() >= due:
+                    drawing.draw()
+                    due = time.monotonic() + PERIOD
+        except ExternalShutdownException:  # whoever ended the context meant it
+            pass
+        finally:
+            recording.flush()
+            recording.disconnect()  # a file is whole afterwards
