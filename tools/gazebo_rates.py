@@ -74,7 +74,9 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
     from m2vae_ros.gazebo.server import GazeboServer
     from m2vae_ros.host.domains import own_domain
     from m2vae_ros.ros import qos
+    from m2vae_ros.ros.beside import AMID_WORK
     from m2vae_ros.ros.message_types import message_class
+    from m2vae_ros.ros.process import letting_go
 
     heard: dict[str, list[tuple[float, float]]] = {}
     with own_domain(), GazeboServer(world) as server:
@@ -115,8 +117,9 @@ def listen(world: Path, robots: int, seconds: float) -> Heard:
                     executor.spin_once(timeout_sec=0.05)
             finally:
                 executor.shutdown()
-                node.destroy_node()
-                rclpy.shutdown()
+                with letting_go(AMID_WORK):
+                    node.destroy_node()
+                    rclpy.shutdown()
     return heard
 
 

@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from m2vae_ros.bringup.activation import Activation
@@ -21,6 +20,7 @@ from m2vae_ros.bringup.processes import Processes, environment
 from m2vae_ros.bringup.specs import NodeSpec
 from m2vae_ros.host.children import die_with_parent, stop
 from m2vae_ros.host.domains import own_domain
+from m2vae_ros.ros.beside import AMID_WORK, node_beside
 
 PATIENCE = 120.0
 IDLE = 1.0
@@ -30,10 +30,8 @@ IDLE = 1.0
 class Running:
     """What leads nodes to active; used with a domain of its own."""
 
-    def __init__(self, context: Context) -> None:
-        self._node = rclpy.create_node("bench", context=context)
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self._node)
+    def __init__(self, node: Node, executor: SingleThreadedExecutor) -> None:
+        self._node, self._executor = node, executor
 
     def activate(self, specs: Sequence[NodeSpec]) -> None:
         """Return when all are active.
@@ -81,24 +79,13 @@ class Running:
                 raise RuntimeError(f"{len(self._heard)} messages came, not {least}")
         return list(self._heard)
 
-    def close(self) -> None:
-        """End the node that asks."""
-        self._executor.shutdown()
-        self._node.destroy_node()
-
 
 @contextmanager
 def running() -> Iterator[Running]:
     """In a ROS domain and a context of its own."""
-    with own_domain():
-        context = Context()
-        rclpy.init(context=context)
-        made = Running(context)
-        try:
-            yield made
-        finally:
-            made.close()
-            context.try_shutdown()
+    made = node_beside(lambda context: Node("bench", context=context), AMID_WORK)
+    with own_domain(), made as (node, executor):
+        yield Running(node, executor)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from rclpy.context import Context
 from rclpy.node import Node
 
 from m2vae_ros.host.domains import own_domain
+from m2vae_ros.ros.beside import AMID_WORK
+from m2vae_ros.ros.process import letting_go
 from tools.bench.figures import Figure, Measured, Spread
 from tools.bench.timing import calibration, timed
 from tools.discovery_server import discovery_server
@@ -61,8 +63,9 @@ def _node(name: str) -> Iterator[Node]:
     try:
         yield node
     finally:
-        node.destroy_node()
-        context.try_shutdown()
+        with letting_go(AMID_WORK):
+            node.destroy_node()
+            context.try_shutdown()
 
 
 if __name__ == "__main__":
