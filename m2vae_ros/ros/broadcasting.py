@@ -24,6 +24,13 @@ OWN_ODOMETRY = (
 OPTICAL = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
 """Of an optical frame, which looks along z, in a camera's body, which looks along x (REP 103)."""
 
+DEVIATION = 0.001
+"""Metres and radians, the standard deviation that odometry tells. It is exact, but a covariance of
+0 says that it is not known."""
+
+_AXES = 6
+"""Of a pose: the diagonal of its covariance."""
+
 
 class RobotFrames:
     """Publishes odometry, /tf and /tf_static of simulated robots.
@@ -74,6 +81,7 @@ class RobotFrames:
         message.header.frame_id, message.header.stamp = frame, stamp
         message.pose.pose.position.x, message.pose.pose.position.y = x, y
         message.pose.pose.orientation = _quaternion(0.0, 0.0, yaw)
+        message.pose.covariance[:: _AXES + 1] = DEVIATION**2
         linear, angular = message.twist.twist.linear, message.twist.twist.angular
         linear.x, linear.y, angular.z = twist
         if self._tf.get_subscription_count():

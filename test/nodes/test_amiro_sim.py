@@ -133,6 +133,7 @@ def test_transforms_lead_from_odometry_and_sensors_to_the_world(own_odometry: bo
             "amiro2/odom" if own_odometry else "map",
             "amiro2/base_link",
         )
+        assert motion.deviation == motion.yaw_deviation == pytest.approx(1e-3)
         true = sim._simulation.pose("amiro2")
         placement = Placement(frames)
         for frame in ("amiro2/base_link", "amiro2/camera_optical_frame", "amiro2/lidar"):

@@ -187,6 +187,7 @@ def test_transforms_lead_from_own_odometry_and_sensors_to_the_world(server) -> N
         s.until(lambda: heard([], fixed).knows("amiro2/odom"))  # /tf names it before
         motion = s.motion("amiro2")
         assert motion.frame == "amiro2/odom"
+        assert motion.deviation == motion.yaw_deviation == pytest.approx(1e-3)
         placement = Placement(heard(s.heard["/tf"], fixed))
         true = s.bridge._gazebo.poses["amiro2"]
         found = placement.sensor(motion, reached, motion.stamp)
