@@ -3,22 +3,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 
 import pytest
+from namespaces import skip_without_namespaces, the_network
 
-from m2vae_ros.host.network_namespaces import BridgedHosts, NetworkError
+from m2vae_ros.host.network_namespaces import BridgedHosts
 
 
 @pytest.fixture(autouse=True)
 def _where_it_can_be() -> None:
-    try:
-        with BridgedHosts():
-            pass
-    except NetworkError as error:
-        pytest.skip(str(error))
+    skip_without_namespaces()
 
 
 def hears(listener: socket.socket, hosts: BridgedHosts) -> bool:
@@ -44,11 +39,6 @@ def test_hosts_hear_each_other_while_their_bridges_are_joined() -> None:
             for up in (True, False, True):
                 hosts.link(up)
                 assert hears(listener, hosts) == up
-
-
-def the_network() -> tuple[str, bytes]:
-    here = os.readlink("/proc/thread-self/ns/net")
-    return here, subprocess.check_output(["ip", "-br", "link"])
 
 
 def interrupted_in_the_midst() -> None:

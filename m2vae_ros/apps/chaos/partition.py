@@ -57,9 +57,10 @@ def _parted(team: LiveTeam, hosts: BridgedHosts, halves: list[list[str]]) -> Out
     team.says("the halves meet")
     hosts.link(up=True)
     took = team.until(lambda: not team.shortfalls() and not team.disagreements(), TO_AGREE)
-    broken += [*team.shortfalls(), *team.disagreements()]
     numbers: dict[str, float] = {"robots": len(team.running), "s apart": APART}
-    if took is not None:
+    if took is None:  # whatever holds by now
+        broken += [f"not agreed in {TO_AGREE:g} s", *team.shortfalls(), *team.disagreements()]
+    else:
         numbers["s to agree"] = took
     return Outcome(broken, numbers, team.refused)
 
