@@ -224,7 +224,7 @@ def _summary(
     raw = _raw_bytes(scoreboard)
     console.print(
         f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
-        f"the readings they stand for are {raw / 1e6:.1f} MB, "
+        f"the readings they stand\nfor are {raw / 1e6:.1f} MB, "
         f"{raw / max(1, observer.embedding_bytes):,.0f} times as much."
     )
     if stay:
@@ -269,12 +269,12 @@ def _staying(console: Console, scoreboard: Scoreboard, observer: Observer, stay:
     each = observer.embedding_bytes / max(1, observer.embeddings)
     console.print(
         f"Stayed {stay:g} s at each object: {scoreboard.looks:,} looks, {observer.embeddings:,} "
-        f"embeddings sent. One for each look\nwould be {scoreboard.looks * each / 1e3:.1f} kB "
+        f"embeddings sent. One for\neach look would be {scoreboard.looks * each / 1e3:.1f} kB "
         f"instead of {observer.embedding_bytes / 1e3:.1f} kB."
     )
     console.print(
         f"Right throughout: {scoreboard.right_throughout} of {len(scoreboard.records)} objects; "
-        f"{wrong} of {verdicts:,} verdicts on all three sensings were wrong."
+        f"{wrong} of {verdicts:,} verdicts\non all three sensings were wrong."
     )
 
 

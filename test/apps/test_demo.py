@@ -82,6 +82,25 @@ def test_what_is_told_of_objects_fits_eighty_columns(monkeypatch, capsys) -> Non
     assert max(map(len, (line, *table))) <= 80
 
 
+def test_what_is_summed_up_fits_eighty_columns_however_large_its_numbers(capsys) -> None:
+    records = [SimpleNamespace(complete=99_999, wrong=9_999)] * 8
+    board = SimpleNamespace(
+        records=records,
+        modalities=set(AMIRO),
+        known_after=lambda _: (24, 24, 24),
+        right_after=lambda _: (8, 8),
+        unknown=8,
+        looks=999_999,
+        right_throughout=8,
+    )
+    observer = SimpleNamespace(embeddings=99_999, embedding_bytes=25_999_999)
+    told._summary(Console(width=200), board, observer, 100.5, 9_999.0)
+    said = capsys.readouterr().out
+    assert "times as much" in said
+    assert "were wrong" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
 @pytest.mark.ros
 @pytest.mark.slow
 def test_without_weights_it_says_so_and_fails(tmp_path) -> None:
