@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from m2vae_ros.host.resources import weights_folder
 if TYPE_CHECKING:
     from m2vae_ros.datasets.samples import Samples
     from m2vae_ros.sensors import SensorSuite
+    from m2vae_ros.training.fine_tuning import Pretrained
     from m2vae_ros.vae.weights import Weights
 
 
@@ -30,11 +31,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="train β-VAEs, M2VAE and classifier",
         description="Train a system from samples to a folder of weights; samples are drawn from "
         "the simulator, unless --data or --bags say otherwise. What was trained in the simulator "
-        "is measured on fresh samples, what was trained from bags on what the suite holds out. "
+        "is measured on fresh samples, what was trained from bags on --held-out, or on what the "
+        "suite holds out; from that the weights also learn to tell what is none of the known. "
         "Interrupted with Ctrl-C, the same command resumes. A GPU is used if there is one.",
         epilog="Examples: m2vae train amiro; m2vae train amiro --bags runs/ --out models/mine; "
         "m2vae train amiro --bags runs/ --from models/amiro --minutes 5 --out models/mine; m2vae "
-        "train amiro --from models/amiro --classifiers-only --count 60000 --out models/mine. Then: "
+        "train mine.yaml --from models/mine --classifiers-only --bags runs/ --held-out other_runs/ "
+        "--out models/newer. Then: "
         "m2vae evaluate models/mine --bags other_runs/",
     )
     train.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
@@ -68,7 +71,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--classifiers-only",
         action="store_true",
         help="with --from: keep β-VAEs and M2VAE, so that the robots of a team go on understanding "
-        "each other, and fit the classifiers alone; they gain from more samples than the networks",
+        "each other, and fit the classifiers and what tells the unknown alone; they gain from more "
+        "samples than the networks",
+    )
+    train.add_argument(
+        "--held-out",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="with --bags: bags that nothing is trained on, instead of what the suite holds out; "
+        "they say when to end the training, how surprising a known reading can be, and what "
+        "the weights are worth",
     )
     train.add_argument(
         "--minutes",
@@ -110,10 +123,12 @@ def _train(options: argparse.Namespace) -> int:
         from m2vae_ros.training.fine_tuning import Pretrained, fine_tuning, fit_classifiers
 
         start = Pretrained.load(weights_folder(options.start), suite, options.twin)
+    given = _held_out(options, suite, start)
     data, provenance = _samples(options, out, suite)
+    seen, unseen = parts(data, recipe.seed, given)
     if options.classifiers_only:
         assert start is not None
-        trained = fit_classifiers(data, out, recipe, provenance, start)
+        trained = fit_classifiers(seen, out, recipe, provenance, start)
     else:
         recipe = (fine_tuning(recipe) if start else recipe).suited_to(len(data))
         if options.minutes:
@@ -121,24 +136,25 @@ def _train(options: argparse.Namespace) -> int:
 
             recipe, seconds = limited(recipe, data, options.minutes, out / ".training/plan.json")
             print(f"the networks will take about {seconds / 60:.1f} minutes, then the classifiers")
-        trained = train(data, out, recipe, provenance, start, options.twin)
+        trained = train(data, out, recipe, provenance, start, options.twin, given)
     if not trained:  # another process has it
         return 0
-    unseen: Samples | None
     if provenance["source"] == "simulator":
         provenance = {**provenance, "seed": options.seed + 1}
         unseen = samples.draw(options.count // 5, options.seed + 1, suite)
-    else:
-        unseen = parts(data, recipe.seed)[1]
+    if given:
+        provenance = _bags(options.held_out)
     if unseen:
         unseen = unseen[unseen.drawn(_MOST_MEASURED, recipe.seed)]
         for weights in trained.values():
             errors = weights.familiar_error
-            weights.novelty = fit_novelty(weights.beta_vaes, unseen, errors, recipe.seed)
-            if weights.novelty:
+            if found := fit_novelty(weights.beta_vaes, unseen, errors, recipe.seed, seen):
+                weights.novelty = found
                 weights.facts["novelty_data"] = data_facts(provenance, unseen)
         _measure(trained, unseen, out)
     for weights in trained.values():
+        if not weights.novelty:
+            print(f"{weights.name} cannot tell the unknown: too little was held out")
         weights.save(out.with_name(weights.name))
         print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")
     return 0
@@ -187,7 +203,7 @@ def _samples(
     # an interrupted training must find the samples it began with
     if options.bags:
         kept = out / ".training" / f"bags-{bag_samples.key(options)}.npz"
-        provenance = {"source": "bags", "bags": [bag.name for bag in options.bags]}
+        provenance = _bags(options.bags)
     else:
         kept = out / ".training" / f"{options.count}-{options.seed}.npz"
         provenance = {"source": "simulator", "world": "worlds/amiro.world", "seed": options.seed}
@@ -198,6 +214,36 @@ def _samples(
             samples.draw(options.count, options.seed, suite).save(kept)
     distributed.wait()
     return Samples.load(kept).of(suite), provenance
+
+
+def _bags(folders: Sequence[Path]) -> dict[str, object]:
+    """Where samples of bags come from, for the card."""
+    return {"source": "bags", "bags": [bag.name for bag in folders]}
+
+
+def _held_out(
+    options: argparse.Namespace, suite: SensorSuite, start: Pretrained | None
+) -> Samples | None:
+    """The samples of --held-out, if it is given.
+
+    Raises:
+        ValueError: a bag of them is trained on, too, or the networks were trained on them.
+    """
+    from m2vae_ros.bags.reader import find_bags
+
+    if not options.held_out:
+        return None
+    if not options.bags:
+        raise ValueError("--held-out: goes with --bags")
+    trained_on = {file.path.resolve() for file in find_bags(options.bags)}
+    for file in find_bags(options.held_out):
+        if file.path.resolve() in trained_on:
+            raise ValueError(f"--held-out: {file.path} is in --bags, too")
+    given = argparse.Namespace(**{**vars(options), "bags": options.held_out, "enough": 0})
+    found = bag_samples.read(given, suite)
+    if start and found.digest() == start.weights.facts.get("data", {}).get("sha256"):
+        raise ValueError(f"--held-out: {options.start} was trained on these very samples")
+    return found
 
 
 def _measure(trained: Mapping[str, Weights], fresh: Samples, out: Path) -> None:

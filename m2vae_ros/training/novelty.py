@@ -2,7 +2,9 @@
 """What is known, so that what is not can be told: fitted on known things alone.
 
 Of readings that the networks were not trained on, one half is what the mixture of each modality is
-fitted to, and the other tells how surprising a known reading can be. Nothing strange is needed.
+fitted to, and the other tells how surprising a known reading can be. Where there are few of them,
+all tell the latter, and the mixture is fitted to what the networks were trained on: its shape needs
+many readings, its limit strange eyes. Nothing strange is needed.
 """
 
 from __future__ import annotations
@@ -30,7 +32,18 @@ READINGS_EACH = 250
 """At least, for each component of a mixture."""
 
 LEAST = 1000
-"""Samples; of fewer the limit would be a guess."""
+"""Samples that the networks were not trained on, to fit the mixture to, too."""
+
+LEAST_BEYOND = 3
+"""Of the known readings of a modality that have to lie beyond the limit; by fewer it would be a
+guess."""
+
+LEAST_GROUPS = 20
+"""Recordings, say, that few samples have to be of, for those of one are alike."""
+
+MOST_SEEN = 20_000
+"""Samples that the networks were trained on to which a mixture is fitted; of more, as many are
+drawn at random."""
 
 RIDGE = 1e-3
 """Added to the variances of what is fitted, which are 1 on average."""
@@ -41,6 +54,7 @@ def fit_novelty(
     samples: Samples,
     familiar_error: Mapping[str, float],
     seed: int = 0,
+    seen: Samples | None = None,
 ) -> dict[str, Novelty]:
     """Modality -> what tells the novelty of its readings; none where there are too few samples.
 
@@ -49,25 +63,24 @@ def fit_novelty(
         samples: of known things, which the networks were not trained on.
         familiar_error: see `Weights`.
         seed: of the halves and of the fit.
+        seen: of known things, which they were trained on.
     """
-    if len(samples) < LEAST:
-        return {}
-    try:
-        halves = samples.split(0.5, seed)
-    except DataError:  # too few groups
+    share = FALSE_ALARMS / len(beta_vaes)
+    halves = _halves(samples, seen, share, seed)
+    if halves is None:
         return {}
     found = {}
-    limit = 1.0 - FALSE_ALARMS / len(beta_vaes)
+    limit = 1.0 - share
     inputs = [codes(beta_vaes, half) for half in halves]
     for modality, vae in beta_vaes.items():
-        seen, unseen = (
+        fitted_to, unseen = (
             features(
                 code[modality],
                 reconstruction_errors(vae, half, modality) / familiar_error[modality],
             )
             for half, code in zip(halves, inputs, strict=True)
         )
-        novelty = _mixture(seen, seed)
+        novelty = _mixture(fitted_to, seed)
         unlikely = -novelty.log_density(unseen)
         usual, highest = np.quantile(unlikely.numpy(), [0.5, limit])
         novelty.scale = torch.tensor([usual, max(highest, usual + 1.0)], dtype=torch.float32)
@@ -75,11 +88,31 @@ def fit_novelty(
     return found
 
 
+def _halves(
+    samples: Samples, seen: Samples | None, share: float, seed: int
+) -> tuple[Samples, Samples] | None:
+    """What the mixtures are fitted to and what tells their limits; None where that is too little.
+
+    Args:
+        samples, seen, seed: see `fit_novelty`.
+        share: of the readings of a modality beyond the limit.
+    """
+    if len(samples) >= LEAST:
+        try:
+            return samples.split(0.5, seed)
+        except DataError:  # too few groups
+            return None
+    few = len(samples) * share < LEAST_BEYOND or len(np.unique(samples.groups)) < LEAST_GROUPS
+    if seen is None or few:
+        return None
+    return seen[seen.drawn(MOST_SEEN, seed)], samples
+
+
 def _mixture(x: Tensor, seed: int) -> Novelty:
     """Fitted to (N, D), standardised for the fit."""
     values = x.numpy().astype(np.float64)
     mean, deviation = values.mean(0), values.std(0) + np.finfo(np.float32).eps
-    components = min(MOST_COMPONENTS, len(x) // READINGS_EACH)
+    components = max(1, min(MOST_COMPONENTS, len(x) // READINGS_EACH))
     fitted = GaussianMixture(components, reg_covar=RIDGE, random_state=seed)
     fitted.fit((values - mean) / deviation)
     factors = fitted.precisions_cholesky_

@@ -197,6 +197,14 @@ def reconstruction_errors(vae: BetaVAE, samples: Samples, modality: str) -> Tens
     return _of_all(error, Observations.of(samples, modality, vae))
 
 
+def familiar_errors(beta_vaes: Mapping[str, BetaVAE], samples: Samples) -> dict[str, float]:
+    """Modality -> the squared error that 99.9 % of what its β-VAE was trained on stay below."""
+    return {
+        m: float(np.quantile(reconstruction_errors(vae, samples, m).numpy(), 0.999))
+        for m, vae in beta_vaes.items()
+    }
+
+
 def train_beta_vae(
     recipe: BetaVAERecipe,
     samples: Samples,
@@ -249,6 +257,7 @@ def train(
     provenance: Mapping[str, object],
     start: Start | None = None,
     with_twin: bool = False,
+    held_out: Samples | None = None,
 ) -> dict[str, Weights]:
     """Train everything and write ``folder``, and perhaps a twin without the re-encoding loss.
 
@@ -262,13 +271,14 @@ def train(
         provenance: where the samples come from, for the card.
         start: weights to start from, which fit the recipe, instead of new ones.
         with_twin: whether a twin is trained, to compare with.
+        held_out: instead of what the suite holds out of the samples.
 
     Returns:
         Suffix of the folder, "" and perhaps `WITHOUT_REENCODING` -> weights; nothing where several
         processes train and this is not the first.
     """
     begin = time.monotonic()
-    seen, held_out = parts(samples, recipe.seed)
+    seen, held_out = parts(samples, recipe.seed, held_out)
     beta_vaes, inputs, fusions = train_networks(
         seen, recipe, folder / ".training", start, with_twin, held_out
     )
@@ -285,10 +295,7 @@ def train(
             **_origin(start),
         },
     }
-    errors = {
-        m: float(np.quantile(reconstruction_errors(vae, seen, m).numpy(), 0.999))
-        for m, vae in beta_vaes.items()
-    }
+    errors = familiar_errors(beta_vaes, seen)
     trained = {
         suffix: Weights(
             name=folder.name + suffix,
@@ -304,12 +311,18 @@ def train(
     return write(folder, trained)
 
 
-def parts(samples: Samples, seed: int) -> tuple[Samples, Samples | None]:
-    """What is trained on, and what the suite holds out, if anything: whole groups, of all classes.
+def parts(
+    samples: Samples, seed: int, held_out: Samples | None = None
+) -> tuple[Samples, Samples | None]:
+    """What is trained on, and what is held out, if anything.
+
+    That is what is said to be, or else what the suite holds out: whole groups, of all classes.
 
     Raises:
         DataError: there are too few groups.
     """
+    if held_out is not None:
+        return samples, held_out
     share = samples.suite.sampling.validation
     return samples.split(share, seed) if share else (samples, None)
 

@@ -248,6 +248,48 @@ def test_classifiers_are_fitted_anew_in_the_same_latent_space(
         assert "metrics" not in new.facts  # those were of the old classifiers
 
 
+@pytest.mark.slow
+def test_the_classifiers_and_the_unknown_of_any_suite_are_fitted_without_its_networks(
+    tmp_path: Path,
+) -> None:
+    start, bags = resource("models/motions"), resource("test/data/motions")
+    fit = ["train", "motions", "--from", str(start), "--classifiers-only", "--out"]
+    data = ["--bags", str(bags / "train"), "--held-out", str(bags / "test")]
+    assert main([*fit, str(tmp_path / "mine"), *data]) == 0
+    old, new = load(start), load(tmp_path / "mine")
+    assert new.fingerprint == old.fingerprint
+    assert set(new.novelty) == set(new.suite)
+    assert new.facts["classifier_data"]["bags"] == ["train"]
+    assert new.facts["novelty_data"]["bags"] == ["test"]
+    assert new.facts["metrics"]["n"] == new.facts["novelty_data"]["count"]
+    assert new.facts["metrics"]["calibration"]["1"] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("bags", "held_out", "reason"),
+    [
+        (["train"], ["test", "train"], "train.mcap is in --bags, too"),
+        (["test"], ["train"], "was trained on these very samples"),
+        ([], ["test"], "--held-out: goes with --bags"),
+        (["train"], ["nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_held_out_was_trained_on_by_nobody(
+    bags: list[str],
+    held_out: list[str],
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    folder = resource("test/data/motions")
+    fit = ["train", "motions", "--from", "motions", "--classifiers-only"]
+    given = ["--bags", *(str(folder / name) for name in bags)] if bags else ["--count", "9"]
+    given += ["--held-out", *(str(folder / name) for name in held_out)]
+    assert main([*fit, *given, "--out", str(tmp_path / "mine")]) == 1
+    assert reason in capsys.readouterr().err.replace("\n", "")
+    assert not (tmp_path / "mine/card.json").exists()
+
+
 @pytest.mark.parametrize("others", [[], ["--from", "there", "--minutes", "1"]])
 def test_classifiers_only_goes_with_the_networks_of_others(
     others: list[str], capsys: pytest.CaptureFixture

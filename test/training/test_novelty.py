@@ -17,8 +17,9 @@ from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.host.resources import weights_folder
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.sim.strangers import sample_strangers
-from m2vae_ros.training.novelty import FALSE_ALARMS, LEAST, fit_novelty
+from m2vae_ros.training.novelty import FALSE_ALARMS, LEAST, LEAST_GROUPS, fit_novelty
 from m2vae_ros.training.suite import codes, reconstruction_errors
+from m2vae_ros.vae.novelty import Novelty
 from m2vae_ros.vae.weights import Weights
 
 SUITE = small()
@@ -51,6 +52,23 @@ def test_of_too_few_samples_or_one_group_no_limit_is_told() -> None:
     weights = random_weights(SUITE, familiar_error=1.0)
     for samples in (noise(LEAST - 1, 1), noise(LEAST, 1, things=1)):
         assert fit_novelty(weights.beta_vaes, samples, weights.familiar_error) == {}
+
+
+def test_of_few_recordings_all_tell_the_limit_and_what_was_trained_on_the_shape() -> None:
+    weights = random_weights(SUITE, familiar_error=1.0)
+    few = 400  # of three sensors: a hundredth is four
+
+    def fitted(things: int, seen: Samples | None) -> dict[str, Novelty]:
+        held_out = noise(few, 3, things)
+        return fit_novelty(weights.beta_vaes, held_out, weights.familiar_error, 0, seen)
+
+    seen = noise(few, 4)
+    assert fitted(LEAST_GROUPS, None) == fitted(LEAST_GROUPS - 1, seen) == {}
+    weights.novelty = fitted(LEAST_GROUPS, seen)
+    for modality in SUITE:
+        assert weights.novelty[modality].components == 1
+        beyond = surprises(weights, noise(few, 3), modality) > FAMILIAR
+        assert 0 < beyond.sum() <= 0.015 * few
 
 
 def shares(engine: OnnxEngine, samples: Samples) -> dict[str, float]:
