@@ -15,13 +15,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "view",
         help="see what a running team senses, believes and sends",
         description="Shows a running team: the arena with robots, their sensing ranges, and the "
-        "objects by what they are taken for; what each sensor sees, with the part marked that the "
-        "model looks at; what embeddings decode to beside what was sensed; the latent space; "
-        "probabilities over time; bytes sent beside bytes sensed; messages dropped, and why. It "
-        "only listens to ROS topics, so it works beside the simulator, Gazebo, a bag that is "
-        "played, or real robots, and for any sensor suite: the card of the weights says which. "
-        "Where there is a display the viewer of Rerun opens; elsewhere, and with --headless, a "
-        "page for browsers is served.",
+        "objects by what they are taken for; what each sensor sees, with the part marked "
+        "that the model looks at; what embeddings decode to beside what was sensed; the "
+        "latent space; probabilities over time; bytes sent beside those of the readings "
+        "fused; messages dropped, and why. It only listens to ROS topics, so it works "
+        "beside the simulator, Gazebo, a bag that is played, or real robots, and for any "
+        "sensor suite: the card of the weights says which. Where there is a display the "
+        "viewer of Rerun opens; elsewhere, and with --headless, a page for browsers is "
+        "served.",
         epilog="In two terminals, with the same ROS_DOMAIN_ID: m2vae demo; m2vae view. Of a bag: "
         "m2vae play BAG; m2vae view --weights models/mine. For later: m2vae view --headless "
         "--save team.rrd, then rerun team.rrd. From another machine: ssh -L 9090:127.0.0.1:9090 "

@@ -127,15 +127,15 @@ class Listener:
         self._join_raw(source.kind, topic, take, profile)
 
     def _on_reading(self, sensor: Sensor, source: SensorTopic, data: bytes) -> None:
-        self._scene.sensed_bytes += len(data)
         now = self._node.get_clock().now().nanoseconds
         stamp, frame = source.header(data, now)
+        size = sensor.heard(stamp, len(data))
         message = source.message(data)
         values = source.observation(sensor.modality.name, message, stamp)
         if values is None and not sensor.modality.view.span:
             return
         give = values if callable(values) else partial(_itself, values)
-        sensor.readings.append(Reading(stamp, frame, message, cache(give)))
+        sensor.readings.append(Reading(stamp, frame, message, cache(give), size))
 
     def _on_odometry(self, robot: Robot, message: Any) -> None:
         moved = motion(message)
@@ -166,17 +166,23 @@ class Listener:
             scene.first = said.embedding.object_id
 
     def _on_classification(self, robot: Robot, message: ObjectClassification) -> None:
-        """What was looked at is shown beside what the embedding decodes to."""
+        """What was fused is shown beside what the embedding decodes to, and counted.
+
+        Several modalities may be of one topic, whose messages would be sent once.
+        """
         if not message.sensed:
             return
         held = self._scene.memory.get(message.object_id)
         name = held.object_id if held is not None else message.object_id
         stamp = nanoseconds(message.header.stamp)
+        sizes: dict[str, int] = {}
         for modality in message.sensed:
             sensor = robot.sensors.get(modality)
             reading = sensor.at(stamp) if sensor else None
-            if reading is None:
+            if sensor is None or reading is None:
                 continue
+            topic = sensor.modality.topic
+            sizes[topic] = max(sizes.get(topic, 0), reading.size)
             with suppress(ObservationError):  # the robot has said so itself
                 values = reading.values()
                 if values is not None:
@@ -184,6 +190,7 @@ class Listener:
                         robot.name, reading.stamp, values
                     )
                     self._scene.last = name
+        self._scene.fused_bytes += sum(sizes.values())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

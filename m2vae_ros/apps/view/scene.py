@@ -14,6 +14,7 @@ from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.fusion.embedding import Embedding
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.sensors import Modality
+from m2vae_ros.sensors.messages import NANOSECONDS
 
 MOST_READINGS = 16
 """Of each sensor: what a look was made of is not told before it was fused."""
@@ -31,12 +32,14 @@ class Reading:
         frame: of the sensor; None if the message names none.
         message: gives it; what it was made of is not read before.
         values: gives what the model takes of it; None if it does not make a reading.
+        size: bytes of all messages that it was made of, as they travelled.
     """
 
     stamp: int
     frame: str | None
     message: Callable[[], Any]
     values: Callable[[], np.ndarray | None]
+    size: int
 
 
 @dataclass
@@ -45,6 +48,19 @@ class Sensor:
 
     modality: Modality
     readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=MOST_READINGS))
+    _messages: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def heard(self, stamp: int, size: int) -> int:
+        """The bytes of what a reading is made of whose last message is this: those of a window.
+
+        Args:
+            stamp: of the message, nanoseconds.
+            size: of the message, bytes.
+        """
+        begin = stamp - round(self.modality.view.span * NANOSECONDS)
+        kept = ((when, much) for when, much in self._messages if begin <= when < stamp)
+        self._messages = deque([*kept, (stamp, size)])
+        return sum(much for _, much in self._messages)
 
     def at(self, stamp: int) -> Reading | None:
         """The reading nearest to a time (nanoseconds)."""
@@ -87,7 +103,9 @@ class Scene:
         looks: object -> modality -> the last look at it.
         last: the object that was looked at last; "" before.
         first: the object that was met first; "" before.
-        sensed_bytes, sent_bytes: of readings and of embeddings, as they travelled.
+        fused_bytes: of the readings that robots have fused, as they would have to travel if they
+            were sent instead of embeddings.
+        sent_bytes: of embeddings, as they travelled.
         sent: embeddings.
         drops: node -> reason -> messages.
     """
@@ -97,7 +115,7 @@ class Scene:
         self.robots: dict[str, Robot] = {}
         self.looks: dict[str, dict[str, Look]] = {}
         self.last = self.first = ""
-        self.sensed_bytes = self.sent_bytes = self.sent = 0
+        self.fused_bytes = self.sent_bytes = self.sent = 0
         self.drops: dict[str, Counter[str]] = {}
         self._beliefs: dict[str, Belief] = {}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is sent between robots beside what they sense, and what was dropped and why."""
+"""What is sent between robots beside the readings it was made of, and what was dropped and why."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Traffic:
     def __init__(self, recording: rr.RecordingStream) -> None:
         self._recording = recording
         self._said = ""
-        lines = rr.SeriesLines(names=["sensed", "sent"], colors=[SENSED, DECODED], widths=[2, 2])
+        names = ["readings fused", "embeddings sent"]
+        lines = rr.SeriesLines(names=names, colors=[SENSED, DECODED], widths=[2, 2])
         recording.log(ORIGIN, lines, static=True)
 
     def draw(self, scene: Scene) -> None:
         """A point of each curve, and the words if they have changed."""
-        counts = (scene.sensed_bytes, scene.sent_bytes)
+        counts = (scene.fused_bytes, scene.sent_bytes)
         if any(counts):
             logarithms = [math.log10(count) if count else math.nan for count in counts]
             self._recording.log(ORIGIN, rr.Scalars(logarithms))
@@ -38,10 +39,9 @@ class Traffic:
 
 
 def volume(scene: Scene) -> str:
-    """How much was sent and sensed, in a sentence."""
+    """How much was sent, and of how much it was made, in a sentence."""
     sent = f"**{scene.sent} embeddings, {scene.sent_bytes / 1e3:.1f} kB sent**"
-    sensed = f"{scene.sensed_bytes / 1e6:.0f} MB of readings seen by this view"
-    return f"{sent}; {sensed}."
+    return f"{sent}; the readings fused were {scene.fused_bytes / 1e6:.1f} MB."
 
 
 def drop_table(drops: Mapping[str, Mapping[str, int]]) -> str:

@@ -69,7 +69,8 @@ def test_it_finds_robots_and_knows_what_they_know_and_what_they_looked_at() -> N
         assert (scene.first, scene.last) == (OBJECT, OBJECT)
         assert scene.robots[ROBOT].place == pytest.approx(np.eye(4))
         assert scene.sent == len(t.embeddings)
-        assert scene.sensed_bytes > 640 * 480 * 3 > scene.sent_bytes > 0
+        fused = scene.fused_bytes
+        assert fused > 640 * 480 * 3 > scene.sent_bytes > 0
         assert not listener.drops.dropped
 
         broken = image()
@@ -77,6 +78,7 @@ def test_it_finds_robots_and_knows_what_they_know_and_what_they_looked_at() -> N
         t.sense(ROBOT, broken, "camera")
         t.until(lambda: bool(scene.drops.get(f"{ROBOT}/fusion")), 30.0)
         assert sum(scene.drops[f"{ROBOT}/fusion"].values()) >= 1
+        assert scene.fused_bytes == fused  # what was not fused does not count
 
 
 def test_sensed_and_decoded_readings_stand_in_the_order_of_the_suite() -> None:

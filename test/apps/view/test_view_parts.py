@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 
 from m2vae_ros.apps.view import arena, beliefs, colours, sensors, traffic
+from m2vae_ros.apps.view.listener import Listener
+from m2vae_ros.apps.view.scene import Reading, Robot, Scene, Sensor
 from m2vae_ros.fusion.attributes import marginals
 from m2vae_ros.fusion.belief import Belief
 from m2vae_ros.fusion.embedding import Embedding
+from m2vae_ros.sensors import Modality
+from m2vae_ros.sensors.messages import NANOSECONDS
 from m2vae_ros.sensors.sensing_range import SensingRange
 from m2vae_ros.sensors.view import View
 from m2vae_ros.sensors.views.image_band import ImageBandView
 from m2vae_ros.sensors.views.scan import ScanView
+from m2vae_ros.sensors.views.window import WindowView
 
 ATTRIBUTES = {"colour": ("red", "green"), "shape": ("cylinder", "box")}
 
@@ -173,6 +178,34 @@ def test_pictures_stand_one_above_the_other_with_a_gap() -> None:
     three = sensors.stacked(sensed, decoded, spread)
     assert three[:, 0].tolist() == [200] * 12 + [0] + [90] * 12 + [0] + [7] * 12
     assert not sensors.stacked(None, decoded, spread)[:12].any()
+
+
+def said(*modalities: str, stamp: int) -> SimpleNamespace:
+    """What a listener takes of a classification."""
+    time = SimpleNamespace(sec=stamp, nanosec=0)
+    header = SimpleNamespace(stamp=time)
+    return SimpleNamespace(object_id="it", header=header, sensed=modalities)
+
+
+def test_of_bytes_sensed_those_count_that_were_fused_and_of_one_message_once() -> None:
+    imu = {"topic": "imu", "type": "sensor_msgs/msg/Imu"}
+    of = {name: Sensor(Modality(name, view=WindowView(fields=("x",)), **imu)) for name in "ab"}
+    scene = Scene(SimpleNamespace(get=lambda name: None))
+    listener = Listener.__new__(Listener)
+    listener._scene = scene
+    robot = Robot("one", sensors=of)
+    for second in range(20):
+        for sensor in of.values():
+            stamp = second * NANOSECONDS
+            size = sensor.heard(stamp, 300)
+            sensor.readings.append(Reading(stamp, None, lambda: None, lambda: None, size))
+    listener._on_classification(robot, said(stamp=19))  # others told of it
+    assert scene.fused_bytes == 0
+    listener._on_classification(robot, said("a", "b", stamp=19))
+    assert scene.fused_bytes == 5 * 300  # of 4.9 seconds
+    scene.sent, scene.sent_bytes = 1, 259
+    assert "1 embeddings, 0.3 kB sent" in traffic.volume(scene)
+    assert "fused were 0.0 MB" in traffic.volume(scene)
 
 
 def test_drops_are_listed_by_node_and_reason() -> None:
