@@ -31,8 +31,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "robots in turn, embeddings handed on, under the rule of this package, plain Eq. 18, a "
         "product of single posteriors, and raw codes.",
         epilog="Examples: m2vae evaluate amiro; m2vae evaluate models/mine --bags other_runs/; "
-        "m2vae evaluate amiro --mission 1000 --json mission.json --figure mission.png (about a "
-        "quarter of an hour)",
+        "m2vae evaluate models/mine --bags all_runs/ --unknown 5; m2vae evaluate amiro --mission "
+        "1000 --json mission.json --figure mission.png (about a quarter of an hour)",
     )
     evaluate.add_argument(
         "weights", help="a name in the package's models, amiro for instance, or a folder"
@@ -67,7 +67,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="SEEDS",
         help="whether things that are none of the simulated classes are told as unknown: --count "
         "of each kind for each of so many seeds from --seed on; a sixteenth is sensed by "
-        "robots that fuse in place, and then looked at 100 times more",
+        "robots that fuse in place, and then looked at 100 times more. With --bags, of any suite: "
+        "whether each class is told if it is left out, by networks that are trained anew for it",
     )
     add_json(evaluate)
     evaluate.add_argument(
@@ -92,6 +93,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     beside = folder.with_name(folder.name + WITHOUT_REENCODING)
     if beside.exists():
         twin = load(beside)
+    if options.unknown and options.bags:
+        from m2vae_ros.experiments import left_out
+
+        seeds = range(options.seed, options.seed + options.unknown)
+        recorded = bag_samples.read(options, weights.suite)
+        numbers = left_out.evaluate(weights.suite, recorded, seeds)
+        show(left_out.tables(numbers))
+        return _write(options, numbers)
     if options.unknown:
         from m2vae_ros.experiments import unknown
 
@@ -154,8 +163,11 @@ def _engine_of(folder: Path, weights: Weights, options: argparse.Namespace) -> E
     from m2vae_ros.fusion.onnx_engine import OnnxEngine
     from m2vae_ros.world.suite import AMIRO
 
-    if options.bags or weights.suite.views != AMIRO.views:
-        raise ValueError("--unknown: things of no class are drawn in the simulated world alone")
+    if weights.suite.views != AMIRO.views:
+        raise ValueError(
+            "--unknown: things of no class are drawn in the simulated world alone; say with --bags "
+            "where those of other suites were recorded"
+        )
     for seed in range(options.seed, options.seed + options.unknown):
         _check_unseen(weights, folder, seed)
     return OnnxEngine.load(folder)

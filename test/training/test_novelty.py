@@ -11,10 +11,12 @@ import torch
 from random_samples import random_samples
 from untrained import random_weights, small
 
+from m2vae_ros.bags.worlds import read_bags
 from m2vae_ros.datasets.samples import Samples
+from m2vae_ros.experiments.left_out import made_of_windows
 from m2vae_ros.fusion.engine import FAMILIAR
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
-from m2vae_ros.host.resources import weights_folder
+from m2vae_ros.host.resources import resource, weights_folder
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.sim.strangers import sample_strangers
 from m2vae_ros.training.novelty import FALSE_ALARMS, LEAST, LEAST_GROUPS, fit_novelty
@@ -89,3 +91,18 @@ def test_the_shipped_weights_tell_strangers_by_the_sensors_that_can() -> None:
     assert shares(engine, sample_strangers("sphere", 30, 31))["camera"] > 0.8
     nothing = shares(engine, sample_strangers("nothing", 30, 31))
     assert min(nothing.values()) > 0.9
+
+
+def test_the_shipped_motions_tell_noise_and_a_sensor_that_is_turned_more_often_than_motions() -> (
+    None
+):
+    engine = OnnxEngine.load(weights_folder("motions"))
+    assert engine.tells_unknown
+    known = read_bags([resource("test/data/motions/test")], suite=engine.suite)[0]
+    made = made_of_windows(known, seed=7)
+    false_alarms = sum(shares(engine, known[::4]).values())
+    assert false_alarms < 0.06
+    assert max(shares(engine, made["white noise of 1"][:50]).values()) > 0.9
+    assert max(shares(engine, made["known, axes exchanged"][::4]).values()) > 3 * false_alarms
+    still = made["a still sensor"][:5]  # stands still, as who stands does
+    assert max(shares(engine, still).values()) == 0.0
