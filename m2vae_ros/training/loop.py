@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from m2vae_ros.training import checkpoint as checkpoints
 from m2vae_ros.training import distributed
+from m2vae_ros.training.captured import LEAST_STEPS, Captured
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -83,6 +84,7 @@ def fit(
     checkpoint: Path | None = None,
     key: str = "",
     quiet: bool = False,
+    phase: Callable[[int], Hashable] | None = None,
 ) -> list[dict[str, float]]:
     """Minimise the mean of ``loss(...)["loss"]`` over the data, with a progress bar.
 
@@ -106,6 +108,9 @@ def fit(
         checkpoint: file to resume from, written every few seconds: Ctrl-C costs no more than that.
         key: names recipe and data, so that no other run resumes from the checkpoint.
         quiet: shows no progress bar, for one of many trainings at once.
+        phase: epoch -> what the loss depends on besides weights, batch and torch's random numbers.
+            Epochs of one phase replay a captured step, see `captured`. Without it the loss may
+            depend on anything.
 
     Returns:
         One entry per epoch: the mean of every term.
@@ -136,11 +141,16 @@ def fit(
         disable=quiet or distributed.rank() > 0,
     )
     step = distributed.parallel(_Step(module, loss))
+    graph: Captured | None = None
     with bar:
         for epoch in range(len(history), schedule.epochs):
             if best and best.since(history) >= schedule.patience:
                 break
-            means = _one_epoch(step, data, optimizer, schedule, epoch)
+            if phase and epoch and phase(epoch) == phase(epoch - 1):
+                graph = graph or _captured(step, data, schedule, epoch)
+            else:
+                graph = None
+            means = _one_epoch(step, data, optimizer, schedule, epoch, graph)
             if not math.isfinite(means["loss"]):
                 raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
             if best:
@@ -213,6 +223,7 @@ def _one_epoch(
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     epoch: int,
+    graph: Captured | None,
 ) -> dict[str, float]:
     """One pass over the data, with the randomness and the rate of the epoch: each term's mean."""
     seed = 1_000_003 * schedule.seed + epoch
@@ -227,14 +238,29 @@ def _one_epoch(
         torch.manual_seed(seed + 499_979 * rank)
     sums: dict[str, Tensor] = {}
     for index in torch.split(order, schedule.batch_size):
-        terms = step(_batch(data, index[rank::count]), epoch)
+        batch = _batch(data, index[rank::count])
         optimizer.zero_grad(set_to_none=True)
-        # the mean over the processes is that over the batch, also where shares differ in size
-        torch.autograd.backward(terms["loss"].sum() * (count / len(index)))
+        if graph and len(index) == schedule.batch_size:
+            terms = graph(batch)
+        else:
+            terms = step(batch, epoch)
+            # the mean over the processes is that over the batch, also where shares differ in size
+            torch.autograd.backward(terms["loss"].sum() * (count / len(index)))
         optimizer.step()
         for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.detach().sum()
     return {name: float(distributed.total(total)) / samples for name, total in sums.items()}
+
+
+def _captured(
+    step: nn.Module, data: Mapping[str, Source], schedule: Schedule, epoch: int
+) -> Captured | None:
+    """The step as a graph, if there is enough left to do for it, in one process on the CPU."""
+    steps = len(next(iter(data.values()))) // schedule.batch_size
+    enough = steps * (schedule.epochs - epoch) >= LEAST_STEPS
+    if not enough or distributed.count() > 1 or device().type != "cpu":
+        return None
+    return Captured(step, _batch(data, torch.arange(schedule.batch_size)), epoch)
 
 
 def _batch(data: Mapping[str, Source], index: Tensor) -> dict[str, Tensor]:

@@ -15,10 +15,12 @@ from m2vae_ros.training.loop import Schedule, fit
 from m2vae_ros.vae.gaussian import Gaussian
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig, Subset
 from m2vae_ros.vae.objectives import cross_bound, reencoding_loss
-from m2vae_ros.vae.terms import Terms, all_terms, drawn_terms
+from m2vae_ros.vae.terms import EXACT, Terms, all_terms, drawn_terms
 
 Reencoding = Callable[[M2VAE, Mapping[str, Tensor], Mapping[Subset, Gaussian], Terms], Tensor]
-"""(model, batch, posteriors, terms) -> the re-encoding loss E_reenc of Eq. 19, (B,)."""
+"""(model, batch, posteriors, terms) -> the re-encoding loss E_reenc of Eq. 19, (B,).
+
+It does the same in each step of the same terms, see `captured`."""
 
 
 @dataclass(frozen=True)
@@ -94,5 +96,7 @@ def train_m2vae(
             losses["loss"] = losses["loss"] + alpha * losses["reencoding"]
         return losses
 
-    fit(model, loss, inputs, recipe.schedule, title=title, held_out=held_out, **run)
+    # of more modalities each step has other terms
+    phase = recipe.alpha_at if len(dims) <= EXACT else None
+    fit(model, loss, inputs, recipe.schedule, title=title, held_out=held_out, phase=phase, **run)
     return model
