@@ -22,7 +22,11 @@ LEAST_STEPS = 1000
 
 
 class Captured:
-    """What a loss does with batches of one size, on the CPU."""
+    """What a loss does with batches of one size, on the CPU.
+
+    Attributes:
+        differentiated: the weights that the loss depends on.
+    """
 
     def __init__(self, step: nn.Module, batch: Mapping[str, Tensor], epoch: int) -> None:
         """Capture a step; it changes neither weights, nor gradients, nor the random numbers.
@@ -38,7 +42,7 @@ class Captured:
         self._inputs = tuple(batch)
         self._terms: list[str] = []
         self._weights = [p.detach() for p in weights.values()]
-        self._differentiated: list[nn.Parameter] = []
+        self.differentiated: list[nn.Parameter] = []
 
         def gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
             own = dict(zip(weights, tensors, strict=False))
@@ -48,7 +52,7 @@ class Captured:
             found = torch.autograd.grad(mean, list(own.values()), allow_unused=True)
             self._terms = list(terms)
             pairs = zip(weights.values(), found, strict=True)
-            self._differentiated = [p for p, gradient in pairs if gradient is not None]
+            self.differentiated = [p for p, gradient in pairs if gradient is not None]
             return (
                 *(term.detach() for term in terms.values()),
                 *(gradient.contiguous() for gradient in found if gradient is not None),
@@ -64,15 +68,12 @@ class Captured:
                     graph, tuple(examples), check_trace=False
                 )
 
-    def __call__(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The terms, (B,) each, after setting the gradients of the weights, which have none yet.
+    def __call__(self, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The terms, (B,) each, and the gradients of what is `differentiated`, contiguous.
 
         Args:
             batch: of the shapes that were captured.
         """
         with torch.no_grad():
             found = self._graph(*self._weights, *(batch[name] for name in self._inputs))
-        gradients = found[len(self._terms) :]
-        for weight, gradient in zip(self._differentiated, gradients, strict=True):
-            weight.grad = gradient
-        return dict(zip(self._terms, found, strict=False))
+        return dict(zip(self._terms, found, strict=False)), list(found[len(self._terms) :])

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from m2vae_ros.training import checkpoint as checkpoints
 from m2vae_ros.training import distributed
+from m2vae_ros.training.adam import FixedAdamW
 from m2vae_ros.training.captured import LEAST_STEPS, Captured
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -37,6 +38,9 @@ class Source(Protocol):
 
 Loss = Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]]
 """(batch, epoch) -> terms, each (B,); the one named "loss" is minimised, the rest are reported."""
+
+_Replay = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+"""batch -> terms, after a step of the weights."""
 
 
 class TrainingError(RuntimeError):
@@ -141,16 +145,16 @@ def fit(
         disable=quiet or distributed.rank() > 0,
     )
     step = distributed.parallel(_Step(module, loss))
-    graph: Captured | None = None
+    replay: _Replay | None = None
     with bar:
         for epoch in range(len(history), schedule.epochs):
             if best and best.since(history) >= schedule.patience:
                 break
             if phase and epoch and phase(epoch) == phase(epoch - 1):
-                graph = graph or _captured(step, data, schedule, epoch)
+                replay = replay or _captured(step, data, optimizer, schedule, epoch)
             else:
-                graph = None
-            means = _one_epoch(step, data, optimizer, schedule, epoch, graph)
+                replay = None
+            means = _one_epoch(step, data, optimizer, schedule, epoch, replay)
             if not math.isfinite(means["loss"]):
                 raise TrainingError(f"{title}: the loss is {means['loss']} in epoch {epoch + 1}")
             if best:
@@ -223,7 +227,7 @@ def _one_epoch(
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
     epoch: int,
-    graph: Captured | None,
+    replay: _Replay | None,
 ) -> dict[str, float]:
     """One pass over the data, with the randomness and the rate of the epoch: each term's mean."""
     seed = 1_000_003 * schedule.seed + epoch
@@ -239,28 +243,40 @@ def _one_epoch(
     sums: dict[str, Tensor] = {}
     for index in torch.split(order, schedule.batch_size):
         batch = _batch(data, index[rank::count])
-        optimizer.zero_grad(set_to_none=True)
-        if graph and len(index) == schedule.batch_size:
-            terms = graph(batch)
+        if replay and len(index) == schedule.batch_size:
+            terms = replay(batch)
         else:
+            optimizer.zero_grad(set_to_none=True)
             terms = step(batch, epoch)
             # the mean over the processes is that over the batch, also where shares differ in size
             torch.autograd.backward(terms["loss"].sum() * (count / len(index)))
-        optimizer.step()
+            optimizer.step()
         for name, term in terms.items():
             sums[name] = sums.get(name, 0) + term.detach().sum()
     return {name: float(distributed.total(total)) / samples for name, total in sums.items()}
 
 
 def _captured(
-    step: nn.Module, data: Mapping[str, Source], schedule: Schedule, epoch: int
-) -> Captured | None:
+    step: nn.Module,
+    data: Mapping[str, Source],
+    optimizer: torch.optim.AdamW,
+    schedule: Schedule,
+    epoch: int,
+) -> _Replay | None:
     """The step as a graph, if there is enough left to do for it, in one process on the CPU."""
     steps = len(next(iter(data.values()))) // schedule.batch_size
     enough = steps * (schedule.epochs - epoch) >= LEAST_STEPS
     if not enough or distributed.count() > 1 or device().type != "cpu":
         return None
-    return Captured(step, _batch(data, torch.arange(schedule.batch_size)), epoch)
+    graph = Captured(step, _batch(data, torch.arange(schedule.batch_size)), epoch)
+    adam = FixedAdamW(optimizer, graph.differentiated)
+
+    def replay(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        terms, gradients = graph(batch)
+        adam.step(gradients)
+        return terms
+
+    return replay
 
 
 def _batch(data: Mapping[str, Source], index: Tensor) -> dict[str, Tensor]:
