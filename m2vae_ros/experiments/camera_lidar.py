@@ -190,8 +190,8 @@ def measure(
     """
     model = trained(lab, recipe, seed, train, drawn)
     x = tensors(test.x)
+    reader = train_embedding_reader(model, tensors(train.x), train.labels, seed)
     with torch.no_grad():
-        reader = train_embedding_reader(model, tensors(train.x), train.labels, seed)
 
         def rate(mean: Tensor) -> float:
             return float((reader(mean).argmax(1).numpy() == test.labels).mean())

@@ -12,6 +12,7 @@ from m2vae_ros.experiments import camera_lidar
 from m2vae_ros.experiments.amiro import Evaluation
 from m2vae_ros.experiments.counts import Count
 from m2vae_ros.experiments.lab import Lab, summary
+from m2vae_ros.training import calibration, suite
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
 from m2vae_ros.vae.m2vae import M2VAE, M2VAEConfig
@@ -174,6 +175,8 @@ def test_a_second_run_neither_senses_nor_trains_and_publishes_the_same(
         seeds=2,
     )
     monkeypatch.setattr(camera_lidar, "settings", lambda quick: tiny)
+    monkeypatch.setattr(suite, "ENOUGH_TO_STOP_EARLY", 96)  # and to calibrate, as in earnest
+    monkeypatch.setattr(calibration, "STEPS", 20)
     (tmp_path / "out").mkdir()
     lab = Lab(tmp_path / "out", tmp_path / "runs", workers=1)
     camera_lidar.run(lab)
