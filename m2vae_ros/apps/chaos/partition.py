@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from m2vae_ros.apps.chaos.live_team import ChaosError, LiveTeam, Plan
+from m2vae_ros.apps.chaos.own_process import in_own_process
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.processes import PROFILES
 from m2vae_ros.bringup.specs import TEAM, Robots
@@ -24,8 +26,19 @@ _PROFILE = "<dds><profiles/></dds>"
 """Of Fast DDS: its defaults, in place of the one that keeps everything on one machine."""
 
 
-def part(options: Options, says: Says) -> Outcome:
-    """Each half senses half of the objects, apart; then they meet."""
+def part(options: Options, says: Says, apart: float = APART, to_agree: float = TO_AGREE) -> Outcome:
+    """Each half senses half of the objects, apart; then they meet.
+
+    Args:
+        options: see `Options`.
+        says: is told how it goes on.
+        apart: seconds for which the halves stay apart, once they have sensed all.
+        to_agree: seconds that they have then.
+    """
+    return in_own_process(partial(_part, options, apart, to_agree), says)
+
+
+def _part(options: Options, apart: float, to_agree: float, says: Says) -> Outcome:
     halves = [{f"half{half}{robot}": of for robot, of in TEAM.items()} for half in (0, 1)]
     robots: Robots = {**halves[0], **halves[1]}
     try:
@@ -36,18 +49,20 @@ def part(options: Options, says: Says) -> Outcome:
             hosts.link(up=False)
             plan = Plan(robots, relayed=False, place=hosts.on, seed=options.seed)
             with LiveTeam(plan, says) as team:
-                return _parted(team, hosts, [list(half) for half in halves])
+                return _parted(team, hosts, [list(half) for half in halves], apart, to_agree)
     except NetworkError as error:
         raise ChaosError(str(error)) from error
 
 
-def _parted(team: LiveTeam, hosts: BridgedHosts, halves: list[list[str]]) -> Outcome:
+def _parted(
+    team: LiveTeam, hosts: BridgedHosts, halves: list[list[str]], apart: float, to_agree: float
+) -> Outcome:
     names = [item.name for item in team.objects]
     of_halves = [names[: len(names) // 2], names[len(names) // 2 :]]
     pairs = list(zip(halves, of_halves, strict=True))
     team.says("each half senses half of the objects")
     team.explore(only={robot: of for half, of in pairs for robot in half})
-    team.settle(APART)
+    team.settle(apart)
     broken = [
         f"{robot}: knew of {sorted(team.held(robot))} while apart"
         for half, of in pairs
@@ -56,10 +71,10 @@ def _parted(team: LiveTeam, hosts: BridgedHosts, halves: list[list[str]]) -> Out
     ]
     team.says("the halves meet")
     hosts.link(up=True)
-    took = team.until(lambda: not team.shortfalls() and not team.disagreements(), TO_AGREE)
-    numbers: dict[str, float] = {"robots": len(team.running), "s apart": APART}
+    took = team.until(lambda: not team.shortfalls() and not team.disagreements(), to_agree)
+    numbers: dict[str, float] = {"robots": len(team.running), "s apart": apart}
     if took is None:  # whatever holds by now
-        broken += [f"not agreed in {TO_AGREE:g} s", *team.shortfalls(), *team.disagreements()]
+        broken += [f"not agreed in {to_agree:g} s", *team.shortfalls(), *team.disagreements()]
     else:
         numbers["s to agree"] = took
     return Outcome(broken, numbers, team.refused)
