@@ -6,10 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from m2vae_ros.apps.chaos.live_team import ChaosError, LiveTeam, Plan
-from m2vae_ros.apps.chaos.own_process import in_own_process
+from m2vae_ros.apps.chaos.own_process import in_own_process, play
 from m2vae_ros.apps.chaos.scenario import Options, Outcome, Says
 from m2vae_ros.bringup.processes import PROFILES
 from m2vae_ros.bringup.specs import TEAM, Robots
@@ -35,10 +34,10 @@ def part(options: Options, says: Says, apart: float = APART, to_agree: float = T
         apart: seconds for which the halves stay apart, once they have sensed all.
         to_agree: seconds that they have then.
     """
-    return in_own_process(partial(_part, options, apart, to_agree), says)
+    return in_own_process(__name__, says, seed=options.seed, apart=apart, to_agree=to_agree)
 
 
-def _part(options: Options, apart: float, to_agree: float, says: Says) -> Outcome:
+def _part(seed: int, apart: float, to_agree: float, says: Says) -> Outcome:
     halves = [{f"half{half}{robot}": of for robot, of in TEAM.items()} for half in (0, 1)]
     robots: Robots = {**halves[0], **halves[1]}
     try:
@@ -47,7 +46,7 @@ def _part(options: Options, apart: float, to_agree: float, says: Says) -> Outcom
                 for robot in half:
                     hosts.add(robot, number)
             hosts.link(up=False)
-            plan = Plan(robots, relayed=False, place=hosts.on, seed=options.seed)
+            plan = Plan(robots, relayed=False, place=hosts.on, seed=seed)
             with LiveTeam(plan, says) as team:
                 return _parted(team, hosts, [list(half) for half in halves], apart, to_agree)
     except NetworkError as error:
@@ -94,3 +93,7 @@ def _environment() -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+if __name__ == "__main__":
+    play(_part)
