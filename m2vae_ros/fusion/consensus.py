@@ -124,9 +124,12 @@ class Consensus:
             since: ns; what was sensed until then does not count.
             horizon: ns, if it is later than that of `change`.
         """
+        horizon = max(horizon, self._horizon)
+        if horizon <= 0:  # as where nothing grows old; asked in every look
+            return False
         floor = max(since, self.vanished(of))
         seen = max((one.newest for one in self.believed(of, floor) if one.held), default=0)
-        return 0 < seen < max(horizon, self._horizon)
+        return 0 < seen < horizon
 
     def contradict(self, x: Embedding, y: Embedding) -> bool:
         """Whether the classes of two statements have next to nothing in common."""
