@@ -13,6 +13,8 @@ from rosbags.typesys import Stores, get_typestore
 INTERFACES = Path(__file__).resolve().parents[1] / "test/data/interfaces"
 DEPENDS = ["geometry_msgs", "std_msgs"]
 
+OPTIONS = Path(__file__).resolve().parents[1] / "cmake/python_only.cmake"
+
 MANIFEST = """\
 <?xml version="1.0"?>
 <package format="3">
@@ -35,6 +37,7 @@ project({package})
 find_package(ament_cmake REQUIRED)
 find_package(rosidl_default_generators REQUIRED)
 {finds}
+include({options})
 rosidl_generate_interfaces({package} {files} DEPENDENCIES {depends})
 ament_package()
 """
@@ -53,6 +56,7 @@ def write_package(folder: Path, definitions: dict[str, str]) -> None:
     (folder / "CMakeLists.txt").write_text(
         CMAKE.format(
             package=package,
+            options=OPTIONS,
             finds="\n".join(f"find_package({depend} REQUIRED)" for depend in DEPENDS),
             files=" ".join(f"msg/{message}.msg" for message in definitions),
             depends=" ".join(DEPENDS),

@@ -285,9 +285,9 @@ ensure_build() {
     rm -rf "$build" "$install"
     # shellcheck source=tools/environment.sh
     (. tools/environment.sh && python tools/generate_interfaces.py "$build/interfaces" &&
-        colcon build --merge-install --symlink-install --build-base "$build" \
+        colcon build --merge-install --build-base "$build" \
             --install-base "$install" --base-paths . "$build/interfaces" \
-            --event-handlers console_cohesion+ --cmake-args -DBUILD_TESTING=OFF \
+            --event-handlers console_cohesion+ --cmake-args -DBUILD_TESTING=OFF -DPYTHON_ONLY=ON \
             "-DPython3_EXECUTABLE=$venv/bin/python") >.colcon.log 2>&1 || {
         say "$(grep -vE '^(Starting|Finished)' .colcon.log | tail -n 30)"
         fail "colcon could not build the package (log: $root/.colcon.log)"
