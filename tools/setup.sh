@@ -203,25 +203,50 @@ explain_pip() {
     fail "pip failed: $(grep -m1 '^ERROR:' "$log" || tail -n1 "$log") (log: $log)"
 }
 
-# Installs what pip is told to, as locked.
-install_wheels() {
-    local log=$root/.pip.log
+# Begins to install what pip is told to, as locked. It goes on until finish_wheels, or until set-up
+# ends, however it ends: what runs in the background does not hear Ctrl-C.
+pip_process=
+trap '[ -z "$pip_process" ] || kill "$pip_process" 2>/dev/null || true' EXIT
+begin_wheels() {
     # The disk that was checked is the one that is used: wheels are unpacked beside .venv.
     local temporary=${TMPDIR:-$venv/tmp}
     mkdir -p "$temporary"
     # Python compiles what it imports when it does, which is little of all that is installed.
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
-        --no-input --no-compile "$@" 2>&1 | tee "$log" | show_progress || explain_pip "$log"
-    rm -rf "$log" "$venv/tmp"
+        --no-input --no-compile "$@" >.pip.log 2>&1 &
+    pip_process=$!
 }
 
-install_part() {
-    local wanted=(-r requirements/base.txt -r requirements/ros.txt -r "requirements/$ROS_WHEELS.txt")
+finish_wheels() {
+    tail --pid="$pip_process" --sleep-interval=0.2 --lines=+1 --follow .pip.log | show_progress
+    wait "$pip_process" || explain_pip "$root/.pip.log"
+    pip_process=
+    rm -rf .pip.log "$venv/tmp"
+}
+
+install_wheels() {
+    begin_wheels "$@"
+    finish_wheels
+}
+
+# What the build needs comes first; the rest is fetched while that is built.
+install_and_build() {
+    local ros=(-c requirements/lock.txt -r requirements/ros.txt -r "requirements/$ROS_WHEELS.txt")
+    local wanted=(-r requirements/base.txt "${ros[@]}")
     [ "$part" = base ] || wanted+=(-r requirements/view.txt)
     [ "$part" != all ] || wanted+=(-r requirements/train.txt -r requirements/dev.txt)
-    install_wheels "${wanted[@]}" -c requirements/lock.txt
+    if build_is_ready; then
+        install_wheels "${wanted[@]}"
+    else
+        install_wheels "${ros[@]}" numpy rosbags
+        "$venv/bin/python" tools/fit_wheels.py
+        begin_wheels "${wanted[@]}"
+        build_package
+        finish_wheels
+    fi
     # Without what it asks for: see the file.
     [ "$part" != all ] || install_wheels --no-deps -r requirements/comparison.txt
+    "$venv/bin/python" tools/fit_wheels.py
 }
 
 ensure_environment() {
@@ -254,8 +279,7 @@ ensure_environment() {
         "into ${venv##*/} (minutes)" ;;
     esac
     touch "$venv/incomplete"
-    install_part
-    "$venv/bin/python" tools/fit_wheels.py
+    install_and_build
     environment_digest >"$venv/set-up"
     [ "$part" = base ] || view_digest >"$venv/set-up-view"
     [ "$part" != all ] || all_digest >"$venv/set-up-all"
@@ -277,9 +301,7 @@ type(LatentEmbedding()).__import_type_support__()' 2>/dev/null) ||
         say "set-up: what nodes import is not compiled, their first start takes longer"
 }
 
-ensure_build() {
-    build_is_ready && return
-    ensure_system
+build_package() {
     say "set-up: building messages and package into ${install##*/}/ (half a minute)"
     # Built from nothing: it is quick, and a message that was renamed leaves nothing behind.
     rm -rf "$build" "$install"
@@ -293,7 +315,6 @@ ensure_build() {
         fail "colcon could not build the package (log: $root/.colcon.log)"
     }
     rm .colcon.log
-    compile_nodes
     build_digest >"$install/set-up"
 }
 
@@ -307,5 +328,9 @@ if ! flock -n 9; then
     flock 9
 fi
 ensure_environment
-ensure_build
+if ! build_is_ready; then
+    ensure_system
+    build_package
+fi
+compile_nodes
 say "set-up: ready"

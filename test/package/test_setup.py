@@ -282,7 +282,7 @@ def test_two_ros_are_set_up_side_by_side(pretending):
     for wheels, suffix in [("jazzy", ""), ("kilted", "-kilted")]:
         called = pretending.called(ROS_WHEELS=wheels)
         assert f"requirements/{wheels}.txt" in called
-        assert called.endswith(f"colcon {pretending.checkout}/install{suffix}\n")
+        assert f"colcon {pretending.checkout}/install{suffix}\n" in called
         for folder in (".venv", "install"):
             assert (pretending.checkout / f"{folder}{suffix}/set-up").exists()
     assert pretending.called(ROS_WHEELS="kilted") == ""
