@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Messages for nodes in Python need no type support for C++, but it is half of what there is to
-# compile. rosidl makes what its packages registered when they were found, and asks nobody.
-option(PYTHON_ONLY "generate messages without type support for C++ nodes" OFF)
+# Nodes in Python need nothing of C++, which is two thirds of what there is to compile. rosidl
+# generates by all its packages that registered when they were found, and has no choice of them.
+option(PYTHON_ONLY "generate messages for Python and C alone" OFF)
 if(PYTHON_ONLY)
-  list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces
-    EXCLUDE REGEX "^rosidl_typesupport(_introspection)?_cpp:")
+  list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX "_cpp:")
 endif()
