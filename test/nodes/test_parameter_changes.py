@@ -8,6 +8,7 @@ import math
 from typing import Any, NamedTuple
 
 import pytest
+from gazebo_master import needs_gazebo
 from m2vae_ros.msg import LatentEmbedding
 from patrolling import Patrol
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -300,6 +301,7 @@ def test_the_simulator_takes_another_pace_and_nothing_else() -> None:
         t.until(lambda: len(clock) > 20, patience=5.0)
 
 
+@needs_gazebo()
 def test_all_of_the_bridge_is_read_when_it_starts() -> None:
     with team() as t:
         node = t.add(GazeboBridgeNode, master="http://127.0.0.1:1")

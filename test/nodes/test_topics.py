@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import rclpy
+from gazebo_master import needs_gazebo
 from rclpy.context import Context
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
@@ -82,6 +83,7 @@ def start(kind: Any, spec: NodeSpec, context: Context) -> Node:
     return node
 
 
+@needs_gazebo()
 def test_the_table_of_topics_is_what_nodes_write_and_read(nodes) -> None:
     found: Ends = defaultdict(lambda: (set(), set()))
 

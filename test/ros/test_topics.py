@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from gazebo_master import needs_gazebo
 from m2vae_ros.msg import LatentEmbedding
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
@@ -56,9 +57,13 @@ OTHERS = {
     AmiroSimNode: {"robots": ["amiro1/camera"]},
     GazeboBridgeNode: {"robots": ["amiro1/camera"], "master": "http://127.0.0.1:1"},
 }
+KINDS = [
+    pytest.param(kind, marks=needs_gazebo() if kind is GazeboBridgeNode else [], id=kind.__name__)
+    for kind in OTHERS
+]
 
 
-@pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_topic_of_a_node_is_offered_and_asked_for_as_the_parameters_say(kind: type) -> None:
     ends = [(topic, end) for node, topic, end in ELSEWHERE if node is kind]
     # What each has by default is the other of the two.
