@@ -22,7 +22,10 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
 
 PUBLISHED_WITHIN = 60.0
 """Seconds a publisher waits for the recorder, on a busy machine."""
@@ -100,13 +103,23 @@ def checksums(bag: Path) -> dict[str, list[int]]:
 
 def publish(robot: str, seconds: float) -> dict[str, list[int]]:
     """Publish as a robot does; topic -> checksum of each message."""
-    import rclpy
+    from rclpy.node import Node
+
+    from m2vae_ros.ros.beside import node_beside
+
+    with node_beside(lambda context: Node("load", namespace=f"/{robot}", context=context)) as (
+        node,
+        _,
+    ):
+        return publish_by(node, robot, seconds)
+
+
+def publish_by(node: Node, robot: str, seconds: float) -> dict[str, list[int]]:
+    """Publish by this node."""
     from rclpy.serialization import serialize_message
 
     from m2vae_ros.ros import qos
 
-    rclpy.init()
-    node = rclpy.create_node("load", namespace=f"/{robot}")
     streams = []
     for topic, period, make in messages():
         message = make()
@@ -133,8 +146,6 @@ def publish(robot: str, seconds: float) -> dict[str, list[int]]:
             sums[topic].append(zlib.crc32(data))
         time.sleep(max(0.0, min(due) - (time.monotonic() - begin)))
     time.sleep(2.0)  # the last ones are still on their way
-    node.destroy_node()
-    rclpy.shutdown()
     return sums
 
 

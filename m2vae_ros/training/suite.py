@@ -350,10 +350,10 @@ def train_networks(
     Returns:
         The β-VAEs, their codes of the samples, and the M2VAE of each suffix of the folder.
     """
-    digest, seed = samples.digest(), recipe.seed
+    seed, data = recipe.seed, [part.digest() for part in (samples, held_out) if part]
 
     def run(stage: str, *recipes: BetaVAERecipe | M2VAERecipe) -> dict[str, Any]:
-        key = json.dumps([digest, seed, *map(asdict, recipes), *_origin(start).values()])
+        key = json.dumps([*data, seed, *map(asdict, recipes), *_origin(start).values()])
         checkpoint = scratch / f"{stage}.safetensors" if scratch else None
         return {"checkpoint": checkpoint, "key": key, "quiet": quiet}
 

@@ -13,7 +13,8 @@ from suites import modality, plain
 
 from m2vae_ros.experiments.evaluation import evaluate, tables
 from m2vae_ros.sensors import SensorSuite
-from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, train
+from m2vae_ros.training.checkpoint import CheckpointError
+from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, train, train_networks
 from m2vae_ros.vae.weights import load
 
 
@@ -48,3 +49,17 @@ def test_a_suite_is_trained_read_and_measured(
         numbers = evaluate(loaded, samples)
         assert len(numbers["subsets"]) == (2 ** len(suite) - 1 if classes else 0)
         assert tables(numbers)
+
+
+def test_a_training_is_not_resumed_with_other_samples_held_out(tmp_path) -> None:
+    fields = plain(modalities={"a": modality("vector"), "b": modality("range")})
+    suite = SensorSuite.from_plain(fields)
+    recipe = SuiteRecipe.of(suite).rescheduled(lambda schedule: replace(schedule, epochs=1))
+    seen, some, others = (
+        random_samples(np.random.default_rng(seed), np.zeros(40, int), suite) for seed in range(3)
+    )
+    for _ in range(2):  # the second time it resumes
+        train_networks(seen, recipe, tmp_path, held_out=some, quiet=True)
+    for other in (others, None):
+        with pytest.raises(CheckpointError, match="other data"):
+            train_networks(seen, recipe, tmp_path, held_out=other, quiet=True)
