@@ -211,6 +211,7 @@ begin_wheels() {
     # The disk that was checked is the one that is used: wheels are unpacked beside .venv.
     local temporary=${TMPDIR:-$venv/tmp}
     mkdir -p "$temporary"
+    true >.pip.log # before anybody reads it
     # Python compiles what it imports when it does, which is little of all that is installed.
     TMPDIR=$temporary PYTHONPATH="" "$venv/bin/python" -m pip install --disable-pip-version-check \
         --no-input --no-compile "$@" >.pip.log 2>&1 &
