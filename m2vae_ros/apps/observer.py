@@ -12,6 +12,7 @@ from m2vae_ros.fusion.attributes import Marginal
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.ros import qos
 from m2vae_ros.ros.messages import nanoseconds
+from m2vae_ros.ros.serialised import message as deserialised
 
 
 class Observer:
@@ -36,7 +37,7 @@ class Observer:
         self.embedding_bytes = 0
         self._scoreboard = scoreboard
         self._note = note
-        # Raw, because what is asked of them is how large they are.
+        # Raw, because it is asked how large they are, too.
         node.create_subscription(
             LatentEmbedding, "/embeddings", self._on_embedding, qos.EMBEDDINGS, raw=True
         )
@@ -51,6 +52,8 @@ class Observer:
     def _on_embedding(self, message: bytes) -> None:
         self.embeddings += 1
         self.embedding_bytes += len(message)
+        heard = deserialised(message, LatentEmbedding)
+        self._scoreboard.embedded(heard.position.x, heard.position.y, heard.modalities)
 
     def _on_classification(self, message: ObjectClassification) -> None:
         best = max(range(len(message.classes)), key=message.probabilities.__getitem__)

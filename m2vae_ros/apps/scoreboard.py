@@ -41,6 +41,7 @@ class Record:
         item: the object, with its true class.
         by_count: number of modalities held -> the last verdict on that many.
         held_by: robot -> the modalities its last verdict was made from.
+        published: the modalities that embeddings of it hold, all together.
         looks: robot -> times of its first and its last look at it, seconds.
         complete: how many verdicts rested on every modality of the team, and
         wrong: how many of these were not the truth.
@@ -49,6 +50,7 @@ class Record:
     item: WorldObject
     by_count: dict[int, Verdict] = field(default_factory=dict)
     held_by: dict[str, frozenset[str]] = field(default_factory=dict)
+    published: set[str] = field(default_factory=set)
     looks: dict[str, tuple[float, float]] = field(default_factory=dict)
     complete: int = 0
     wrong: int = 0
@@ -100,8 +102,8 @@ class Scoreboard:
         Returns:
             The object's record; None if there is none.
         """
-        record = min(self.records, key=lambda r: math.dist((x, y), (r.item.x, r.item.y)))
-        if math.dist((x, y), (record.item.x, record.item.y)) > GATE:
+        record = self._record_at(x, y)
+        if record is None:
             return None
         record.by_count[len(verdict.held)] = verdict
         record.held_by[robot] = verdict.held
@@ -113,6 +115,12 @@ class Scoreboard:
             first, _ = record.looks.get(robot, (looked, looked))
             record.looks[robot] = first, looked
         return record
+
+    def embedded(self, x: float, y: float, held: Iterable[str]) -> None:
+        """Take in the place of an embedding, metres, and which modalities it holds."""
+        record = self._record_at(x, y)
+        if record is not None:
+            record.published.update(held)
 
     def stayed(self, seconds: float) -> bool:
         """Whether every robot has looked at every object for so long."""
@@ -148,9 +156,18 @@ class Scoreboard:
 
     @property
     def complete(self) -> bool:
-        """Whether every robot of the team knows every object by every modality."""
+        """Whether every robot of the team knows every object by every modality.
+
+        The embeddings that they know it from have come, too: a robot may hear one, and say what it
+        takes the object for, before others have found who published it.
+        """
         return all(
-            record.held_by.get(robot, frozenset()) >= self.modalities
+            record.published >= self.modalities
+            and all(record.held_by.get(robot, set()) >= self.modalities for robot in self.team)
             for record in self.records
-            for robot in self.team
         )
+
+    def _record_at(self, x: float, y: float) -> Record | None:
+        """That of the object at a place; None if none stands there."""
+        record = min(self.records, key=lambda r: math.dist((x, y), (r.item.x, r.item.y)))
+        return record if math.dist((x, y), (record.item.x, record.item.y)) <= GATE else None

@@ -38,12 +38,17 @@ def test_shares_are_told_apart_by_the_number_of_sensings() -> None:
     assert board.sensed_by_all == 1
 
 
-def test_it_is_complete_when_every_robot_knows_every_object_by_every_modality() -> None:
+def test_it_is_complete_when_all_is_known_to_every_robot_and_was_heard() -> None:
     board = Scoreboard([RED, GREEN], TEAM)
     for robot in TEAM:
         for item in (RED, GREEN):
             assert not board.complete
             board.classified(robot, item.x, item.y, verdict("camera", "lidar"))
+    for item in (RED, GREEN):
+        board.embedded(item.x, item.y, ["camera"])
+        assert not board.complete  # what they know it from is still to come
+        board.embedded(item.x, item.y, ["lidar"])
+    board.embedded(0.0, 0.0, ["sonar"])  # where no object stands
     assert board.complete
 
 
