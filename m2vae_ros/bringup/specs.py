@@ -285,11 +285,14 @@ def training(
     out: str,
     *,
     suite: str = "amiro",
+    held_out: Sequence[str] = (),
     world: str = "",
     label_topic: str = "",
     start: str = "",
+    classifiers_only: bool = False,
     minutes: float | None = None,
     enough: int | None = None,
+    most: int | None = None,
     global_frame: str = "",
 ) -> tuple[str, ...]:
     """What `m2vae` is given to train from bags; what is empty is left to its defaults.
@@ -298,11 +301,14 @@ def training(
         bags: folders of bags.
         out: folder of the weights to write.
         suite: a YAML file, or a name in the package's config/suites.
+        held_out: folders of bags that nothing is trained on.
         world: world file that says which objects stood where.
         label_topic: of messages that say which object was sensed, instead of a world.
         start: folder of the weights to start from.
+        classifiers_only: whether its networks are kept.
         minutes: for which the networks are trained at most.
         enough: readings of each class by each sensor that there must be.
+        most: readings of one object by one sensor that count.
         global_frame: in which the world has its objects.
 
     Raises:
@@ -314,7 +320,10 @@ def training(
     options["--global-frame"] = global_frame
     options["--minutes"] = f"{minutes:g}" if minutes else ""
     options["--enough"] = "" if enough is None else f"{enough}"
+    options["--most"] = "" if most is None else f"{most}"
     given = [word for option in options.items() if option[1] for word in option]
+    given += ["--classifiers-only"] if classifiers_only else []
+    given += ["--held-out", *held_out] if held_out else []
     return ("train", suite, "--out", out, *given, "--bags", *bags)
 
 

@@ -275,13 +275,18 @@ def test_what_is_trained_from_bags_is_what_the_command_takes() -> None:
     from m2vae_ros.cli import parser
 
     options = {"world": "w.sdf", "label_topic": "label", "start": "models/amiro"}
-    options |= {"minutes": 2.5, "enough": 3}
+    options |= {"minutes": 2.5, "enough": 3, "most": 50, "held_out": ["c", "d"]}
+    options |= {"classifiers_only": True}
     given = parser().parse_args(training(["a", "b"], "mine", **options))
     assert (given.bags, given.out) == ([Path("a"), Path("b")], Path("mine"))
     assert (given.world, given.label_topic) == (Path("w.sdf"), "label")
     assert (given.start, given.minutes, given.enough) == (Path("models/amiro"), 2.5, 3)
+    assert (given.most, given.held_out) == (50, [Path("c"), Path("d")])
+    assert given.classifiers_only
     plain = parser().parse_args(training(["a"], "mine"))
     assert plain.enough == 10
+    assert not plain.classifiers_only
+    assert (plain.most, plain.held_out) == (None, None)
     assert (plain.world, plain.label_topic, plain.start, plain.minutes) == (None,) * 4
     with pytest.raises(ValueError, match="^bags: "):
         training([], "mine")
@@ -657,6 +662,8 @@ def test_weights_that_are_missing_are_named_and_may_come_later(tmp_path) -> None
         ("train_from_bag", {"bags": "x"}, "'out'"),
         ("train_from_bag", {"bags": "/no/such", "out": "x"}, "bags: '/no/such' is not there"),
         ("train_from_bag", {"bags": ".", "out": "x", "minutes": "0"}, "minutes: '0' is not a pos"),
+        ("train_from_bag", {"bags": ".", "out": "x", "held_out": "/no"}, "held_out: '/no' is not"),
+        ("train_from_bag", {"bags": ".", "out": "x", "most": "0"}, "most: '0' is not a whole"),
         ("fusion", {"robot": "1st"}, "robot: '1st' cannot be a robot's name"),
         ("fusion", {"robot": "a", "modalities": "sonar"}, "modalities: 'sonar' is not one of"),
         ("fusion", {"robot": "a", "use_sim_time": "2"}, "use_sim_time: '2' is not true or false"),
