@@ -154,7 +154,10 @@ def _train(options: argparse.Namespace) -> int:
         _measure(trained, unseen, out)
     for weights in trained.values():
         if not weights.novelty:
-            print(f"{weights.name} cannot tell the unknown: too little was held out")
+            print(
+                f"{weights.name} cannot tell the unknown: too little was held out; --held-out "
+                "names bags for it, `validation` of the suite's sampling a share"
+            )
         weights.save(out.with_name(weights.name))
         print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")
     return 0

@@ -50,11 +50,13 @@ def test_its_commands_lead_from_a_bag_to_weights_that_recognise_what_people_do(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
+    said = {}
     for command in commands():
         if command[0] == "m2vae":
             assert main(command[1:]) == 0, command
-            said = capsys.readouterr().out
-    assert "Fused in place" in said
+            said[command[1]] = capsys.readouterr().out
+    assert re.search("cannot tell the unknown.*--held-out.*validation", said["train"])
+    assert "Fused in place" in said["evaluate"]
     assert (place / "watch.png").stat().st_size > 10_000
     assert read_suite(place / "watch.yaml").about.kind == "robot"
 
