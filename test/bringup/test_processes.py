@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from lifecycle_msgs.msg import State
@@ -28,6 +29,8 @@ from m2vae_ros.bringup.specs import (
     visiting_orders,
     world_objects,
 )
+from m2vae_ros.fusion.gossip import PATIENCE
+from m2vae_ros.host.resources import resource
 from m2vae_ros.host.shared_memory import SHARED_MEMORY, memory_of
 from m2vae_ros.world.suite import AMIRO
 
@@ -286,3 +289,12 @@ def test_however_the_parent_ends_its_nodes_end(end: signal.Signals) -> None:
 def test_only_fusion_nodes_pay_for_torch(module: str) -> None:
     code = f"import sys, m2vae_ros.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nodes_announce_themselves_again_before_who_joins_first_says_what_it_holds() -> None:
+    # Fast DDS does not hear what answers its first announcement
+    profile = ElementTree.parse(resource("config/fastdds.xml"))
+    period = ".//{*}leaseAnnouncement/{*}"
+    nanoseconds = float(profile.findtext(f"{period}nanosec", "0"))
+    seconds = float(profile.findtext(f"{period}sec", "0")) + nanoseconds / 1e9
+    assert 0.0 < seconds <= PATIENCE
