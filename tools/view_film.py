@@ -26,6 +26,9 @@ SIZE = (1360, 765)
 TIMELINE = (0.20, 0.847, 0.982)
 """Where the viewer has it: its left and right end and its height, as shares of the window."""
 
+BAR = 36
+"""Pixels at the top that are the viewer's own and are left out."""
+
 SETTLING = 1.0
 """Seconds in which the viewer draws what it was asked for."""
 
@@ -52,8 +55,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recording", type=Path)
     parser.add_argument("out", type=Path, help=".webp or .gif; .png: the last frame alone")
-    parser.add_argument("--frames", type=int, default=48)
-    parser.add_argument("--start", type=float, default=0.1, help="share that is left out")
+    parser.add_argument("--frames", type=int, default=30)
+    parser.add_argument("--start", type=float, default=0.27, help="share that is left out")
     parser.add_argument("--width", type=int, default=1000, help="pixels")
     parser.add_argument("--loading", type=float, default=40.0, help="seconds to wait for it")
     parser.add_argument("--port", type=int, default=9390)
@@ -74,15 +77,15 @@ def main() -> None:
             if count > 1:
                 browser.click(*place(share))
             time.sleep(SETTLING)
-            frames.append(browser.picture())
+            frames.append(browser.picture().crop((0, BAR, *SIZE)))
     server.shutdown()
     if given.out.suffix == ".png":
         frames[0].save(given.out, optimize=True)
         return
-    size = (given.width, given.width * SIZE[1] // SIZE[0])
+    size = (given.width, given.width * (SIZE[1] - BAR) // SIZE[0])
     film = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
-    times = [200] * (len(film) - 1) + [2000]  # ms
-    how = {"quality": 55} if given.out.suffix == ".webp" else {"optimize": True}
+    times = [250] * (len(film) - 1) + [2000]  # ms
+    how = {"quality": 50, "method": 6} if given.out.suffix == ".webp" else {"optimize": True}
     film[0].save(given.out, save_all=True, append_images=film[1:], duration=times, loop=0, **how)
 
 

@@ -16,8 +16,14 @@ TIMELINE = "time"
 
 DARK = (20, 22, 27)
 
-BEHIND, AHEAD = 60.0, 45.0
-"""Seconds before and behind now that curves are given."""
+BEHIND = 30.0
+"""Seconds before now that curves are given."""
+
+LEGEND, WIDE_LEGEND = 25.0, 36.0
+"""Seconds before those, which legends cover; the more, the narrower the plot."""
+
+SHARE = (0.0, 1.02)
+"""Of an axis of probabilities: a line at 1 can be seen."""
 
 Key = tuple[tuple[str, str], ...]
 """Robots and the modalities of their sensors, and an object: another layout only for others."""
@@ -30,7 +36,7 @@ def key(scene: Scene, chosen: str = "") -> Key:
 
 
 def blueprint(scene: Scene, chosen: str = "") -> rrb.Blueprint:
-    """The arena and curves on the left; sensors, decoded readings and the latent space right."""
+    """Arena, curves and latent space on the left; sensors, decoded readings and words right."""
     suite = scene.memory.engine.suite
     titles = {name: modality.title or name for name, modality in suite.items()}
     space = rrb.Spatial3DView(
@@ -38,9 +44,11 @@ def blueprint(scene: Scene, chosen: str = "") -> rrb.Blueprint:
         name="Arena: objects by belief, sensing ranges",
         background=[DARK],
         line_grid=rrb.LineGrid3D(spacing=0.5, color=(60, 64, 72, 160)),
-        eye_controls=rrb.EyeControls3D(position=(0.0, -3.3, 3.3), look_target=(0.0, -0.15, 0.0)),
+        eye_controls=rrb.EyeControls3D(position=(0.0, -2.6, 2.5), look_target=(0.0, -0.1, 0.0)),
     )
-    left = rrb.Vertical(space, _curves(scene, chosen or scene.first), row_shares=[3, 2])
+    plane = _plane(f"/{latent.ORIGIN}", "Latent space", latent.CANVAS.tolist())
+    classes = _classes(chosen or scene.first) if suite.classes else []
+    left = rrb.Vertical(space, rrb.Horizontal(*classes, plane), row_shares=[3, 2])
     seen = [
         _plane(f"/{sensors.ORIGIN}/{robot.name}/{sensor.modality.name}",
                f"{robot.name}: {titles[sensor.modality.name]}")
@@ -50,19 +58,17 @@ def blueprint(scene: Scene, chosen: str = "") -> rrb.Blueprint:
     compared = rrb.Vertical(
         rrb.TextDocumentView(origin=f"/{sensors.CHOSEN}/about", name="Sensed beside decoded"),
         _row(decoded),
-        row_shares=[1, 3],
+        row_shares=[2, 5],
     )
-    known = rrb.Horizontal(
-        _plane(f"/{latent.ORIGIN}", "Latent space"),
-        rrb.Vertical(
-            rrb.TextDocumentView(origin=f"/{beliefs.TABLE}", name="Beliefs"),
-            rrb.TextDocumentView(origin=f"/{traffic.WORDS}", name="Sent and dropped"),
-            row_shares=[3, 1],
-        ),
-        column_shares=[1, 2],
+    sent = rrb.Vertical(
+        _curves(f"/{traffic.ORIGIN}", "Bytes, log₁₀", WIDE_LEGEND),
+        rrb.TextDocumentView(origin=f"/{traffic.WORDS}", name="Sent and dropped"),
+        row_shares=[3, 2],
     )
+    table = rrb.TextDocumentView(origin=f"/{beliefs.TABLE}", name="Beliefs")
+    known = rrb.Horizontal(table, sent, column_shares=[5, 3])
     parts: list[Any] = [_row(seen)] if seen else []
-    shares = [3, 4, 6] if seen else [4, 6]
+    shares = [5, 7, 10] if seen else [7, 10]
     right = rrb.Vertical(*parts, compared, known, row_shares=shares)
     return rrb.Blueprint(
         rrb.Horizontal(left, right, column_shares=[1, 1]),
@@ -74,36 +80,32 @@ def blueprint(scene: Scene, chosen: str = "") -> rrb.Blueprint:
     )
 
 
-def _curves(scene: Scene, named: str) -> rrb.Horizontal:
-    share = rrb.ScalarAxis(range=(0.0, 1.02))
-    legend = rrb.PlotLegend(rrb.Corner2D.RightBottom)
-    # The legend stands where no curve is: in what is still to come.
+def _classes(named: str) -> list[rrb.Tabs]:
+    """Of one object those of all classes, of all objects that of the likeliest."""
+    one = _curves(f"/{beliefs.CLASSES}", named or "One object", LEGEND, SHARE)
+    every = _curves(f"/{beliefs.LIKELIEST}", "All objects", LEGEND, SHARE)
+    return [rrb.Tabs(one, every)]
+
+
+def _curves(
+    origin: str, name: str, legend: float, values: tuple[float, float] | None = None
+) -> rrb.TimeSeriesView:
+    """Over the last seconds; `values` are those at the bottom and at the top."""
     now = rr.TimeRangeBoundary.cursor_relative
-    span = rrb.TimeAxis(view_range=rr.TimeRange(start=now(seconds=-BEHIND), end=now(seconds=AHEAD)))
-    classes = rrb.TimeSeriesView(
-        origin=f"/{beliefs.CLASSES}",
-        name=f"Classes of {named}" if named else "Classes of one object",
-        axis_x=span,
-        axis_y=share,
-        plot_legend=legend,
+    span = rr.TimeRange(start=now(seconds=-BEHIND - legend), end=now())
+    return rrb.TimeSeriesView(
+        origin=origin,
+        name=name,
+        axis_x=rrb.TimeAxis(view_range=span),
+        axis_y=values and rrb.ScalarAxis(range=values),
+        plot_legend=rrb.PlotLegend(rrb.Corner2D.LeftTop),
     )
-    likeliest = rrb.TimeSeriesView(
-        origin=f"/{beliefs.LIKELIEST}",
-        name="All objects",
-        axis_x=span,
-        axis_y=share,
-        plot_legend=legend,
-    )
-    sent = rrb.TimeSeriesView(
-        origin=f"/{traffic.ORIGIN}", name="Bytes, log₁₀", axis_x=span, plot_legend=legend
-    )
-    if not scene.memory.engine.suite.classes:
-        return rrb.Horizontal(sent)
-    return rrb.Horizontal(rrb.Tabs(classes, likeliest), sent, column_shares=[3, 2])
 
 
-def _plane(origin: str, name: str) -> rrb.Spatial2DView:
-    return rrb.Spatial2DView(origin=origin, name=name, background=[DARK])
+def _plane(origin: str, name: str, size: Sequence[float] | None = None) -> rrb.Spatial2DView:
+    """Of what is drawn the part from 0 to `size`, or all."""
+    bounds = size and rrb.VisualBounds2D(x_range=[0.0, size[0]], y_range=[0.0, size[1]])
+    return rrb.Spatial2DView(origin=origin, name=name, background=[DARK], visual_bounds=bounds)
 
 
 def _row(views: Sequence[Any]) -> rrb.Container:

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import rerun.blueprint as rrb
 
-from m2vae_ros.apps.view import arena, beliefs, colours, sensors, traffic
+from m2vae_ros.apps.view import arena, beliefs, colours, latent, layout, sensors, traffic
 from m2vae_ros.apps.view.listener import Listener
 from m2vae_ros.apps.view.scene import Reading, Robot, Scene, Sensor
 from m2vae_ros.fusion.attributes import marginals
@@ -206,6 +207,47 @@ def test_of_bytes_sensed_those_count_that_were_fused_and_of_one_message_once() -
     scene.sent, scene.sent_bytes = 1, 259
     assert "1 embeddings, 0.3 kB sent" in traffic.volume(scene)
     assert "fused were 0.0 MB" in traffic.volume(scene)
+
+
+def test_of_the_latent_space_all_is_seen_that_is_held_now_with_room_for_names() -> None:
+    far = np.array([[-3.0, 4.0], [5.0, 4.0], [1.0, 8.0]])
+    near = np.array([[0.0, 0.0], [0.5, 0.25]])
+    for parts in ([far], [near], [far, near]):
+        *middle, size = latent.window(parts)
+        every = np.concatenate(parts)
+        reach = np.abs(every - middle).max(axis=0) / np.exp(size)
+        assert (reach <= latent.FILLED * latent.CANVAS / 2.0 + 1e-9).all()
+        assert np.isclose(reach, latent.FILLED * latent.CANVAS / 2.0).any()  # and no larger
+
+
+def test_in_the_latent_space_values_are_named_as_briefly_as_they_can_be_told_apart() -> None:
+    one = belief(0.97, 0.01, 0.01, 0.01)
+    assert colours.label(one, [*map(latent.short, found(one))]) == "red · cyl"
+
+
+@pytest.mark.parametrize("classes", [("cup", "book"), ()])
+def test_every_part_has_its_place_curves_of_classes_where_there_are_any(classes) -> None:
+    modality = SimpleNamespace(title="")
+    suite = type("Suite", (dict,), {"classes": classes})(sonar=modality)
+    sensor = SimpleNamespace(modality=SimpleNamespace(name="sonar"))
+    scene = SimpleNamespace(
+        memory=SimpleNamespace(engine=SimpleNamespace(suite=suite)),
+        sensors=lambda: [(Robot("rover"), sensor)],
+        first="",
+    )
+    shown = [view.origin for view in views_in(layout.blueprint(scene).root_container)]
+    of_classes = [beliefs.CLASSES, beliefs.LIKELIEST] if classes else []
+    others = [arena.ORIGIN, latent.ORIGIN, beliefs.TABLE, traffic.ORIGIN, traffic.WORDS]
+    others += [f"{sensors.ORIGIN}/rover/sonar"]
+    others += [f"{sensors.CHOSEN}/{what}" for what in ("sonar", "about")]
+    assert sorted(shown) == sorted(f"/{origin}" for origin in of_classes + others)
+
+
+def views_in(part):
+    """All views of a layout."""
+    if isinstance(part, rrb.View):
+        return [part]
+    return [view for inside in part.contents for view in views_in(inside)]
 
 
 def test_drops_are_listed_by_node_and_reason() -> None:
