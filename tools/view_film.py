@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("recording", type=Path)
     parser.add_argument("out", type=Path, help=".webp or .gif; .png: the last frame alone")
     parser.add_argument("--frames", type=int, default=30)
-    parser.add_argument("--start", type=float, default=0.27, help="share that is left out")
+    parser.add_argument("--start", type=float, default=0.2, help="share that is left out")
     parser.add_argument("--width", type=int, default=1000, help="pixels")
     parser.add_argument("--loading", type=float, default=40.0, help="seconds to wait for it")
     parser.add_argument("--port", type=int, default=9390)
