@@ -89,8 +89,7 @@ class Gossip:
         """
         if now < self._next_digest:
             return None
-        # from when it was due: a wake-up that is late must not make the next one come too early
-        self._next_digest = max(self._next_digest + PERIOD, now)
+        self._next_digest = now + PERIOD
         digests = sorted({one.digest for one in held()})
         total = functools.reduce(operator.xor, digests, 0)
         differ, self._differ = self._differ or total != self._total, False

@@ -195,23 +195,6 @@ def test_of_one_sender_no_more_is_told_than_is_taken_in():
     assert not telling.waits
 
 
-@given(st.lists(st.floats(0.0, 0.99 * PATIENCE), min_size=40, max_size=40))
-def test_a_digest_is_due_every_second_however_late_the_node_wakes(late):
-    own = Gossip(1, 0.0)
-    woken = [(n + 1) * PATIENCE + late for n, late in enumerate(late)]
-    said = [own.digest(list, now) is not None for now in woken]
-    assert said == [True, False] * 20
-
-
-def test_after_a_long_silence_one_digest_is_due_and_not_all_that_were_missed():
-    own = Gossip(1, 0.0)
-    assert own.digest(list, PATIENCE)
-    asleep = PATIENCE + 100.0
-    assert own.digest(list, asleep)
-    said = [own.digest(list, asleep + n * PATIENCE) is not None for n in range(1, 21)]
-    assert sum(said) <= 11
-
-
 def test_what_was_refused_is_not_told_again(monkeypatch):
     own = Gossip(1, 0.0)
     one = embedding()
