@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rosbags.typesys import Stores, get_typestore
 
-INTERFACES = Path(__file__).resolve().parents[1] / "test/data/interfaces"
+ROOT = Path(__file__).resolve().parents[1]
+INTERFACES = ROOT / "test/data/interfaces"
+OPTIONS = ROOT / "cmake/python_only.cmake"
 DEPENDS = ["geometry_msgs", "std_msgs"]
-
-OPTIONS = Path(__file__).resolve().parents[1] / "cmake/python_only.cmake"
 
 MANIFEST = """\
 <?xml version="1.0"?>

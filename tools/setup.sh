@@ -236,18 +236,13 @@ install_and_build() {
     local wanted=(-r requirements/base.txt "${ros[@]}")
     [ "$part" = base ] || wanted+=(-r requirements/view.txt)
     [ "$part" != all ] || wanted+=(-r requirements/train.txt -r requirements/dev.txt)
-    if build_is_ready; then
-        install_wheels "${wanted[@]}"
-    else
-        install_wheels "${ros[@]}" numpy rosbags
-        "$venv/bin/python" tools/fit_wheels.py
-        begin_wheels "${wanted[@]}"
-        build_package
-        finish_wheels
-    fi
+    install_wheels "${ros[@]}" numpy rosbags
+    "$venv/bin/python" tools/fit_wheels.py
+    begin_wheels "${wanted[@]}"
+    build_is_ready || build_package
+    finish_wheels
     # Without what it asks for: see the file.
     [ "$part" != all ] || install_wheels --no-deps -r requirements/comparison.txt
-    "$venv/bin/python" tools/fit_wheels.py
 }
 
 ensure_environment() {

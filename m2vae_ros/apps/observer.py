@@ -10,9 +10,10 @@ from rclpy.node import Node
 from m2vae_ros.apps.scoreboard import Record, Scoreboard, Verdict
 from m2vae_ros.fusion.attributes import Marginal
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
-from m2vae_ros.ros import qos
+from m2vae_ros.ros import qos, topics
+from m2vae_ros.ros.drop_log import DropLog
 from m2vae_ros.ros.messages import nanoseconds
-from m2vae_ros.ros.serialised import message as deserialised
+from m2vae_ros.ros.serialised import message
 
 
 class Observer:
@@ -37,38 +38,36 @@ class Observer:
         self.embedding_bytes = 0
         self._scoreboard = scoreboard
         self._note = note
-        # Raw, because it is asked how large they are, too.
-        node.create_subscription(
-            LatentEmbedding, "/embeddings", self._on_embedding, qos.EMBEDDINGS, raw=True
+        drops = DropLog(node.get_logger())
+        # As they travelled, because it is asked how large they are, too.
+        topics.serialised_subscription(
+            node, LatentEmbedding, "/embeddings", self._on_embedding, qos.EMBEDDINGS, drops
         )
         for robot in scoreboard.team:
-            node.create_subscription(
-                ObjectClassification,
-                f"/{robot}/classification",
-                self._on_classification,
-                qos.EVERY_ONE,
-            )
+            topic = f"/{robot}/classification"
+            take, profile = self._on_classification, qos.EVERY_ONE
+            topics.subscription(node, ObjectClassification, topic, take, profile, drops)
 
-    def _on_embedding(self, message: bytes) -> None:
+    def _on_embedding(self, data: bytes) -> None:
+        heard = message(data, LatentEmbedding)
         self.embeddings += 1
-        self.embedding_bytes += len(message)
-        heard = deserialised(message, LatentEmbedding)
+        self.embedding_bytes += len(data)
         self._scoreboard.embedded(heard.position.x, heard.position.y, heard.modalities)
 
-    def _on_classification(self, message: ObjectClassification) -> None:
-        best = max(range(len(message.classes)), key=message.probabilities.__getitem__)
+    def _on_classification(self, heard: ObjectClassification) -> None:
+        best = max(range(len(heard.classes)), key=heard.probabilities.__getitem__)
         verdict = Verdict(
-            frozenset(message.modalities),
-            message.classes[best],
-            message.probabilities[best],
+            frozenset(heard.modalities),
+            heard.classes[best],
+            heard.probabilities[best],
             tuple(
                 Marginal(told.name, tuple(told.values), tuple(told.probabilities))
-                for told in message.attributes
+                for told in heard.attributes
             ),
-            message.verdict == ObjectClassification.UNKNOWN,
+            heard.verdict == ObjectClassification.UNKNOWN,
         )
-        place = message.position
-        looked = nanoseconds(message.header.stamp) * 1e-9 if message.sensed else None
-        record = self._scoreboard.classified(message.sender, place.x, place.y, verdict, looked)
+        place = heard.position
+        looked = nanoseconds(heard.header.stamp) * 1e-9 if heard.sensed else None
+        record = self._scoreboard.classified(heard.sender, place.x, place.y, verdict, looked)
         if record is not None:
-            self._note(message.sender, record)
+            self._note(heard.sender, record)

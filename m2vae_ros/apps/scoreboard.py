@@ -120,7 +120,7 @@ class Scoreboard:
         """Take in the place of an embedding, metres, and which modalities it holds."""
         record = self._record_at(x, y)
         if record is not None:
-            record.published.update(held)
+            record.published |= self.modalities.intersection(held)
 
     def stayed(self, seconds: float) -> bool:
         """Whether every robot has looked at every object for so long."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from four_sensors import SUITE
+from gazebo_master import needs_gazebo
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState
 from rosgraph_msgs.msg import Clock
@@ -35,8 +36,6 @@ from m2vae_ros.bringup.specs import (
     training,
 )
 from m2vae_ros.bringup.specs import inputs as inputs_of
-from m2vae_ros.gazebo.errors import GazeboError
-from m2vae_ros.gazebo.installation import installation
 from m2vae_ros.host.resources import resource
 from m2vae_ros.world.gz import bridge_config
 from m2vae_ros.world.suite import AMIRO
@@ -57,17 +56,6 @@ LAUNCH_MODULES = {"launch", "launch.actions", "launch.conditions"}
 needs_launch = pytest.mark.skipif(
     not (find_spec("launch") and find_spec("launch_ros")), reason="launch_ros is not installed"
 )
-
-
-def _has_gazebo() -> bool:
-    try:
-        installation()
-    except GazeboError:
-        return False
-    return True
-
-
-needs_gazebo = pytest.mark.skipif(not _has_gazebo(), reason="Gazebo is not installed")
 
 
 # --- the files as text: everywhere ----------------------------------------------------------------
@@ -479,7 +467,7 @@ def test_without_its_simulator_a_launch_ends(tmp_path, ros_domain_id) -> None:
 
 
 @needs_launch
-@needs_gazebo
+@needs_gazebo()
 @pytest.mark.ros
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
