@@ -64,7 +64,7 @@ class Browser:
             f"--window-size={width},{height}",
             f"--user-data-dir={self._profile}",
             "--remote-debugging-port=0",
-            url,
+            "about:blank",
         ]
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -75,9 +75,7 @@ class Browser:
             self.resize(width, height)
             dark = [{"name": "prefers-color-scheme", "value": "dark"}]
             self._ask("Emulation.setEmulatedMedia", features=dark)
-            self._ask("Page.enable")
-            self._ask("Page.reload")  # which asks once
-            self._until("Page.loadEventFired")  # a picture of a page that is left never comes
+            self._open_page(url)
         except BaseException:
             self.close()
             raise
@@ -117,9 +115,19 @@ class Browser:
             raise RuntimeError(f"{method}: {answer['error']['message']}")
         return dict(answer["result"])
 
-    def _until(self, event: str) -> None:
-        while self._hear().get("method") != event:
-            pass
+    def _open_page(self, url: str) -> None:
+        # The load of this page, not of the blank one it takes the place of: a picture that is
+        # asked of a page that is being left never comes.
+        self._ask("Page.enable")
+        self._ask("Page.setLifecycleEventsEnabled", enabled=True)
+        asked = self._ask("Page.navigate", url=url)
+        if "errorText" in asked:
+            raise RuntimeError(f"{url}: {asked['errorText']}")
+        loaded = (asked["loaderId"], "load")
+        while True:
+            of = self._hear().get("params", {})
+            if (of.get("loaderId"), of.get("name")) == loaded:
+                return
 
     def _hear(self) -> dict[str, Any]:
         return dict(json.loads(self._page.recv(PATIENCE)))
