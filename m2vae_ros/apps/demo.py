@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.live import Live
 from rich.table import Table
 
@@ -223,8 +224,8 @@ def _summary(
         console.print(f"[bold]Told as unknown[/bold] at last  {scoreboard.unknown} of these")
     raw = _raw_bytes(scoreboard)
     console.print(
-        f"Exchanged: {observer.embeddings} embeddings, {observer.embedding_bytes / 1e3:.1f} kB; "
-        f"the readings they stand\nfor are {raw / 1e6:.1f} MB, "
+        f"Exchanged: {observer.embeddings} embeddings, {decimal(observer.embedding_bytes)}; "
+        f"the readings they stand\nfor are {decimal(raw)}, "
         f"{raw / max(1, observer.embedding_bytes):,.0f} times as much."
     )
     if stay:

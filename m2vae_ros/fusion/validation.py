@@ -146,7 +146,7 @@ def check(
     if embedding.fingerprint != engine.fingerprint:
         raise UnfitEmbedding(
             "fingerprint",
-            f"fingerprint {shown(embedding.fingerprint)}, but this robot's weights have "
+            f"fingerprint {shown(embedding.fingerprint)}, but the weights here have "
             f"{engine.fingerprint!r}",
         )
     _check_names(embedding)

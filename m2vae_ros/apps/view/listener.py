@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any
@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from tf2_msgs.msg import TFMessage
 
-from m2vae_ros.apps.view.scene import Look, Reading, Robot, Scene, Sensor
+from m2vae_ros.apps.view.scene import VIEW, Look, Reading, Robot, Scene, Sensor
 from m2vae_ros.msg import LatentEmbedding, ObjectClassification
 from m2vae_ros.robot.frames import NoTransform
 from m2vae_ros.robot.placement import Placement
@@ -35,6 +35,8 @@ DISCOVERY_PERIOD = 0.5
 
 EMBEDDINGS = "/embeddings"
 CLASSIFICATION = "classification"
+TEAM = "team"
+"""Whose sensors are that have topics from the root, unless the robots are named."""
 DIAGNOSTICS = "/diagnostics"
 
 BACK = 1 * NANOSECONDS
@@ -51,7 +53,7 @@ class Listener:
         frame: the team's, in which everything is placed.
 
     Attributes:
-        drops: messages that this listener itself could not use.
+        drops: messages that this listener itself could not use; the scene has them as `VIEW`'s.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Listener:
 
     def _discover(self) -> None:
         """Join what has come up since."""
+        self._note_drops(VIEW, self.drops.counts)
         found = dict(self._node.get_topic_names_and_types())
         if "/clock" in found and not self._node.get_parameter("use_sim_time").value:
             self._node.set_parameters([Parameter("use_sim_time", value=True)])
@@ -96,7 +99,7 @@ class Listener:
     def _owner(self, topic: str, below: str) -> str:
         """The robot whose topic it is; "" if it is nobody's. A topic from the root is of all."""
         if below.startswith("/"):
-            return min(self._wanted, default="team") if topic == below else ""
+            return min(self._wanted, default=TEAM) if topic == below else ""
         robot = topic.removesuffix(f"/{below}").removeprefix("/")
         if topic == below or not topic.endswith(f"/{below}") or not robot:
             return ""
@@ -177,7 +180,7 @@ class Listener:
         stamp = nanoseconds(message.header.stamp)
         sizes: dict[str, int] = {}
         for modality in message.sensed:
-            sensor = robot.sensors.get(modality)
+            sensor = self._sensor(robot, modality)
             reading = sensor.at(stamp) if sensor else None
             if sensor is None or reading is None:
                 continue
@@ -192,16 +195,24 @@ class Listener:
                     self._scene.last = name
         self._scene.fused_bytes += sum(sizes.values())
 
+    def _sensor(self, robot: Robot, modality: str) -> Sensor | None:
+        """That of the robot, or else the one that has a topic from the root."""
+        of_all = self._scene.robots.get(TEAM)
+        return robot.sensors.get(modality) or (of_all.sensors.get(modality) if of_all else None)
+
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            dropped = {
-                pair.key.removeprefix("dropped "): pair.value
-                for pair in status.values
-                if pair.key.startswith("dropped ") and pair.value.isdecimal()
-            }
-            if dropped:
-                counts = {reason: int(count) for reason, count in dropped.items()}
-                self._scene.drops[status.name] = Counter(counts)
+            counts = {p.key: int(p.value) for p in status.values if p.value.isdecimal()}
+            self._note_drops(status.name, counts)
+
+    def _note_drops(self, node: str, counts: Mapping[str, int]) -> None:
+        dropped = {
+            what.removeprefix("dropped "): count
+            for what, count in counts.items()
+            if what.startswith("dropped ")
+        }
+        if dropped:
+            self._scene.drops[node] = Counter(dropped)
 
 
 def _itself(values: np.ndarray | None) -> np.ndarray | None:

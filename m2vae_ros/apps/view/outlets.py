@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,12 @@ class Outlet:
         """A recording that goes where it should, and what to tell the user.
 
         Raises:
-            RuntimeError: a port is taken, or the file cannot be written.
-            OSError: as above.
+            OSError: a port is taken, or the file cannot be written.
+            RuntimeError: as above.
         """
+        serves = not (self.connect or self.opens_window())
+        if serves:
+            _must_be_free(self.port, self.port + 1)
         recording = rr.RecordingStream(APPLICATION)
         sinks: list[rr.sinks.LogSinkLike] = []
         said = []
@@ -56,7 +60,7 @@ class Outlet:
         if self.connect:
             sinks.append(rr.GrpcSink(self.connect))
             said.append(f"sending to {self.connect}")
-        elif self.opens_window():
+        elif not serves:
             rr.spawn(connect=False, hide_welcome_screen=True)
             sinks.append(rr.GrpcSink())
             said.append("the viewer opens")
@@ -73,3 +77,16 @@ class Outlet:
         """The address of the page for browsers."""
         data = f"rerun%2Bhttp%3A%2F%2F127.0.0.1%3A{self.port + 1}%2Fproxy"
         return f"http://127.0.0.1:{self.port}/?url={data}"
+
+
+def _must_be_free(*ports: int) -> None:
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise OSError(
+                    f"port {port} cannot be used ({error.strerror}), maybe by another view: --port "
+                    "chooses others, this one and the next"
+                ) from error

@@ -19,6 +19,9 @@ from m2vae_ros.sensors.messages import NANOSECONDS
 MOST_READINGS = 16
 """Of each sensor: what a look was made of is not told before it was fused."""
 
+VIEW = "view"
+"""Among the nodes that have dropped messages, who looks on."""
+
 TRAIL = 400
 """Places of a robot that are remembered."""
 

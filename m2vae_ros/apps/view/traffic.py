@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping
 
 import rerun as rr
+from rich.filesize import decimal
 
-from m2vae_ros.apps.view.scene import Scene
+from m2vae_ros.apps.view.scene import VIEW, Scene
 from m2vae_ros.apps.view.sensors import DECODED, SENSED
 
 ORIGIN = "traffic"
@@ -31,7 +32,7 @@ class Traffic:
         if any(counts):
             logarithms = [math.log10(count) if count else math.nan for count in counts]
             self._recording.log(ORIGIN, rr.Scalars(logarithms))
-        said = f"{volume(scene)}\n\n{drop_table(scene.drops)}"
+        said = "\n\n".join(filter(None, (volume(scene), advice(scene), drop_table(scene.drops))))
         if said != self._said:
             self._said = said
             document = rr.TextDocument(said, media_type=rr.MediaType.MARKDOWN)
@@ -40,8 +41,18 @@ class Traffic:
 
 def volume(scene: Scene) -> str:
     """How much was sent, and of how much it was made, in a sentence."""
-    sent = f"**{scene.sent} embeddings, {scene.sent_bytes / 1e3:.1f} kB sent**"
-    return f"{sent}; the readings fused were {scene.fused_bytes / 1e6:.1f} MB."
+    sent = f"**{scene.sent} embeddings, {decimal(scene.sent_bytes)} sent**"
+    return f"{sent}; the readings fused were {decimal(scene.fused_bytes)}."
+
+
+def advice(scene: Scene) -> str:
+    """What to do where the view understands nothing of what is sent; "" where it does."""
+    if scene.memory.objects() or not any("fingerprint" in why for why in scene.drops.get(VIEW, ())):
+        return ""
+    return (
+        "**The robots use other weights than this view, which therefore shows no objects: start it "
+        "with theirs, `m2vae view --weights …`.**"
+    )
 
 
 def drop_table(drops: Mapping[str, Mapping[str, int]]) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +17,12 @@ import pytest
 import rerun as rr
 from ros_team import OBJECT, PATIENCE, Team, team
 
-from m2vae_ros.apps.view import command, layout
+from m2vae_ros.apps.view import command, layout, traffic
 from m2vae_ros.apps.view.arena import LOOKED_AT
 from m2vae_ros.apps.view.drawing import Drawing
 from m2vae_ros.apps.view.listener import Listener
 from m2vae_ros.apps.view.outlets import Outlet
-from m2vae_ros.apps.view.scene import Robot, Scene, Sensor
+from m2vae_ros.apps.view.scene import VIEW, Robot, Scene, Sensor
 from m2vae_ros.cli import main
 from m2vae_ros.fusion.memory import ObjectMemory
 from m2vae_ros.fusion.onnx_engine import OnnxEngine
@@ -42,9 +43,9 @@ def red_bar():
     return image_message(pixels)
 
 
-def scene_of(t: Team) -> tuple[Scene, Listener]:
+def scene_of(t: Team, weights: Path = WEIGHTS) -> tuple[Scene, Listener]:
     """What a view hears that joins the team."""
-    scene = Scene(ObjectMemory(OnnxEngine.load(WEIGHTS), "view", 0.3, tolerance_ns=2**61))
+    scene = Scene(ObjectMemory(OnnxEngine.load(weights), "view", 0.3, tolerance_ns=2**61))
     node = t.tester.__class__("onlooker", context=t.context)
     t.nodes.append(node)
     t.executor.add_node(node)
@@ -82,6 +83,17 @@ def test_it_finds_robots_and_knows_what_they_know_and_what_they_looked_at() -> N
         refused = "front_camera/image_raw: data"
         t.until(lambda: scene.drops.get(f"{ROBOT}/fusion", {}).get(refused) == 1, 30.0)
         assert scene.fused_bytes % picture == 0  # what was not fused does not count
+
+
+@pytest.mark.ros
+def test_a_view_with_other_weights_says_why_it_shows_nothing_and_what_to_do() -> None:
+    with team() as t:
+        scene, _ = scene_of(t, resource("models/amiro_without_reencoding"))
+        t.active_robot(ROBOT, WEIGHTS, ["camera"])
+        assert not traffic.advice(scene)
+        sense_until(t, lambda: scene.drops.get(VIEW, {}).get("/embeddings: fingerprint", 0) > 0)
+        assert "--weights" in traffic.advice(scene)
+        assert "| view | /embeddings: fingerprint |" in traffic.drop_table(scene.drops)
 
 
 def test_sensed_and_decoded_readings_stand_in_the_order_of_the_suite() -> None:
@@ -186,6 +198,14 @@ def test_a_window_opens_where_there_is_a_display(outlet, environment, opens) -> 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Outlet(save=tmp_path / "nowhere/team.rrd").open()
+
+
+def test_a_port_that_is_taken_is_named_and_how_to_choose_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for outlet in (Outlet(headless=True, port=port), Outlet(headless=True, port=port - 1)):
+            with pytest.raises(OSError, match=f"port {port} .*--port"):
+                outlet.open()
 
 
 def near(pixels: np.ndarray, colour: tuple[int, int, int], tolerance: int = 30) -> int:

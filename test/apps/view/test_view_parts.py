@@ -13,7 +13,7 @@ import pytest
 import rerun.blueprint as rrb
 
 from m2vae_ros.apps.view import arena, beliefs, colours, latent, layout, sensors, traffic
-from m2vae_ros.apps.view.listener import Listener
+from m2vae_ros.apps.view.listener import TEAM, Listener
 from m2vae_ros.apps.view.scene import Reading, Robot, Scene, Sensor
 from m2vae_ros.fusion.attributes import marginals
 from m2vae_ros.fusion.belief import Belief
@@ -24,6 +24,7 @@ from m2vae_ros.sensors.sensing_range import SensingRange
 from m2vae_ros.sensors.view import View
 from m2vae_ros.sensors.views.image_band import ImageBandView
 from m2vae_ros.sensors.views.scan import ScanView
+from m2vae_ros.sensors.views.vector import VectorView
 from m2vae_ros.sensors.views.window import WindowView
 
 ATTRIBUTES = {"colour": ("red", "green"), "shape": ("cylinder", "box")}
@@ -205,8 +206,21 @@ def test_of_bytes_sensed_those_count_that_were_fused_and_of_one_message_once() -
     listener._on_classification(robot, said("a", "b", stamp=19))
     assert scene.fused_bytes == 5 * 300  # of 4.9 seconds
     scene.sent, scene.sent_bytes = 1, 259
-    assert "1 embeddings, 0.3 kB sent" in traffic.volume(scene)
-    assert "fused were 0.0 MB" in traffic.volume(scene)
+    assert "1 embeddings, 259 bytes sent" in traffic.volume(scene)
+    assert "fused were 1.5 kB" in traffic.volume(scene)
+
+
+def test_a_look_by_a_sensor_of_all_counts_as_one_of_the_robot_that_fused_it() -> None:
+    topic = {"topic": "/sonar", "type": "std_msgs/msg/Float32"}
+    sonar = Sensor(Modality("sonar", view=VectorView(fields=("data",)), **topic))
+    sonar.readings.append(Reading(3 * NANOSECONDS, None, lambda: None, lambda: np.ones(1), 12))
+    scene = Scene(SimpleNamespace(get=lambda name: None))
+    scene.robots[TEAM] = Robot(TEAM, sensors={"sonar": sonar})
+    listener = Listener.__new__(Listener)
+    listener._scene = scene
+    listener._on_classification(Robot("one"), said("sonar", stamp=3))
+    assert scene.looks["it"]["sonar"].robot == "one"
+    assert scene.fused_bytes == 12
 
 
 def test_of_the_latent_space_all_is_seen_that_is_held_now_with_room_for_names() -> None:
