@@ -112,7 +112,7 @@ def why_silent(node: Node, topic: str, subscription: Subscription[Any]) -> str:
         others = [
             name
             for name, types in node.get_topic_names_and_types()
-            if wanted in types and node.count_publishers(name)
+            if wanted in types and _others_publish(node, name)
         ]
         where = f"; {wanted} is on {', '.join(others[:MOST_NAMED])}" if others else ""
         return f"nobody publishes there{where}"
@@ -125,6 +125,13 @@ def why_silent(node: Node, topic: str, subscription: Subscription[Any]) -> str:
         if found != QoSCompatibility.ERROR:
             return "somebody publishes there, but has sent nothing"
     return f"the quality of service does not fit: {reason.removeprefix('ERROR: ').rstrip(';')}"
+
+
+def _others_publish(node: Node, topic: str) -> bool:
+    """Whether somebody does besides the node itself."""
+    own = (node.get_name(), node.get_namespace())
+    publishers = node.get_publishers_info_by_topic(topic)
+    return any((one.node_name, one.node_namespace) != own for one in publishers)
 
 
 def _received(topic: str) -> str:
