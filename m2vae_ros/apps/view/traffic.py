@@ -59,7 +59,8 @@ def drop_table(drops: Mapping[str, Mapping[str, int]]) -> str:
     """How many messages each node dropped of a topic and why, in Markdown."""
     if not drops:
         return "No messages dropped."
-    lines = ["| node | topic: reason | dropped |", "| --- | --- | --- |"]
+    # names of nodes last: where there is too little room, what is on the right is not seen
+    lines = ["| dropped | topic: reason | node |", "| --- | --- | --- |"]
     for node in sorted(drops):
-        lines += [f"| {node} | {why} | {count} |" for why, count in sorted(drops[node].items())]
+        lines += [f"| {count} | {why} | {node} |" for why, count in sorted(drops[node].items())]
     return "\n".join(lines)

@@ -93,7 +93,7 @@ def test_a_view_with_other_weights_says_why_it_shows_nothing_and_what_to_do() ->
         assert not traffic.advice(scene)
         sense_until(t, lambda: scene.drops.get(VIEW, {}).get("/embeddings: fingerprint", 0) > 0)
         assert "--weights" in traffic.advice(scene)
-        assert "| view | /embeddings: fingerprint |" in traffic.drop_table(scene.drops)
+        assert "| /embeddings: fingerprint | view |" in traffic.drop_table(scene.drops)
 
 
 def test_sensed_and_decoded_readings_stand_in_the_order_of_the_suite() -> None:

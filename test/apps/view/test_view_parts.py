@@ -267,4 +267,4 @@ def views_in(part):
 def test_drops_are_listed_by_node_and_reason() -> None:
     assert traffic.drop_table({}) == "No messages dropped."
     rows = traffic.drop_table({"b": {"odom: stamp": 2}, "a": {"x: y": 1}}).splitlines()[2:]
-    assert rows == ["| a | x: y | 1 |", "| b | odom: stamp | 2 |"]
+    assert rows == ["| 1 | x: y | a |", "| 2 | odom: stamp | b |"]
