@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,17 @@ from pathlib import Path
 
 from m2vae_ros.bags.reader import BagTopic, Decoder, find_bags, messages_of
 from m2vae_ros.bags.topics import FoundTopic, find_topics
+from m2vae_ros.bags.values import Values
 from m2vae_ros.sensors import ObservationError, SensorSuite
 from m2vae_ros.sensors.messages import ODOMETRY, nanoseconds
 from m2vae_ros.sensors.suite import STRING
 from m2vae_ros.sensors.view import Stream
 
 LOOKED_AT = 500
-"""Messages of a topic that are read with the views, at most."""
+"""Messages of a topic that are read with the views, one after the other, as windows need them."""
+
+STRETCHES = 4
+"""So many times at most: a sensor that rests while the recording begins need not be broken."""
 
 
 @dataclass
@@ -27,15 +32,17 @@ class Fit:
         readings: modality -> how many readings the messages that were looked at gave.
         rates: modality -> messages in a second, of all robots together.
         problems: sentences, each of which names what does not fit; none: everything does.
+        hints: sentences about readings that fit, but that may not be meant so.
     """
 
     readings: Counter[str] = field(default_factory=Counter)
     rates: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
 
 def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
-    """Whether the readings of bags can be those of a suite, going by the first of each topic.
+    """Whether the readings of bags can be those of a suite, going by some of each topic.
 
     Raises:
         DataError: a path is no bag, or one is damaged.
@@ -57,7 +64,7 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
         elif right and not any(topic.count for topic in right):
             fit.problems.append(f"modalities.{name}.topic: {right[0].name} has no messages")
         fit.rates[name] = sum(topic.rate for topic in right)
-    _read_some(suite, paths, fit)
+    _read_some(suite, paths, {topic.name: topic.count for topic in topics}, fit)
     placed = suite.about.kind == "objects" and suite.sampling.labels == "name"
     if placed and not any(_of(t.name, ODOMETRY.topic) for t in topics):
         fit.problems.append(f"about: no robot has {ODOMETRY.topic}, which places it")
@@ -112,10 +119,13 @@ def _check_labels(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) ->
             fit.problems.append(f"classes: {name!r} is never said in the bag")
 
 
-def _read_some(suite: SensorSuite, paths: Sequence[Path], fit: Fit) -> None:
-    """Read the first messages of each topic with the views."""
+def _read_some(
+    suite: SensorSuite, paths: Sequence[Path], counts: Mapping[str, int], fit: Fit
+) -> None:
+    """Read some messages of each topic, of which there are so many, with the views."""
     streams: dict[tuple[str, str], Stream] = {}
-    looked: Counter[str] = Counter()
+    seen = {name: Values(view) for name, view in suite.views.items()}
+    passed: Counter[str] = Counter()
     tried: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     decode = Decoder()
@@ -125,9 +135,10 @@ def _read_some(suite: SensorSuite, paths: Sequence[Path], fit: Fit) -> None:
 
     for file in find_bags(paths):
         for message in messages_of(file, wanted):
-            if looked[message.topic.name] >= LOOKED_AT:
+            index, count = passed[message.topic.name], counts[message.topic.name]
+            passed[message.topic.name] += 1
+            if index % max(LOOKED_AT, math.ceil(count / STRETCHES)) >= LOOKED_AT:
                 continue
-            looked[message.topic.name] += 1
             decoded = decode(message)
             stamp = message.stamp
             if hasattr(decoded, "header"):
@@ -137,9 +148,13 @@ def _read_some(suite: SensorSuite, paths: Sequence[Path], fit: Fit) -> None:
                 tried[name] += 1
                 stream = streams.setdefault(key, suite[name].view.stream())
                 try:
-                    fit.readings[name] += stream(decoded, stamp) is not None
+                    reading = stream(decoded, stamp)
                 except ObservationError as error:
                     reasons[name][str(error)] += 1
+                    continue
+                if reading is not None:
+                    fit.readings[name] += 1
+                    seen[name].add(reading)
     for name, found in reasons.items():
         reason = found.most_common(1)[0][0]
         fit.problems.append(
@@ -149,6 +164,10 @@ def _read_some(suite: SensorSuite, paths: Sequence[Path], fit: Fit) -> None:
     for name in suite:
         if not fit.readings[name] and name not in reasons and fit.rates[name]:
             fit.problems.append(f"modalities.{name}.view: no reading came of the messages")
+        if seen[name].problem:
+            fit.problems.append(f"modalities.{name}.view: {seen[name].problem}")
+        if seen[name].hint:
+            fit.hints.append(f"modalities.{name}.view: {seen[name].hint}")
 
 
 def _names(suite: SensorSuite, topic: BagTopic) -> list[str]:

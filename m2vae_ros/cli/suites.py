@@ -49,7 +49,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "check",
         help="say what fits and what does not, before anything is trained",
         description="Check a suite by itself and, with --bags, against what was recorded: topics, "
-        "types, whether the views can read the messages, labels against classes.",
+        "types, whether the views can read the messages and what they make of them, labels against "
+        "classes.",
         epilog="Examples: m2vae suite check amiro; m2vae suite check mine.yaml --bags run_1",
     )
     check.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
@@ -111,7 +112,8 @@ def _check(options: argparse.Namespace) -> int:
     if fit is None:
         print(f"{options.suite}: is a suite; --bags BAG checks it against a recording")
         return 0
-    _warn(scarce(suite, fit.rates))
+    for hint in (scarce(suite, fit.rates), *fit.hints):
+        _warn(hint)
     for problem in fit.problems:
         print(f"✗ {problem}")
     print("✓ everything fits" if not fit.problems else f"{len(fit.problems)} do not fit")

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said of a suite and bags that do not go together, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bag_making import Made, at, header, new, text, write
+from suites import modality, plain
+
+from m2vae_ros.bags import suite_check
+from m2vae_ros.bags.suite_check import Fit, check
+from m2vae_ros.cli import main
+from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.suite_file import write_plain
+from m2vae_ros.sensors.views import OWN
+
+IMAGE = "sensor_msgs/msg/Image"
+RANGE = "sensor_msgs/msg/Range"
+TEMPERATURE = "sensor_msgs/msg/Temperature"
+
+THERMAL = {"kind": "depth", "width": 8, "height": 8}
+WARMTH = {"kind": "vector", "fields": ["temperature"]}
+
+
+def thermal(seconds: float, celsius: np.ndarray, topic: str = "/rover/thermal") -> Made:
+    """A picture whose pixels are degrees."""
+    rows = np.broadcast_to(np.float32(celsius), (8, 8))
+    data = np.frombuffer(rows.tobytes(), np.uint8)
+    fields = {"height": 8, "width": 8, "encoding": "32FC1", "is_bigendian": 0, "step": 32}
+    return at(topic, IMAGE, seconds, new(IMAGE, header=header(seconds), **fields, data=data))
+
+
+def distance(seconds: float, metres: float, topic: str = "/rover/range") -> Made:
+    limits = {"field_of_view": 0.1, "min_range": 0.1, "max_range": 4.0, "variance": 0.0}
+    stamped = {"header": header(seconds), "radiation_type": 0}
+    return at(topic, RANGE, seconds, new(RANGE, **stamped, **limits, range=metres))
+
+
+def warmth(seconds: float, celsius: float, topic: str = "/rover/warmth") -> Made:
+    fields = {"header": header(seconds), "temperature": celsius, "variance": 0.0}
+    return at(topic, TEMPERATURE, seconds, new(TEMPERATURE, **fields))
+
+
+def states(topic: str = "/rover/state") -> list[Made]:
+    return [text(0.0, topic, "still"), text(5.0, topic, "moving")]
+
+
+def over_time(made: Callable[[float, Any], Made], of: Iterable[Any]) -> list[Made]:
+    """A message for each, ten a second."""
+    return [made(number / 10, value) for number, value in enumerate(of)]
+
+
+def suite(modalities: dict[str, Any], **fields: Any) -> SensorSuite:
+    return SensorSuite.from_plain(plain(modalities=modalities, **fields))
+
+
+def fit(folder: Path, made: Iterable[Made], of: SensorSuite) -> Fit:
+    bag = write(folder / "bag", sorted(made, key=lambda m: m.stamp))
+    return check(of, [bag])
+
+
+DISTANCE = {"distance": modality("range")}
+CHANGING = np.linspace(0.5, 3.5, 100)
+
+
+# What views make of messages
+
+
+def test_a_sensor_that_is_cut_off_all_the_time_is_no_sensor_and_the_limit_is_named(tmp_path):
+    of = suite({**DISTANCE, "thermal": modality("depth", topic="thermal", view=THERMAL)})
+    pictures = over_time(thermal, np.random.default_rng(0).uniform(18, 26, (100, 8, 8)))
+    found = fit(tmp_path, [*states(), *pictures, *over_time(distance, CHANGING)], of)
+    (problem,) = found.problems
+    assert problem.startswith("modalities.thermal.view: all 100 readings")
+    assert "raise max_depth (now 5)" in problem
+    assert not found.hints
+
+
+def test_one_that_is_wide_enough_fits(tmp_path) -> None:
+    view = {**THERMAL, "max_depth": 40.0}
+    of = suite({"thermal": modality("depth", topic="thermal", view=view)})
+    pictures = over_time(thermal, np.random.default_rng(0).uniform(18, 26, (100, 8, 8)))
+    assert fit(tmp_path, [*states(), *pictures], of) == Fit({"thermal": 100}, {"thermal": 10.0})
+
+
+def test_a_reading_that_never_changes_is_a_problem_within_the_range_too(tmp_path) -> None:
+    found = fit(tmp_path, [*states(), *over_time(distance, [2.0] * 50)], suite(DISTANCE))
+    (problem,) = found.problems
+    assert problem.startswith("modalities.distance.view: all 50 readings")
+    assert "max_range" not in problem
+
+
+def test_a_sensor_that_rests_while_the_recording_begins_is_none(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(suite_check, "LOOKED_AT", 10)
+    metres = [2.0] * 100 + [1.0] * 100
+    found = fit(tmp_path, [*states(), *over_time(distance, metres)], suite(DISTANCE))
+    assert not found.problems
+    assert found.readings["distance"] == 10 * suite_check.STRETCHES
+
+
+def test_what_is_nearly_always_cut_off_is_told_and_fits(tmp_path) -> None:
+    metres = [9.0] * 97 + [1.0, 2.0, 3.0]
+    found = fit(tmp_path, [*states(), *over_time(distance, metres)], suite(DISTANCE))
+    assert not found.problems
+    (hint,) = found.hints
+    assert hint.startswith("modalities.distance.view: 97 % of the values are 1")
+    assert "max_range (now 4)" in hint
+
+
+@pytest.mark.parametrize("kind", sorted(OWN))
+def test_every_limit_of_a_view_is_a_key_of_it(kind) -> None:
+    assert {*OWN[kind].limits} <= {*OWN[kind].__dataclass_fields__}
+    cut_off = ("depth", "intensities", "point_cloud", "range", "scan")
+    assert bool(OWN[kind].limits) == (kind in cut_off)
+
+
+def test_what_is_far_outside_is_told_with_the_offset_and_scale_that_bring_it_inside(
+    tmp_path, capsys
+) -> None:
+    made = [*states(), *over_time(warmth, 100 + CHANGING)]
+    of = suite({"warmth": modality(topic="warmth", type=TEMPERATURE, view=WARMTH)})
+    found = fit(tmp_path, made, of)
+    assert not found.problems
+    (hint,) = found.hints
+    assert hint.endswith("change offset to 100.5 and scale to 3")
+    told = tmp_path / "suite.yaml"
+    write_plain(told, of.to_plain(), "")
+    assert main(["suite", "check", str(told), "--bags", str(tmp_path / "bag")]) == 0
+    said = capsys.readouterr().out
+    assert f"! {hint}\n" in said
+    assert "everything fits" in said
+    view = {**WARMTH, "offset": 100.5, "scale": 3.0}
+    of = suite({"warmth": modality(topic="warmth", type=TEMPERATURE, view=view)})
+    assert not check(of, [tmp_path / "bag"]).hints
