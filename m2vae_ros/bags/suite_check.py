@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2vae_ros.bags.context import robot_of
+from m2vae_ros.bags.one_robot import apart
 from m2vae_ros.bags.reader import BagTopic, Decoder, find_bags, messages_of
 from m2vae_ros.bags.topics import FoundTopic, find_topics
 from m2vae_ros.bags.values import Values
@@ -47,23 +49,21 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
     Raises:
         DataError: a path is no bag, or one is damaged.
     """
-    fit = Fit()
     topics = find_topics(paths)
-    matches = {
-        name: [t for t in topics if _of(t.name, modality.topic)] for name, modality in suite.items()
-    }
+    fit = Fit(rates=rates_of(suite, topics))
     for name, modality in suite.items():
-        right = [t for t in matches[name] if t.type == modality.type]
-        for topic in matches[name]:
+        matches = [t for t in topics if _of(t.name, modality.topic)]
+        right = [t for t in matches if t.type == modality.type]
+        for topic in matches:
             if topic not in right:
                 fit.problems.append(
                     f"modalities.{name}.type: {topic.name} is a {topic.type}, not a {modality.type}"
                 )
-        if not matches[name]:
+        if not matches:
             fit.problems.append(f"modalities.{name}.topic: no robot has {modality.topic}")
         elif right and not any(topic.count for topic in right):
             fit.problems.append(f"modalities.{name}.topic: {right[0].name} has no messages")
-        fit.rates[name] = sum(topic.rate for topic in right)
+    fit.problems += apart(suite, topics)
     _read_some(suite, paths, {topic.name: topic.count for topic in topics}, fit)
     placed = suite.about.kind == "objects" and suite.sampling.labels == "name"
     if placed and not any(_of(t.name, ODOMETRY.topic) for t in topics):
@@ -75,6 +75,14 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
     if suite.sampling.labels not in ("", "name"):
         _check_labels(suite, topics, fit)
     return fit
+
+
+def rates_of(suite: SensorSuite, topics: Sequence[FoundTopic]) -> dict[str, float]:
+    """Modality -> messages in a second, of all robots together."""
+    return {
+        name: sum(t.rate for t in topics if t.type == m.type and _of(t.name, m.topic))
+        for name, m in suite.items()
+    }
 
 
 def scarce(suite: SensorSuite, rates: Mapping[str, float]) -> str:
@@ -176,4 +184,4 @@ def _names(suite: SensorSuite, topic: BagTopic) -> list[str]:
 
 def _of(topic: str, relative: str) -> bool:
     """Whether a topic is that of some robot."""
-    return topic == relative if relative.startswith("/") else topic.endswith(f"/{relative}")
+    return robot_of(topic, relative) is not None

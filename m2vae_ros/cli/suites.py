@@ -60,8 +60,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _new(options: argparse.Namespace) -> int:
-    from m2vae_ros.bags.suite_check import scarce
-    from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
+    from m2vae_ros.bags.namespaces import called
+    from m2vae_ros.bags.suite_check import rates_of, scarce
+    from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out, robots_of
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -73,6 +74,7 @@ def _new(options: argparse.Namespace) -> int:
         topics = _found(options.bags)
         _show_topics(topics)
         plain = draft(name, topics)
+        print(f"taken for robots: {', '.join(map(called, robots_of(topics)))}")
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
         for topic_name, fields in fields_left_out(topics, plain).items():
@@ -85,8 +87,7 @@ def _new(options: argparse.Namespace) -> int:
     write_plain(options.file, plain, _HEAD.format(file=options.file, name=name))
     _show_suite(suite, None)
     if options.bags:
-        rates = {topic.relative: topic.rate for topic in topics}
-        _warn(scarce(suite, {name: rates[m.topic] for name, m in suite.items()}))
+        _warn(scarce(suite, rates_of(suite, topics)))
     print(f"{options.file}: written; read it, it is a guess")
     return 0
 

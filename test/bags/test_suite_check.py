@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_making import Made, at, header, new, text, write
+from bag_making import Made, at, header, new, odometry, text, write
 from suites import modality, plain
 
 from m2vae_ros.bags import suite_check
 from m2vae_ros.bags.suite_check import Fit, check
 from m2vae_ros.cli import main
-from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors import SensorSuite, read_suite
+from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.sensors.suite_file import write_plain
 from m2vae_ros.sensors.views import OWN
 
@@ -137,3 +138,73 @@ def test_what_is_far_outside_is_told_with_the_offset_and_scale_that_bring_it_ins
     view = {**WARMTH, "offset": 100.5, "scale": 3.0}
     of = suite({"warmth": modality(topic="warmth", type=TEMPERATURE, view=view)})
     assert not check(of, [tmp_path / "bag"]).hints
+
+
+# Whose topics they are
+
+
+def two_sensors(root: str, *, label: str) -> list[Made]:
+    """Of a robot: a thermal camera and a range finder."""
+    pictures = np.random.default_rng(0).uniform(1.0, 4.0, (100, 8, 8))
+    return [
+        *states(label),
+        *over_time(lambda at, value: distance(at, value, f"{root}/sonar"), CHANGING),
+        *over_time(lambda at, value: thermal(at, value, f"{root}/thermal/image"), pictures),
+    ]
+
+
+def sonar_and(image: str, labels: str = "label", about: str = "robot") -> SensorSuite:
+    modalities = {
+        "sonar": modality("range", topic="sonar"),
+        "image": modality("depth", topic=image, view=THERMAL),
+    }
+    if about == "objects":
+        for each in modalities.values():
+            each["range"] = {"min_distance": 0.1, "max_distance": 1.0}
+    sampling = {"labels": labels, "pairing": "object" if about == "objects" else "time"}
+    return suite(modalities, about=about, sampling=sampling)
+
+
+def test_sensors_of_no_robot_together_are_told_with_the_topic_that_would_be(tmp_path) -> None:
+    found = fit(tmp_path, two_sensors("", label="/label"), sonar_and("image"))
+    (problem,) = found.problems
+    assert "sonar is of a robot without a namespace, image is of /thermal" in problem
+    assert problem.endswith("say modalities.image.topic: thermal/image")
+    assert not check(sonar_and("thermal/image"), [tmp_path / "bag"]).problems
+
+
+def test_a_label_of_another_robot_is_told_with_the_topic_that_would_be(tmp_path) -> None:
+    found = fit(tmp_path, two_sensors("/rover", label="/label"), sonar_and("thermal/image"))
+    (problem,) = found.problems
+    assert problem.startswith("sampling.labels: label is of a robot without a namespace, but every")
+    assert problem.endswith("say sampling.labels: /label")
+    assert not check(sonar_and("thermal/image", "/label"), [tmp_path / "bag"]).problems
+
+
+def test_odometry_has_to_be_of_each_robot_that_senses_objects(tmp_path) -> None:
+    placed = over_time(
+        lambda when, x: at("/odom", ODOMETRY.type, when, odometry(when, (x, 0.0, 0.0))), CHANGING
+    )
+    made = [*two_sensors("", label="/label"), *placed]
+    (problem,) = fit(tmp_path, made, sonar_and("image", "name", "objects")).problems
+    assert problem.startswith("about: odom is of a robot without a namespace, but image is of /the")
+    assert problem.endswith("say modalities.image.topic: thermal/image")
+    assert not check(sonar_and("thermal/image", "name", "objects"), [tmp_path / "bag"]).problems
+
+
+def test_several_robots_may_have_a_sensor_of_objects_each(tmp_path) -> None:
+    both = two_sensors("/a", label="/a/label") + two_sensors("/b", label="/b/label")
+    made = [m for m in both if m.topic not in ("/a/sonar", "/b/thermal/image")]
+    of = sonar_and("thermal/image", about="objects")
+    assert not fit(tmp_path, made, of).problems
+
+
+@pytest.mark.parametrize("root", ["", "/rover"])
+def test_what_is_drafted_of_a_robot_fits_its_bag(root, tmp_path, capsys) -> None:
+    made = sorted(two_sensors(root, label=f"{root}/label"), key=lambda m: m.stamp)
+    bag, drafted = str(write(tmp_path / "bag", made)), str(tmp_path / "mine.yaml")
+    assert main(["suite", "new", drafted, "--bags", bag]) == 0
+    assert f"taken for robots: {root or 'a robot without a namespace'}\n" in capsys.readouterr().out
+    assert main(["suite", "check", drafted, "--bags", bag]) == 0
+    topics = {modality.topic for modality in read_suite(drafted).values()}
+    assert topics == {"sonar", "thermal/image"}
