@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2vae_ros.bags.context import robot_of
+from m2vae_ros.bags.namespaces import below, robots_with
 from m2vae_ros.bags.one_robot import apart
 from m2vae_ros.bags.reader import BagTopic, Decoder, find_bags, messages_of
 from m2vae_ros.bags.topics import FoundTopic, find_topics
@@ -74,6 +75,8 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
             fit.problems.append(f"about.topic: no robot has {about.topic} of {about.type}")
     if suite.sampling.labels not in ("", "name"):
         _check_labels(suite, topics, fit)
+    elif suite.classes:
+        _check_names(suite, topics, fit)
     return fit
 
 
@@ -125,6 +128,24 @@ def _check_labels(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) ->
     for name in suite.classes:
         if name not in seen:
             fit.problems.append(f"classes: {name!r} is never said in the bag")
+
+
+def _check_names(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) -> None:
+    """Whether names of robots, or those on a topic, say classes; those of objects the world has."""
+    said = [topic for topic in topics if topic.type == STRING]
+    robots = {robot for m in suite.values() for robot in robots_with(topics, m.topic, m.type)}
+    names: set[str] = set()
+    if suite.about.kind == "robot":
+        names = {robot or "robot" for robot in robots}
+    elif suite.about.type == STRING:
+        names = {text for t in said if _of(t.name, suite.about.topic) for text in t.texts if text}
+    if not names or any(map(suite.class_named, names)):
+        return
+    saying = [below(t.name, robots) for t in said if any(map(suite.class_named, t.texts))]
+    fit.problems.append(
+        f"sampling.labels: is name, as where it is left out, but {min(names)!r} is the name of no "
+        f"class; say which {STRING} has it, such as labels: {next(iter(saying), 'label')}"
+    )
 
 
 def _read_some(

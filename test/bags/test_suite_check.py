@@ -17,6 +17,7 @@ from m2vae_ros.bags.suite_check import Fit, check
 from m2vae_ros.cli import main
 from m2vae_ros.sensors import SensorSuite, read_suite
 from m2vae_ros.sensors.messages import ODOMETRY
+from m2vae_ros.sensors.suite import STRING
 from m2vae_ros.sensors.suite_file import write_plain
 from m2vae_ros.sensors.views import OWN
 
@@ -208,3 +209,38 @@ def test_what_is_drafted_of_a_robot_fits_its_bag(root, tmp_path, capsys) -> None
     assert main(["suite", "check", drafted, "--bags", bag]) == 0
     topics = {modality.topic for modality in read_suite(drafted).values()}
     assert topics == {"sonar", "thermal/image"}
+
+
+# Who says the class
+
+
+@pytest.mark.parametrize("topic", ["/rover/state", "/state"])
+def test_where_no_robot_has_the_name_of_a_class_a_topic_has_to_say_it(topic, tmp_path) -> None:
+    made = [*states(topic), *over_time(distance, CHANGING)]
+    found = fit(tmp_path, made, suite(DISTANCE, sampling={"pairing": "time"}))
+    (problem,) = found.problems
+    assert problem.startswith("sampling.labels: is name, as where it is left out, but '/rover' is")
+    labels = problem.rpartition("such as labels: ")[2]
+    assert labels == topic.removeprefix("/rover/")
+    sampling = {"pairing": "time", "labels": labels}
+    assert not check(suite(DISTANCE, sampling=sampling), [tmp_path / "bag"]).problems
+
+
+def test_robots_may_be_called_as_classes_are(tmp_path) -> None:
+    of = suite(DISTANCE, classes=["/rover", "/other"], sampling={"pairing": "time"})
+    assert not fit(tmp_path, over_time(distance, CHANGING), of).problems
+
+
+@pytest.mark.parametrize(("classes", "fits"), [(["still", "moving"], True), (["a", "b"], False)])
+def test_names_on_a_topic_have_to_be_those_of_classes(classes, fits, tmp_path) -> None:
+    about = {"kind": "topic", "topic": "state", "type": STRING}
+    of = suite(DISTANCE, classes=classes, about=about, sampling={})
+    found = fit(tmp_path, [*states(), *over_time(distance, CHANGING)], of)
+    assert [problem.partition(",")[0] for problem in found.problems] == (
+        [] if fits else ["sampling.labels: is name"]
+    )
+
+
+def test_without_classes_nobody_has_to_say_them(tmp_path) -> None:
+    of = suite(DISTANCE, classes=None, sampling={"pairing": "time"})
+    assert not fit(tmp_path, over_time(distance, CHANGING), of).problems
