@@ -21,7 +21,10 @@ from m2vae_ros.sensors.suite import STRING
 from m2vae_ros.sensors.view import Stream
 
 LOOKED_AT = 500
-"""Messages of a topic that are read with the views, one after the other, as windows need them."""
+"""Messages of a topic that are read with the views, one after the other; more for long windows."""
+
+WINDOWS = 4
+"""Of a view that takes time, in those messages: what begins with a gap in them is lost."""
 
 STRETCHES = 4
 """So many times at most: a sensor that rests while the recording begins need not be broken."""
@@ -65,7 +68,7 @@ def check(suite: SensorSuite, paths: Sequence[Path]) -> Fit:
         elif right and not any(topic.count for topic in right):
             fit.problems.append(f"modalities.{name}.topic: {right[0].name} has no messages")
     fit.problems += apart(suite, topics)
-    _read_some(suite, paths, {topic.name: topic.count for topic in topics}, fit)
+    _read_some(suite, paths, {topic.name: topic for topic in topics}, fit)
     placed = suite.about.kind == "objects" and suite.sampling.labels == "name"
     if placed and not any(_of(t.name, ODOMETRY.topic) for t in topics):
         fit.problems.append(f"about: no robot has {ODOMETRY.topic}, which places it")
@@ -149,9 +152,9 @@ def _check_names(suite: SensorSuite, topics: Sequence[FoundTopic], fit: Fit) -> 
 
 
 def _read_some(
-    suite: SensorSuite, paths: Sequence[Path], counts: Mapping[str, int], fit: Fit
+    suite: SensorSuite, paths: Sequence[Path], topics: Mapping[str, FoundTopic], fit: Fit
 ) -> None:
-    """Read some messages of each topic, of which there are so many, with the views."""
+    """Read some messages of each topic with the views."""
     streams: dict[tuple[str, str], Stream] = {}
     seen = {name: Values(view) for name, view in suite.views.items()}
     passed: Counter[str] = Counter()
@@ -164,16 +167,19 @@ def _read_some(
 
     for file in find_bags(paths):
         for message in messages_of(file, wanted):
-            index, count = passed[message.topic.name], counts[message.topic.name]
-            passed[message.topic.name] += 1
-            if index % max(LOOKED_AT, math.ceil(count / STRETCHES)) >= LOOKED_AT:
+            topic, names = topics[message.topic.name], _names(suite, message.topic)
+            index = passed[topic.name]
+            passed[topic.name] += 1
+            span = max(suite[name].view.span for name in names)
+            stretch = max(LOOKED_AT, math.ceil(WINDOWS * span * topic.rate))
+            if index % max(stretch, math.ceil(topic.count / STRETCHES)) >= stretch:
                 continue
             decoded = decode(message)
             stamp = message.stamp
             if hasattr(decoded, "header"):
                 stamp = nanoseconds(decoded.header.stamp)
-            for name in _names(suite, message.topic):
-                key = (message.topic.name, name)
+            for name in names:
+                key = (topic.name, name)
                 tried[name] += 1
                 stream = streams.setdefault(key, suite[name].view.stream())
                 try:

@@ -114,6 +114,15 @@ def test_what_is_nearly_always_cut_off_is_told_and_fits(tmp_path) -> None:
     assert "max_range (now 4)" in hint
 
 
+def test_a_window_that_takes_more_messages_than_are_looked_at_is_seen(tmp_path) -> None:
+    window = {"kind": "window", "fields": ["temperature"], "seconds": 5.0, "rate": 200.0}
+    of = suite({"warmth": modality("window", topic="warmth", type=TEMPERATURE, view=window)})
+    made = [warmth(number / 200, number % 7 / 7) for number in range(2400)]
+    found = fit(tmp_path, [*states(), *made], of)
+    assert not found.problems
+    assert found.readings["warmth"] == 15  # one after 5 s, and two a second from then on, to 12 s
+
+
 @pytest.mark.parametrize("kind", sorted(OWN))
 def test_every_limit_of_a_view_is_a_key_of_it(kind) -> None:
     assert {*OWN[kind].limits} <= {*OWN[kind].__dataclass_fields__}
