@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from m2vae_ros.bags.context import robot_of
+from m2vae_ros.bags.namespaces import below, robots_among
 from m2vae_ros.bags.topics import MOST_LABELS, FoundTopic
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.sensors.images import COMPRESSED, RAW
@@ -48,15 +50,20 @@ def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
     Raises:
         DataError: nothing in the bag is a sensor that a view can read.
     """
-    modalities: dict[str, Any] = {}
-    for topic in topics:
-        if topic.name in NOT_SENSORS or not topic.count:
-            continue
-        for suffix, fields in _modalities(topic):
-            modality = _unused(f"{_identifier(topic.relative)}{suffix}", modalities)
-            modalities[modality] = {"topic": topic.relative, "type": topic.type, **fields}
-    if not modalities:
+    sensors = _sensors(topics)
+    if not sensors:
         raise DataError("no topic that a view can read; `m2vae suite new` without --bags asks")
+    robots = robots_of(topics)
+    modalities: dict[str, Any] = {}
+    taken: set[tuple[str, str]] = set()
+    for topic in sensors:
+        source = (below(topic.name, robots), topic.type)
+        if source in taken:  # another robot's
+            continue
+        taken.add(source)
+        for suffix, fields in _modalities(topic):
+            modality = _unused(f"{_identifier(source[0])}{suffix}", modalities)
+            modalities[modality] = {"topic": source[0], "type": topic.type, **fields}
     placed = any(topic.type == ODOMETRY.type for topic in topics)
     labels = _labels(topics)
     if placed:
@@ -70,13 +77,19 @@ def draft(name: str, topics: Sequence[FoundTopic]) -> dict[str, Any]:
     }
     if labels is not None:
         plain["classes"] = sorted(text for text in labels.texts if text)
-        sampling["labels"] = labels.relative
+        sampling["labels"] = below(labels.name, robots)
     return {
         **plain,
         "modalities": modalities,
         "fusion": {"latent_dim": 20, "hidden": [128, 64], "beta_norm": 1e-2, **OF_FEW},
         "sampling": sampling,
     }
+
+
+def robots_of(topics: Sequence[FoundTopic]) -> list[str]:
+    """The namespaces that a draft takes for those of robots; "" is that of one without."""
+    own = [*_sensors(topics), *(topic for topic in topics if topic.type == ODOMETRY.type)]
+    return robots_among(own, _labels(topics))
 
 
 def left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> list[FoundTopic]:
@@ -87,7 +100,7 @@ def left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> list[Fou
         for topic in topics
         if topic.name not in NOT_SENSORS
         and topic.type != ODOMETRY.type
-        and topic.relative not in taken
+        and not any(robot_of(topic.name, each) is not None for each in taken)
     ]
 
 
@@ -100,9 +113,14 @@ def fields_left_out(topics: Sequence[FoundTopic], plain: Mapping[str, Any]) -> d
     found = {
         topic.name: [p for p, _ in _candidates(topic.example) if NO_READING.fullmatch(p)]
         for topic in topics
-        if topic.relative in vectors
+        if any(robot_of(topic.name, each) is not None for each in vectors)
     }
     return {name: fields for name, fields in found.items() if fields}
+
+
+def _sensors(topics: Sequence[FoundTopic]) -> list[FoundTopic]:
+    """Those that views can read."""
+    return [t for t in topics if t.name not in NOT_SENSORS and t.count and _modalities(t)]
 
 
 def _labels(topics: Sequence[FoundTopic]) -> FoundTopic | None:

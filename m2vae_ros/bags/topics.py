@@ -53,17 +53,6 @@ class FoundTopic:
         usual = float(np.median(self.intervals)) if self.intervals else 0.0
         return NANOSECONDS / usual if usual > 0 else 0.0
 
-    @property
-    def robot(self) -> str:
-        """The namespace that a draft takes for the robot's: the first part of the name."""
-        parts = self.name.strip("/").split("/")
-        return f"/{parts[0]}" if len(parts) > 1 else ""
-
-    @property
-    def relative(self) -> str:
-        """The name below the robot's namespace."""
-        return self.name.removeprefix(f"{self.robot}/")
-
 
 def find_topics(
     paths: Iterable[Path], progress: Callable[[float], object] = lambda share: None

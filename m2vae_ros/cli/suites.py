@@ -49,7 +49,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "check",
         help="say what fits and what does not, before anything is trained",
         description="Check a suite by itself and, with --bags, against what was recorded: topics, "
-        "types, whether the views can read the messages, labels against classes.",
+        "types, whether the views can read the messages and what they make of them, labels against "
+        "classes.",
         epilog="Examples: m2vae suite check amiro; m2vae suite check mine.yaml --bags run_1",
     )
     check.add_argument("suite", metavar="SUITE", help=SUITE_HELP)
@@ -59,8 +60,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _new(options: argparse.Namespace) -> int:
-    from m2vae_ros.bags.suite_check import scarce
-    from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
+    from m2vae_ros.bags.namespaces import called
+    from m2vae_ros.bags.suite_check import rates_of, scarce
+    from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out, robots_of
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -72,6 +74,7 @@ def _new(options: argparse.Namespace) -> int:
         topics = _found(options.bags)
         _show_topics(topics)
         plain = draft(name, topics)
+        print(f"taken for robots: {', '.join(map(called, robots_of(topics)))}")
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
         for topic_name, fields in fields_left_out(topics, plain).items():
@@ -84,8 +87,7 @@ def _new(options: argparse.Namespace) -> int:
     write_plain(options.file, plain, _HEAD.format(file=options.file, name=name))
     _show_suite(suite, None)
     if options.bags:
-        rates = {topic.relative: topic.rate for topic in topics}
-        _warn(scarce(suite, {name: rates[m.topic] for name, m in suite.items()}))
+        _warn(scarce(suite, rates_of(suite, topics)))
     print(f"{options.file}: written; read it, it is a guess")
     return 0
 
@@ -111,7 +113,8 @@ def _check(options: argparse.Namespace) -> int:
     if fit is None:
         print(f"{options.suite}: is a suite; --bags BAG checks it against a recording")
         return 0
-    _warn(scarce(suite, fit.rates))
+    for hint in (scarce(suite, fit.rates), *fit.hints):
+        _warn(hint)
     for problem in fit.problems:
         print(f"✗ {problem}")
     print("✓ everything fits" if not fit.problems else f"{len(fit.problems)} do not fit")

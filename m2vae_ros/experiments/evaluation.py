@@ -33,12 +33,17 @@ BINS = 15
 
 REENCODINGS = 100
 
+SAME = 1e-4
+"""Spread of codes up to which they are all the same: rounding alone, as a code's own is about 1."""
+
 TELLERS = {
     "beta_vae": "its β-VAE",
     "embedding": "the embedding of all",
     "others": "that of the others",
 }
 """Who tells a reading: its own β-VAE, and embeddings with it and without it."""
+
+_UNCHANGED = "–: the code never changes, as of a sensor whose readings are all the same"
 
 _COLUMNS = ("spread", *TELLERS)
 
@@ -62,9 +67,10 @@ def evaluate(weights: Weights, samples: Samples, source: str = "") -> dict[str, 
         Numbers for JSON: `subsets` (subset, joined by "+" -> accuracies and calibration),
         `calibration` (number of modalities held -> expected calibration error),
         `in_place` (order, joined by "," -> accuracy), `lower_bound` (subset -> nats), `cross`
-        (modality -> modality -> share of the variance that is not told), `drift` (re-encodings ->
-        distance, in units of the embeddings' spread), `reconstruction` (modality -> root mean
-        square error of each of `TELLERS`, and the spread of the readings, in the sensor's `unit`).
+        (modality -> modality -> share of the variance that is not told; None where there is none),
+        `drift` (re-encodings -> distance, in units of the embeddings' spread), `reconstruction`
+        (modality -> root mean square error of each of `TELLERS`, and the spread of the readings, in
+        the sensor's `unit`).
     """
     inputs = codes(weights.beta_vaes, samples)
     posteriors = weights.m2vae.posteriors(inputs)
@@ -176,10 +182,13 @@ def _count(probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
     return {"accuracy": count.accuracy, **count.to_json()}
 
 
-def _untold(decoded: Tensor, x: Tensor) -> float:
-    """The share of the variance of x (N, D) that a reconstruction leaves open; 1 is the mean's."""
-    spread = (x - x.mean(0)).square().sum()
-    return float((decoded - x).square().sum() / spread.clamp_min(1e-12))
+def _untold(decoded: Tensor, x: Tensor) -> float | None:
+    """The share of the variance of x (N, D) that a reconstruction leaves open; 1 is the mean's.
+
+    None where x is the same all the time, so that there is nothing to tell.
+    """
+    spread = (x - x.mean(0)).square().mean()
+    return float((decoded - x).square().mean() / spread) if spread > SAME**2 else None
 
 
 def _reconstruction(
@@ -256,9 +265,7 @@ def tables(numbers: Mapping[str, Any]) -> list[Table]:
         Table(f"How well all follow from some: {origin}", ("from", "lower bound, nats"), bounds)
     )
     modalities = list(numbers["cross"])
-    cross = [
-        (m, *(f"{numbers['cross'][m][other]:.1%}" for other in modalities)) for m in modalities
-    ]
+    cross = [(m, *map(_share, numbers["cross"][m].values())) for m in modalities]
     drift = "; ".join(f"{n} times {away:.2g}" for n, away in numbers["drift"].items())
     found.append(
         Table(
@@ -268,11 +275,16 @@ def tables(numbers: Mapping[str, Any]) -> list[Table]:
             (
                 "of a sensor's code, by an embedding of one: at 0 % all of it is told, at 100 % no "
                 "more than by the mean of all samples; above that the guess is worse than the mean",
+                *([_UNCHANGED] if any("–" in row for row in cross) else ()),
                 f"how far embeddings move when re-encoded, in units of their spread: {drift}",
             ),
         )
     )
     return found
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _fusion(numbers: Mapping[str, Any], origin: str) -> Table:

@@ -43,12 +43,14 @@ class View(ABC):
         types: the types of messages it reads; none: of any type that has its fields.
         measures: what of a simulated sensor it takes: "image", "ranges" or "intensities".
         packed: the type that samples are stored as.
+        limits: its fields, if any, beyond which a reading becomes 1.
     """
 
     kind: ClassVar[str]
     types: ClassVar[tuple[str, ...]] = ()
     measures: ClassVar[str] = ""
     packed: ClassVar[type] = np.float32
+    limits: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bag_making import odometry
 from suites import modality, plain
 
 from m2vae_ros.bags.suite_check import scarce
-from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
+from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out, robots_of
 from m2vae_ros.bags.topics import FoundTopic
 from m2vae_ros.sensors import SensorSuite
+from m2vae_ros.sensors.messages import ODOMETRY
+from m2vae_ros.sensors.suite import STRING
 
 ARRAY = "std_msgs/msg/Float32MultiArray"
 
@@ -61,6 +65,41 @@ def test_how_sure_a_reading_is_is_none_and_a_scalar_has_a_code_of_one_dimension(
         "/rover/warmth": ["variance"],
         "/rover/fix": ["position_covariance", "position_covariance_type"],
     }
+
+
+def named(name: str) -> FoundTopic:
+    """A topic of the kind that its name says."""
+    if name.endswith("odom"):
+        return FoundTopic(name, ODOMETRY.type, 9, example=odometry(0.0, (0.0, 0.0, 0.0)))
+    if name.endswith("label"):
+        return FoundTopic(name, STRING, 2, texts=Counter(still=1, moving=1))
+    return topic(name, data=np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("names", "robots", "drafted"),
+    [
+        # one robot, with a namespace and without
+        ("/rover/imu /rover/front/sonar /rover/label", ["/rover"], "imu front/sonar label"),
+        ("/sonar /thermal/image /label", [""], "sonar thermal/image label"),
+        ("/sonar/data /thermal/image", [""], "sonar/data thermal/image"),
+        ("/front/data /rear/data /label", [""], "front/data rear/data label"),
+        ("/thermal/image /odom", [""], "thermal/image"),
+        # whoever speaks of it
+        ("/rover/imu /rover/sonar /label", ["/rover"], "imu sonar /label"),
+        # robots with the same sensors, and such that are placed
+        ("/a/imu /b/imu /a/label", ["/a", "/b"], "imu label"),
+        ("/a/imu /a/odom /b/sonar /b/odom /map", ["/a", "/b"], "imu sonar /map"),
+        ("/team/a/imu /team/a/odom", ["/team/a"], "imu"),
+    ],
+)
+def test_topics_are_drafted_below_the_namespaces_of_robots(names, robots, drafted) -> None:
+    topics = [named(each) for each in names.split()]
+    assert robots_of(topics) == robots
+    made = SensorSuite.from_plain(draft("mine", topics))
+    labels = [made.sampling.labels] if made.classes else []
+    assert [m.topic for m in made.values()] + labels == drafted.split()
+    assert not left_out(topics, made.to_plain())
 
 
 @pytest.mark.parametrize(

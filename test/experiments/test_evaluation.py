@@ -181,6 +181,18 @@ def test_the_tables_show_what_was_measured() -> None:
     assert classes.rows[0][2] == f"{rate:.1%}"
 
 
+def test_of_readings_that_never_change_no_share_is_told() -> None:
+    suite = motions()
+    samples = random_samples(np.random.default_rng(0), np.arange(COUNT) % 2, suite)
+    samples.packed["distance"][:] = 1.0
+    numbers = evaluate(random_weights(suite), samples)
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+    *_, cross = tables(numbers)
+    assert [row[2] for row in cross.rows] == ["–", "–"]
+    assert any("never changes" in footnote for footnote in cross.footnotes)
+    assert all(row[1].endswith("%") for row in cross.rows)
+
+
 # The expected calibration error
 
 

@@ -29,6 +29,7 @@ class DepthView(PictureView):
 
     kind: ClassVar[str] = "depth"
     types: ClassVar[tuple[str, ...]] = (RAW,)
+    limits: ClassVar[tuple[str, ...]] = ("max_depth",)
 
     width: int = 64
     height: int = 48

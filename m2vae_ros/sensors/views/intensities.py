@@ -26,6 +26,7 @@ class IntensitiesView(View):
     kind: ClassVar[str] = "intensities"
     types: ClassVar[tuple[str, ...]] = (LASER_SCAN,)
     measures: ClassVar[str] = "intensities"
+    limits: ClassVar[tuple[str, ...]] = ("max_intensity",)
 
     rays: int = 8
     max_intensity: float = 1.0

@@ -30,6 +30,7 @@ class PointCloudView(PictureView):
 
     kind: ClassVar[str] = "point_cloud"
     types: ClassVar[tuple[str, ...]] = ("sensor_msgs/msg/PointCloud2",)
+    limits: ClassVar[tuple[str, ...]] = ("max_range",)
 
     width: int = 64
     height: int = 16

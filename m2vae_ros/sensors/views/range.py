@@ -23,6 +23,7 @@ class RangeView(View):
 
     kind: ClassVar[str] = "range"
     types: ClassVar[tuple[str, ...]] = ("sensor_msgs/msg/Range",)
+    limits: ClassVar[tuple[str, ...]] = ("max_range",)
 
     max_range: float = 4.0
 

@@ -43,6 +43,7 @@ class ScanView(View):
     kind: ClassVar[str] = "scan"
     types: ClassVar[tuple[str, ...]] = (LASER_SCAN,)
     measures: ClassVar[str] = "ranges"
+    limits: ClassVar[tuple[str, ...]] = ("max_range", "depth")
 
     beams: int = 227
     half_angle: float = 113 * math.radians(240.0) / 682
