@@ -61,6 +61,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _new(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.suite_check import scarce
     from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
+    from m2vae_ros.bags.suite_scales import set_scales
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -72,6 +73,7 @@ def _new(options: argparse.Namespace) -> int:
         topics = _found(options.bags)
         _show_topics(topics)
         plain = draft(name, topics)
+        set_scales(plain, topics, options.bags)
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
         for topic_name, fields in fields_left_out(topics, plain).items():
