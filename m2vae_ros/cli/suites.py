@@ -93,11 +93,21 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _why_left_out(topic: FoundTopic) -> str:
+    from m2vae_ros.bags.suite_draft import MOST_NUMBERS
+    from m2vae_ros.sensors.suite import STRING
+
     if not topic.count:
         return "no message of it is in the bags"
     if topic.example is None:
         return f"its messages cannot be decoded: {topic.type}"
-    return f"the draft knows no view of {topic.type} like its first message"
+    if topic.type == STRING:
+        return "texts are no readings; if they say the class, name it in `labels` of the sampling"
+    return (
+        f"no view reads a {topic.type} like its first message, in which there is no number and no "
+        f"array of at most {MOST_NUMBERS} numbers; publish it as a type that a view reads, such as "
+        "PointCloud2 or Float32MultiArray, or install a view of your own (docs/own-sensors.md, "
+        "Views)"
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
