@@ -62,6 +62,7 @@ def _new(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.suite_check import scarce
     from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
     from m2vae_ros.bags.suite_scales import set_scales
+    from m2vae_ros.cli.suite_questions import asked
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -79,7 +80,7 @@ def _new(options: argparse.Namespace) -> int:
         for topic_name, fields in fields_left_out(topics, plain).items():
             print(f"left out: {topic_name}: {', '.join(fields)}: says how sure a reading is")
     elif sys.stdin.isatty():
-        plain = _asked(name)
+        plain = asked(name)
     else:
         raise ValueError("--bags: say a bag to draft from; there is no terminal to ask")
     suite = SensorSuite.from_plain(plain)
@@ -187,57 +188,3 @@ def _nothing(view: Any) -> Any:
     import numpy as np
 
     return np.zeros(view.shape, dtype=np.float32)
-
-
-def _asked(name: str) -> dict[str, Any]:
-    """Ask at the terminal for one sensor after the other."""
-    from m2vae_ros.sensors import view_kinds, view_of
-
-    print("Ctrl-C ends it without a file; Enter takes what is in brackets.")
-    about = _choice("What is an observation about?", ("objects", "robot"), "robot")
-    classes = [each.strip() for each in _answer("Classes, with commas (none)", "").split(",")]
-    plain: dict[str, Any] = {"name": name, "about": about}
-    if any(classes):
-        plain["classes"] = [each for each in classes if each]
-    plain["modalities"] = {}
-    while True:
-        modality = _answer("Name of a sensor, such as front_camera (no more)", "")
-        if not modality:
-            break
-        topic = _answer("  its topic below the robot's namespace", modality)
-        kind = _choice("  its view", tuple(view_kinds()), "vector")
-        types = view_kinds()[kind].types
-        of = _answer("  type of its messages", types[0] if types else "std_msgs/msg/Float32")
-        view: dict[str, Any] = {"kind": kind}
-        if kind in ("vector", "window"):
-            view["fields"] = _answer("  fields, with spaces", "data").split()
-        fields: dict[str, Any] = {"topic": topic, "type": of, "view": view}
-        if about == "objects":
-            far = float(_answer("  metres from which it looks at an object, at most", "1.0"))
-            fields["range"] = {"min_distance": 0.0, "max_distance": far}
-        size = math.prod(view_of(view, f"modalities.{modality}.view").shape)
-        fields["beta_vae"] = {
-            "latent_dim": min(size, 10),
-            "hidden": [128, 64],
-            "normalised": True,
-        }
-        plain["modalities"][modality] = fields
-    placed = about == "objects"
-    plain["sampling"] = {
-        "pairing": "object" if placed else "time",
-        "labels": "name" if placed and any(classes) else "label" if any(classes) else "",
-        "split": "bag" if placed else "episode",
-    }
-    return plain
-
-
-def _answer(question: str, default: str) -> str:
-    return input(f"{question} [{default}]: ").strip() or default
-
-
-def _choice(question: str, choices: tuple[str, ...], default: str) -> str:
-    while True:
-        answer = _answer(f"{question} {', '.join(choices)}", default)
-        if answer in choices:
-            return answer
-        print(f"  {answer!r} is none of them")
