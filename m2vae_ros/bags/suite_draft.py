@@ -182,9 +182,12 @@ def _picture(message: Any) -> dict[str, Any]:
     try:
         # of a compressed one only the data say how large it is
         size = (message.width, message.height) if encoding else picture(message).shape[1::-1]
-    except ObservationError:  # perhaps the others can be read
-        size = LARGEST_PICTURE
-    width, height = map(min, size, LARGEST_PICTURE)
+    except ObservationError:
+        size = (0, 0)
+    # the first may be broken, or empty, and the others not
+    width, height = (
+        min(own, most) or most for own, most in zip(size, LARGEST_PICTURE, strict=True)
+    )
     view = {"kind": "depth" if encoding in DEPTHS else "image", "width": width, "height": height}
     grey = view["kind"] == "image" and encoding in GREY_ENCODINGS
     return view | ({"colour": False} if grey else {})

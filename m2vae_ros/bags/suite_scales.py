@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from m2vae_ros.bags.reader import Decoder, find_bags, messages_of
+from m2vae_ros.bags.reader import BagTopic, Decoder, find_bags, messages_of
 from m2vae_ros.bags.topics import FoundTopic
 from m2vae_ros.datasets.errors import DataError
 from m2vae_ros.sensors import ObservationError
@@ -30,7 +30,10 @@ _LEAST = float(np.finfo(np.float32).tiny)
 
 
 def set_scales(
-    plain: Mapping[str, Any], topics: Sequence[FoundTopic], paths: Iterable[Path]
+    plain: Mapping[str, Any],
+    topics: Sequence[FoundTopic],
+    paths: Iterable[Path],
+    progress: Callable[[float], object] = lambda share: None,
 ) -> None:
     """Set `offset` and `scale` of a draft's vectors and `max_depth` of its depths, in place.
 
@@ -38,6 +41,7 @@ def set_scales(
         plain: the draft.
         topics: of which it was made.
         paths: the bags that these are in.
+        progress: called with the share that lies behind.
 
     Raises:
         DataError: a bag is damaged.
@@ -56,8 +60,17 @@ def set_scales(
     heard: Counter[str] = Counter()
     ends: dict[str, list[float]] = defaultdict(list)
     decode = Decoder()
-    for file in find_bags(paths) if any(carried.values()) else ():
-        for message in messages_of(file, lambda t: bool(carried[t.name]) and not decode.differs(t)):
+    files = find_bags(paths) if any(carried.values()) else []
+
+    def wanted(topic: BagTopic) -> bool:
+        return bool(carried[topic.name]) and not decode.differs(topic)
+
+    for index, file in enumerate(files):
+
+        def passed(share: float, index: int = index) -> None:
+            progress((index + share) / len(files))
+
+        for message in messages_of(file, wanted, passed):
             topic = message.topic.name
             heard[topic] += 1
             if heard[topic] % every[topic]:
@@ -67,6 +80,7 @@ def set_scales(
                 # a message that does not fit is named by whoever checks the suite
                 with suppress(DataError, ObservationError):
                     ends[name].extend(_READERS[view["kind"]](view, decode(message)))
+    progress(1.0)
     for name, found in ends.items():
         if found:
             view = modalities[name]["view"]

@@ -7,6 +7,8 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +64,7 @@ def _new(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.suite_check import scarce
     from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out
     from m2vae_ros.bags.suite_scales import set_scales
+    from m2vae_ros.bags.topics import find_topics
     from m2vae_ros.cli.suite_questions import asked
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
@@ -71,10 +74,12 @@ def _new(options: argparse.Namespace) -> int:
     name = re.sub(r"[^a-z0-9_]+", "_", options.file.stem.lower()).strip("_")
     name = name if name[:1].isalpha() else f"suite_{name}"
     if options.bags:
-        topics = _found(options.bags)
+        with _bar("bags") as progress:
+            topics = find_topics(options.bags, progress)
         _show_topics(topics)
         plain = draft(name, topics)
-        set_scales(plain, topics, options.bags)
+        with _bar("how far readings reach") as progress:
+            set_scales(plain, topics, options.bags, progress)
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
         for topic_name, fields in fields_left_out(topics, plain).items():
@@ -136,13 +141,13 @@ def _warn(what: str) -> None:
         print(f"! {what}")
 
 
-def _found(bags: list[Path]) -> list[FoundTopic]:
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[float], object]]:
+    """A progress bar, moved by being called with the share that lies behind."""
     from tqdm import tqdm
 
-    from m2vae_ros.bags.topics import find_topics
-
-    with tqdm(total=1.0, desc="bags", bar_format="{desc}: {percentage:3.0f}% {bar}") as bar:
-        return find_topics(bags, lambda share: bar.update(share - bar.n))
+    with tqdm(total=1.0, desc=title, bar_format="{desc}: {percentage:3.0f}% {bar}") as bar:
+        yield lambda share: bar.update(share - bar.n)
 
 
 def _show_topics(topics: list[FoundTopic]) -> None:

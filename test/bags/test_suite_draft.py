@@ -134,6 +134,11 @@ def test_no_picture_is_made_larger(width, height, compressed) -> None:
     assert vae.decode(vae.code(torch.zeros(2, *vae.config.shape))).shape == (2, *vae.config.shape)
 
 
+def test_an_empty_picture_is_drafted_as_any_other() -> None:
+    suite = SensorSuite.from_plain(draft("rover", [picture_topic("rgb8", 0, 0)]))
+    assert suite["camera"].view.shape == (3, 48, 64)
+
+
 def test_a_compressed_picture_that_cannot_be_read_is_drafted_as_any_other() -> None:
     broken = SimpleNamespace(format="jpeg", data=np.zeros(9, np.uint8))
     found = FoundTopic("/rover/camera", COMPRESSED, 9, example=broken)
@@ -144,8 +149,10 @@ def scaled(folder: Path, made: list[Made]) -> SensorSuite:
     """The suite that is drafted of a bag with these messages."""
     write(folder / "bag", made)
     topics = find_topics([folder / "bag"])
-    drafted = draft("rover", topics)
-    set_scales(drafted, topics, [folder / "bag"])
+    drafted, shares = draft("rover", topics), [0.0]
+    set_scales(drafted, topics, [folder / "bag"], shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     return SensorSuite.from_plain(drafted)
 
 
