@@ -14,11 +14,17 @@ from m2vae_ros.bags.context import robot_of
 from m2vae_ros.bags.namespaces import below, robots_among
 from m2vae_ros.bags.topics import MOST_LABELS, FoundTopic
 from m2vae_ros.datasets.errors import DataError
-from m2vae_ros.sensors.images import COMPRESSED, RAW
+from m2vae_ros.sensors import ObservationError
+from m2vae_ros.sensors.images import COMPRESSED, GREY_ENCODINGS, RAW, picture
 from m2vae_ros.sensors.messages import ODOMETRY
 from m2vae_ros.sensors.suite import STRING
-from m2vae_ros.sensors.views.depth import METRES
 from m2vae_ros.sensors.views.scan import LASER_SCAN
+
+DEPTHS = ("16UC1", "32FC1")
+"""Encodings of pictures that are distances (REP 118), and no brightness as that of mono16 is."""
+
+LARGEST_PICTURE = (64, 48)
+"""Columns and rows of a picture that is drafted; a smaller one keeps its own."""
 
 NOT_SENSORS = ("/clock", "/rosout", "/parameter_events", "/tf", "/tf_static", "/diagnostics")
 
@@ -137,8 +143,7 @@ def _modalities(topic: FoundTopic) -> list[tuple[str, dict[str, Any]]]:
     plain = {"beta_norm": 3e-4, "normalised": True, **OF_FEW}
     if topic.type in (RAW, COMPRESSED):
         pictures = {"latent_dim": 10, "channels": [16, 32, 64], "hidden": [128], **plain}
-        kind = "depth" if getattr(message, "encoding", "") in METRES else "image"
-        return [("", {"view": {"kind": kind, "width": 64, "height": 48}, "beta_vae": pictures})]
+        return [("", {"view": _picture(message), "beta_vae": pictures})]
 
     def dense(view: dict[str, Any], size: int = LONGEST_CODE) -> dict[str, Any]:
         latent_dim = min(size, LONGEST_CODE)
@@ -187,6 +192,23 @@ def _candidates(message: Any) -> list[tuple[str, int]]:
 
 def _axes(group: str) -> list[str]:
     return [f"{group}.{axis}" for axis in "xyz"]
+
+
+def _picture(message: Any) -> dict[str, Any]:
+    """The view of a picture, raw or compressed: made small, never large."""
+    encoding = getattr(message, "encoding", "")
+    try:
+        # of a compressed one only the data say how large it is
+        size = (message.width, message.height) if encoding else picture(message).shape[1::-1]
+    except ObservationError:
+        size = (0, 0)
+    # the first may be broken, or empty, and the others not
+    width, height = (
+        min(own, most) or most for own, most in zip(size, LARGEST_PICTURE, strict=True)
+    )
+    view = {"kind": "depth" if encoding in DEPTHS else "image", "width": width, "height": height}
+    grey = view["kind"] == "image" and encoding in GREY_ENCODINGS
+    return view | ({"colour": False} if grey else {})
 
 
 def _scans(message: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -41,6 +41,17 @@ def non_negative_number(text: str) -> float:
     return number
 
 
+def robot_name(text: str) -> str:
+    """The name of a robot, which is its namespace, too."""
+    from m2vae_ros.bringup.arguments import check_robot
+
+    try:
+        return check_robot(text)
+    except ValueError as error:
+        reason = str(error).removeprefix("robot: ")  # argparse names the option
+        raise argparse.ArgumentTypeError(reason) from None
+
+
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1.0, "min": 60.0}
 
 

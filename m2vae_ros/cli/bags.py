@@ -36,6 +36,9 @@ _SPEAK = 10.0
 _PATIENCE = 3.0
 """Seconds until it is told which topics nobody publishes on."""
 
+_MOST_NAMED = 8
+"""Topics that are named at the end as not recorded; of others it is said how many there are."""
+
 _TOPICS = "names, or patterns with * and ? in quotes; default: "
 
 
@@ -202,6 +205,8 @@ def _record(options: argparse.Namespace) -> int:
         console.print(outcome)
     for topic, reason in recorder.refused.items():
         console.print(f"not recorded, or not all of it: {topic}: {reason}", soft_wrap=True)
+    if recorder.left_out:
+        console.print(_left_out(options, recorder), soft_wrap=True)
     if not summary.messages:
         shutil.rmtree(summary.folder)
         why = _unseen(recorder) or f"nothing was sent on {', '.join(recorder.messages)}"
@@ -314,6 +319,20 @@ def _unseen(recorder: Recorder) -> str:
     if not recorder.unseen:
         return ""
     return f"in ROS domain {recorder.domain} nobody publishes on {', '.join(recorder.unseen)}"
+
+
+def _left_out(options: argparse.Namespace, recorder: Recorder) -> str:
+    """Which topics there were that nobody asked for, and how to."""
+    topics = sorted(recorder.left_out)
+    named = ", ".join(topics[:_MOST_NAMED])
+    more = f" and {len(topics) - _MOST_NAMED} more" if len(topics) > _MOST_NAMED else ""
+    asked = "--topics" if options.topics else f"the suite {options.suite}"
+    first = topics[0]
+    pattern = f"{first[: first.index('/', 1)]}/*" if first.count("/") > 1 else first
+    return (
+        f"not recorded, for {asked} does not name them: {named}{more}; --suite FILE records the "
+        f"topics of a suite of your own, --topics such as '{pattern}' any"
+    )
 
 
 def _headline(recorder: Recorder, messages: Mapping[str, int], lost: Mapping[str, int]) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from m2vae_ros.cli.arguments import robot_name
+
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parser."""
@@ -22,7 +24,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--ros-args -r scan:=/lidar/scan -p gate:=0.5.",
     )
     parser.add_argument("weights", help="folder of the weights, or a name in the package's models")
-    parser.add_argument("--robot", required=True, help="its name, and its namespace")
+    parser.add_argument(
+        "--robot", type=robot_name, required=True, help="its name, and its namespace"
+    )
     parser.add_argument(
         "--use-sim-time", action="store_true", help="take the time of /clock, a bag's for instance"
     )

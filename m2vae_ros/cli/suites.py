@@ -7,6 +7,8 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,9 @@ def _new(options: argparse.Namespace) -> int:
     from m2vae_ros.bags.namespaces import called
     from m2vae_ros.bags.suite_check import rates_of, scarce
     from m2vae_ros.bags.suite_draft import draft, fields_left_out, left_out, robots_of
+    from m2vae_ros.bags.suite_scales import set_scales
+    from m2vae_ros.bags.topics import find_topics
+    from m2vae_ros.cli.suite_questions import asked
     from m2vae_ros.sensors import SensorSuite
     from m2vae_ros.sensors.suite_file import write_plain
 
@@ -71,16 +76,19 @@ def _new(options: argparse.Namespace) -> int:
     name = re.sub(r"[^a-z0-9_]+", "_", options.file.stem.lower()).strip("_")
     name = name if name[:1].isalpha() else f"suite_{name}"
     if options.bags:
-        topics = _found(options.bags)
+        with _bar("bags") as progress:
+            topics = find_topics(options.bags, progress)
         _show_topics(topics)
         plain = draft(name, topics)
         print(f"taken for robots: {', '.join(map(called, robots_of(topics)))}")
+        with _bar("how far readings reach") as progress:
+            set_scales(plain, topics, options.bags, progress)
         for topic in left_out(topics, plain):
             print(f"left out: {topic.name}: {_why_left_out(topic)}")
         for topic_name, fields in fields_left_out(topics, plain).items():
             print(f"left out: {topic_name}: {', '.join(fields)}: says how sure a reading is")
     elif sys.stdin.isatty():
-        plain = _asked(name)
+        plain = asked(name)
     else:
         raise ValueError("--bags: say a bag to draft from; there is no terminal to ask")
     suite = SensorSuite.from_plain(plain)
@@ -93,11 +101,21 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _why_left_out(topic: FoundTopic) -> str:
+    from m2vae_ros.bags.suite_draft import MOST_NUMBERS
+    from m2vae_ros.sensors.suite import STRING
+
     if not topic.count:
         return "no message of it is in the bags"
     if topic.example is None:
         return f"its messages cannot be decoded: {topic.type}"
-    return f"the draft knows no view of {topic.type} like its first message"
+    if topic.type == STRING:
+        return "texts are no readings; if they say the class, name it in `labels` of the sampling"
+    return (
+        f"no view reads a {topic.type} like its first message, in which there is no number and no "
+        f"array of at most {MOST_NUMBERS} numbers; publish it as a type that a view reads, such as "
+        "PointCloud2 or Float32MultiArray, or install a view of your own (docs/own-sensors.md, "
+        "Views)"
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -126,13 +144,13 @@ def _warn(what: str) -> None:
         print(f"! {what}")
 
 
-def _found(bags: list[Path]) -> list[FoundTopic]:
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[float], object]]:
+    """A progress bar, moved by being called with the share that lies behind."""
     from tqdm import tqdm
 
-    from m2vae_ros.bags.topics import find_topics
-
-    with tqdm(total=1.0, desc="bags", bar_format="{desc}: {percentage:3.0f}% {bar}") as bar:
-        return find_topics(bags, lambda share: bar.update(share - bar.n))
+    with tqdm(total=1.0, desc=title, bar_format="{desc}: {percentage:3.0f}% {bar}") as bar:
+        yield lambda share: bar.update(share - bar.n)
 
 
 def _show_topics(topics: list[FoundTopic]) -> None:
@@ -178,57 +196,3 @@ def _nothing(view: Any) -> Any:
     import numpy as np
 
     return np.zeros(view.shape, dtype=np.float32)
-
-
-def _asked(name: str) -> dict[str, Any]:
-    """Ask at the terminal for one sensor after the other."""
-    from m2vae_ros.sensors import view_kinds, view_of
-
-    print("Ctrl-C ends it without a file; Enter takes what is in brackets.")
-    about = _choice("What is an observation about?", ("objects", "robot"), "robot")
-    classes = [each.strip() for each in _answer("Classes, with commas (none)", "").split(",")]
-    plain: dict[str, Any] = {"name": name, "about": about}
-    if any(classes):
-        plain["classes"] = [each for each in classes if each]
-    plain["modalities"] = {}
-    while True:
-        modality = _answer("Name of a sensor, such as front_camera (no more)", "")
-        if not modality:
-            break
-        topic = _answer("  its topic below the robot's namespace", modality)
-        kind = _choice("  its view", tuple(view_kinds()), "vector")
-        types = view_kinds()[kind].types
-        of = _answer("  type of its messages", types[0] if types else "std_msgs/msg/Float32")
-        view: dict[str, Any] = {"kind": kind}
-        if kind in ("vector", "window"):
-            view["fields"] = _answer("  fields, with spaces", "data").split()
-        fields: dict[str, Any] = {"topic": topic, "type": of, "view": view}
-        if about == "objects":
-            far = float(_answer("  metres from which it looks at an object, at most", "1.0"))
-            fields["range"] = {"min_distance": 0.0, "max_distance": far}
-        size = math.prod(view_of(view, f"modalities.{modality}.view").shape)
-        fields["beta_vae"] = {
-            "latent_dim": min(size, 10),
-            "hidden": [128, 64],
-            "normalised": True,
-        }
-        plain["modalities"][modality] = fields
-    placed = about == "objects"
-    plain["sampling"] = {
-        "pairing": "object" if placed else "time",
-        "labels": "name" if placed and any(classes) else "label" if any(classes) else "",
-        "split": "bag" if placed else "episode",
-    }
-    return plain
-
-
-def _answer(question: str, default: str) -> str:
-    return input(f"{question} [{default}]: ").strip() or default
-
-
-def _choice(question: str, choices: tuple[str, ...], default: str) -> str:
-    while True:
-        answer = _answer(f"{question} {', '.join(choices)}", default)
-        if answer in choices:
-            return answer
-        print(f"  {answer!r} is none of them")

@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from m2vae_ros.sensors import read_suite
-    from m2vae_ros.training.novelty import fit_novelty
+    from m2vae_ros.training.novelty import fit_novelty, lacking
     from m2vae_ros.training.suite import SuiteRecipe, data_facts, parts, train
 
     if options.classifiers_only and (options.minutes or not options.start):
@@ -152,12 +152,12 @@ def _train(options: argparse.Namespace) -> int:
                 weights.novelty = found
                 weights.facts["novelty_data"] = data_facts(provenance, unseen)
         _measure(trained, unseen, out)
+    more = "--held-out names bags for it, `validation` of the suite's sampling a share"
+    more = "--held-out takes more bags" if given else more
     for weights in trained.values():
         if not weights.novelty:
-            print(
-                f"{weights.name} cannot tell the unknown: too little was held out; --held-out "
-                "names bags for it, `validation` of the suite's sampling a share"
-            )
+            had = lacking(unseen, len(suite))
+            print(f"{weights.name} cannot tell the unknown: {had} at least; {more}")
         weights.save(out.with_name(weights.name))
         print(f"{out.with_name(weights.name)}: fingerprint {weights.fingerprint}")
     return 0

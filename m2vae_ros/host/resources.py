@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGE = "m2vae_ros"
@@ -31,14 +32,21 @@ def weights_folder(name: str | Path) -> Path:
     """The folder of weights that a user means: a path, or a bare name in the package's models.
 
     Raises:
-        FileNotFoundError: a bare name is neither there nor a folder here.
+        FileNotFoundError: a bare name is neither there nor a folder here, or it is a file.
     """
     path = Path(name).expanduser()
-    if str(path) != path.name:
-        return path
-    try:
-        return resource(f"models/{path}")
-    except FileNotFoundError:
-        if path.is_dir():
-            return path
-        raise
+    if str(path) == path.name:
+        with suppress(FileNotFoundError):
+            return resource(f"models/{path}")
+        if not path.exists():
+            there = sorted(each.name for each in resource("models").iterdir() if each.is_dir())
+            raise FileNotFoundError(
+                f"models/{path}: neither a folder here nor one of the package's models, which are "
+                f"{', '.join(there)}"
+            )
+    if path.is_file():
+        raise FileNotFoundError(
+            f"{path}: is a file, but weights are a folder, which `m2vae train SUITE --out FOLDER` "
+            "makes of a suite"
+        )
+    return path

@@ -53,6 +53,9 @@ def topics_of(suite: SensorSuite) -> list[str]:
 LOOK_AROUND = 0.1
 """Seconds between two looks for topics that are new."""
 
+OF_EVERY_NODE = ("/parameter_events", "/rosout")
+"""Topics that whoever leaves them out does not miss."""
+
 _NO_NUMBER = 2**64 - 1
 
 
@@ -62,6 +65,7 @@ class Recorder:
     Attributes:
         domain: the ROS domain it listens to.
         refused: topic -> why it is not recorded, in part or at all.
+        left_out: topics that somebody publishes on, and that are none of those asked for.
         missed: topic -> messages that were published but never arrived, going by their numbers.
     """
 
@@ -88,6 +92,7 @@ class Recorder:
         """
         self.domain: int = node.context.get_domain_id()
         self.refused: dict[str, str] = {}
+        self.left_out: set[str] = set()
         self.missed: Counter[str] = Counter()
         self._node = node
         self._patterns = [name if name[:1] in "/*" else f"/{name}" for name in topics]
@@ -176,6 +181,8 @@ class Recorder:
             return
         for topic, types in self._node.get_topic_names_and_types():
             if not any(fnmatchcase(topic, pattern) for pattern in self._patterns):
+                if topic not in self.left_out and topic not in OF_EVERY_NODE:
+                    self.left_out.update([topic] if self._node.count_publishers(topic) else [])
                 continue
             publishers = self._node.get_publishers_info_by_topic(topic)
             offered = [publisher.qos_profile for publisher in publishers]

@@ -77,12 +77,13 @@ def _rows(message: Any, first: int, end: int) -> Any:
 def _check_encoding(given: str, encoding: Encoding) -> None:
     from rosbags.image.image import Format, to_cvtype
 
+    instead = "; the view depth reads its numbers" if given == "32FC1" else ""
     if encoding == "rgb8" and given in GREY_ENCODINGS:
-        raise ObservationError(f"encoding: {given} has no colour, colour is needed")
+        raise ObservationError(f"encoding: {given} has no colour, colour is needed{instead}")
     _, form, values, channels = to_cvtype(given)
     # what else there may be in 32 bits, say, has no white to be compared with
     if form == Format.GENERIC and values not in ("uint8", "uint16"):
-        raise ObservationError(f"encoding: {given} has no brightness of 8 or 16 bits")
+        raise ObservationError(f"encoding: {given} has no brightness of 8 or 16 bits{instead}")
     if form == Format.GENERIC and channels not in (1, 3, 4):
         raise ObservationError(f"encoding: {given!r} has {channels} channels, expected 1, 3 or 4")
 

@@ -393,12 +393,22 @@ class _ModalityFields:
     finds_objects: bool = False
 
 
-def _modality(name: object, fields: object, about: About) -> Modality:
-    where = f"modalities.{name}"
+def check_modality_name(name: object) -> str:
+    """The name of a modality, if it can be one.
+
+    Raises:
+        PlainError: it cannot.
+    """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise PlainError(f"modalities: {name!r} must be a name such as front_camera")
     if name in PARAMETERS:
         raise PlainError(f"modalities: {name!r} is the name of a parameter of the fusion node")
+    return name
+
+
+def _modality(name: object, fields: object, about: About) -> Modality:
+    name = check_modality_name(name)
+    where = f"modalities.{name}"
     if not isinstance(fields, Mapping):
         raise PlainError(f"{where}: not a table of fields")
     rest = dict(fields)

@@ -88,6 +88,23 @@ def fit_novelty(
     return found
 
 
+def lacking(held_out: Samples | None, modalities: int) -> str:
+    """What there was to tell novelty by, and how much it takes, in words.
+
+    Args:
+        held_out: known things that the networks were not trained on, if there were any.
+        modalities: how many sensors there are.
+    """
+    samples = round(LEAST_BEYOND * modalities / FALSE_ALARMS)
+    if held_out is None:
+        return f"nothing was held out, it takes {samples} samples of {LEAST_GROUPS} recordings"
+    split, groups = held_out.suite.sampling.split, len(np.unique(held_out.groups))
+    return (
+        f"{len(held_out)} samples of {groups} {split}{'s' * (groups != 1)} were held out, it takes "
+        f"{samples} of {LEAST_GROUPS} {split}s"
+    )
+
+
 def _halves(
     samples: Samples, seen: Samples | None, share: float, seed: int
 ) -> tuple[Samples, Samples] | None:

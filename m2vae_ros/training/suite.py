@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 from tqdm import tqdm
@@ -247,7 +249,11 @@ def train_classifier(x: Tensor, labels: np.ndarray, seed: int) -> Classifier:
         max_iter=200 if many else 1000,
         random_state=seed,
     )
-    return Classifier.from_scikit_learn(mlp.fit(x.numpy(), labels))
+    with warnings.catch_warnings():
+        # one that could be better still does no harm: what it is worth, the evaluation measures
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mlp.fit(x.numpy(), labels)
+    return Classifier.from_scikit_learn(mlp)
 
 
 def train(

@@ -65,6 +65,15 @@ def test_arguments_that_make_no_sense_are_refused_with_the_usage(arguments, caps
     assert "usage: m2vae" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["my robot", "7th", "/robot7", ""])
+def test_a_name_that_no_robot_can_have_is_refused_before_anything_else(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["fuse", "amiro", "--robot", name])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert f"argument --robot: {name!r} cannot be a robot's name: letters, digits and" in error
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -95,6 +104,9 @@ def test_a_negative_seed_is_refused_before_anything_else(command, tmp_path, monk
         (["train", "amiro", "--data", "{tmp}/nothing.npz"], "nothing.npz: no such file"),
         (["train", "amiro", "--data", "{tmp}/text.npz"], "text.npz"),
         (["train", "amiro", "--from", "amiroo"], "models/amiroo: neither"),
+        (["evaluate", "motion"], "one of the package's models, which are amiro, "),
+        (["evaluate", "{tmp}/text.npz"], "text.npz: is a file, but weights are a folder, which"),
+        (["train", "amiro", "--from", "text.npz"], "text.npz: is a file, but weights are a folder"),
         (["train", "amiro", "--from", "amiro", "--data", "{tmp}/no.npz"], "no.npz: no such file"),
     ],
 )

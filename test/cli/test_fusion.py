@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,12 @@ def test_what_it_cannot_be_is_said_and_ends_it() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert "the weights know no 'sonar'" in ended.stderr
+
+
+def test_a_suite_is_told_from_weights(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine")
+    for place, weights in ((tmp_path, "mine.yaml"), (None, str(tmp_path / "mine.yaml"))):
+        command = [*FUSE, weights, "--robot", "robot7"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=place)
+        assert ended.returncode == 1
+        assert "mine.yaml: is a file, but weights are a folder, which `m2vae train" in ended.stderr

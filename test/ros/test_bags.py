@@ -240,6 +240,10 @@ def test_topics_that_appear_later_and_only_those_asked_for_are_recorded(tmp_path
         for topic, publisher in publishers.items():
             publisher.publish(String(data=topic))
         s.until(lambda: sum(recorder.messages.values()) == 3)
+        s.tester.create_subscription(String, "/wanted", print, 10)  # and nobody publishes on it
+        s.until(lambda: "/wanted" in dict(s.tester.get_topic_names_and_types()))
+        s.until(lambda: "/c" in recorder.left_out)
+        assert recorder.left_out.isdisjoint({"/a1", "/a2", "/b", "/wanted", "/rosout"})
         recorder.close()
     expected = {t: [serialize_message(String(data=t))] for t in ("/a1", "/a2", "/b")}
     assert content(tmp_path / "bag") == expected
@@ -284,6 +288,23 @@ def test_the_command_leaves_a_whole_bag_however_it_is_ended(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bag", "numbers.json"]
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert (numbers["folder"], numbers["messages"]) == (str(bag), {"/text": 500})
+
+
+def test_what_was_published_and_not_recorded_is_named_at_the_end(tmp_path: Path) -> None:
+    with stage() as s:
+        for number in range(10):
+            s.tester.create_publisher(String, f"/robot7/sonar{number}", 10)
+        publisher = s.tester.create_publisher(String, "/amiro1/label", 10)
+        with m2vae("record", tmp_path / "bag", "--topics", "*/label") as recorder:
+            s.until(lambda: publisher.get_subscription_count() == 1)
+            publisher.publish(String(data="red box mat"))
+            assert publisher.wait_for_all_acked(Duration(seconds=PATIENCE))
+            recorder.send_signal(signal.SIGINT)
+            said = recorder.communicate(timeout=PATIENCE)[0]
+            assert recorder.returncode == 0
+    named = ", ".join(f"/robot7/sonar{number}" for number in range(8))
+    assert f"not recorded, for --topics does not name them: {named} and 2 more" in said
+    assert "--topics such as '/robot7/*'" in said
 
 
 @pytest.mark.parametrize("clock", [[], ["--use-sim-time"]], ids=["topics", "time"])

@@ -19,6 +19,7 @@ from rosbags.image.image import ENCODINGMAP
 from m2vae_ros.sensors import ObservationError
 from m2vae_ros.sensors.images import CONVERTERS, GREY_ENCODINGS, as_message, check, picture
 from m2vae_ros.sensors.views import view_of
+from m2vae_ros.sensors.views.depth import DepthView
 from m2vae_ros.sensors.views.image import ImageView
 from m2vae_ros.sensors.views.image_band import ImageBandView
 from m2vae_ros.world.suite import AMIRO
@@ -140,6 +141,16 @@ def test_what_is_no_brightness_is_refused_by_name(encoding) -> None:
     message = raw(encoding=encoding, step=16, data=np.zeros(32, np.uint8))
     with pytest.raises(ObservationError, match=f"encoding: {encoding} has no brightness"):
         picture(message, "mono8")
+
+
+@pytest.mark.parametrize("wanted", ["rgb8", "mono8"])
+def test_who_looks_at_a_picture_of_numbers_is_told_of_the_view_that_reads_them(wanted) -> None:
+    celsius = np.full((4, 4), 21.0, np.float32)
+    data = celsius.view(np.uint8).reshape(-1)
+    message = raw(encoding="32FC1", width=4, height=4, step=16, data=data)
+    with pytest.raises(ObservationError, match="the view depth reads its numbers"):
+        picture(message, wanted)
+    np.testing.assert_allclose(DepthView(2, 2, max_depth=42.0).read(message), 0.5)
 
 
 def raw(**fields) -> object:

@@ -8,13 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from random_samples import random_samples
 from suites import modality, plain
 
 from m2vae_ros.experiments.evaluation import evaluate, tables
 from m2vae_ros.sensors import SensorSuite
 from m2vae_ros.training.checkpoint import CheckpointError
-from m2vae_ros.training.suite import WITHOUT_REENCODING, SuiteRecipe, train, train_networks
+from m2vae_ros.training.suite import (
+    WITHOUT_REENCODING,
+    SuiteRecipe,
+    train,
+    train_classifier,
+    train_networks,
+)
 from m2vae_ros.vae.weights import load
 
 
@@ -28,7 +35,6 @@ from m2vae_ros.vae.weights import load
     ],
     ids=len,
 )
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_suite_is_trained_read_and_measured(
     modalities: dict[str, Any], classes: Any, tmp_path
 ) -> None:
@@ -63,3 +69,10 @@ def test_a_training_is_not_resumed_with_other_samples_held_out(tmp_path) -> None
     for other in (others, None):
         with pytest.raises(CheckpointError, match="other data"):
             train_networks(seen, recipe, tmp_path, held_out=other, quiet=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_classifier_that_could_be_better_still_is_no_warning_to_users() -> None:
+    rng = np.random.default_rng(1)
+    x, labels = torch.from_numpy(rng.normal(size=(300, 10)).astype(np.float32)), np.arange(300) % 2
+    train_classifier(x, labels, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,8 @@ from m2vae_ros.cli import main
 from m2vae_ros.datasets.samples import Samples
 from m2vae_ros.host.resources import resource
 from m2vae_ros.sensors.card import WeightsError
+from m2vae_ros.training import novelty, time_limit
 from m2vae_ros.training import suite as training
-from m2vae_ros.training import time_limit
 from m2vae_ros.training.fine_tuning import LEARNING_RATE, Pretrained, fine_tuning
 from m2vae_ros.training.loop import Schedule
 from m2vae_ros.training.m2vae import M2VAERecipe
@@ -263,6 +264,25 @@ def test_the_classifiers_and_the_unknown_of_any_suite_are_fitted_without_its_net
     assert new.facts["novelty_data"]["bags"] == ["test"]
     assert new.facts["metrics"]["n"] == new.facts["novelty_data"]["count"]
     assert new.facts["metrics"]["calibration"]["1"] < 0.03
+
+
+@pytest.mark.slow
+def test_what_was_held_out_in_vain_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(novelty, "LEAST_GROUPS", 1000)
+    monkeypatch.setattr(novelty, "LEAST", 10**6)
+    bags = resource("test/data/motions")
+    fit = ["train", "motions", "--minutes", "0.01"]
+    fit += ["--bags", str(bags / "train"), "--held-out", str(bags / "test")]
+    assert main([*fit, "--out", str(tmp_path / "mine")]) == 0
+    said = capsys.readouterr().out
+    had = re.search(r"mine cannot tell the unknown: (\d+) samples of (\d+) episodes were", said)
+    assert had is not None, said
+    samples, episodes = map(int, had.groups())
+    assert samples == load(tmp_path / "mine").facts["metrics"]["n"]
+    assert 20 <= episodes <= samples
+    assert "it takes 200 of 1000 episodes at least; --held-out takes more bags" in said
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from m2vae_ros.fusion.onnx_engine import OnnxEngine
 from m2vae_ros.host.resources import resource, weights_folder
 from m2vae_ros.sim.sampler import sample
 from m2vae_ros.sim.strangers import sample_strangers
-from m2vae_ros.training.novelty import FALSE_ALARMS, LEAST, LEAST_GROUPS, fit_novelty
+from m2vae_ros.training.novelty import FALSE_ALARMS, LEAST, LEAST_GROUPS, fit_novelty, lacking
 from m2vae_ros.training.suite import codes, reconstruction_errors
 from m2vae_ros.vae.novelty import Novelty
 from m2vae_ros.vae.weights import Weights
@@ -71,6 +72,25 @@ def test_of_few_recordings_all_tell_the_limit_and_what_was_trained_on_the_shape(
         assert weights.novelty[modality].components == 1
         beyond = surprises(weights, noise(few, 3), modality) > FAMILIAR
         assert 0 < beyond.sum() <= 0.015 * few
+
+
+def test_what_is_said_to_be_enough_is_enough_and_less_is_not() -> None:
+    weights = random_weights(SUITE, familiar_error=1.0)
+    seen = noise(400, 4)
+
+    def fits(count: int, things: int) -> bool:
+        held_out = noise(count, 3, things)
+        return bool(fit_novelty(weights.beta_vaes, held_out, weights.familiar_error, 0, seen))
+
+    had = "400 samples of 16 objects"
+    said = lacking(noise(400, 3, things=16), len(SUITE))
+    told = re.fullmatch(f"{had} were held out, it takes (\\d+) of (\\d+) objects", said)
+    assert told is not None, said
+    samples, objects = map(int, told.groups())
+    assert fits(samples, objects)
+    assert not fits(samples - 1, objects)
+    assert not fits(samples, objects - 1)
+    assert f"nothing was held out, it takes {samples} samples" in lacking(None, len(SUITE))
 
 
 def shares(engine: OnnxEngine, samples: Samples) -> dict[str, float]:

@@ -74,8 +74,18 @@ class DepthView(PictureView):
 
     def read(self, message: Any) -> np.ndarray:
         """See `View.read`."""
-        if message.encoding not in METRES:
-            raise ObservationError(
-                f"encoding: {message.encoding!r} is no depth, which is one of {', '.join(METRES)}"
-            )
-        return self(pixels(message).astype(np.float32) * np.float32(METRES[message.encoding]))
+        return self(metres(message))
+
+
+def metres(message: Any) -> np.ndarray:
+    """The depths of a message: float32 (rows, columns), metres; zero or not a number is nothing.
+
+    Raises:
+        ObservationError: names the field that does not fit.
+    """
+    if message.encoding not in METRES:
+        raise ObservationError(
+            f"encoding: {message.encoding!r} is no depth, which is one of {', '.join(METRES)}"
+        )
+    depths: np.ndarray = pixels(message).astype(np.float32) * np.float32(METRES[message.encoding])
+    return depths
