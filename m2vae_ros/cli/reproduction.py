@@ -32,7 +32,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description="Run the paper's experiments and write a report: index.html with figures and "
         "tables, the figures as PNG, every number as JSON.",
         epilog="Interrupted with Ctrl-C, the same command goes on where it was. Trainings that are "
-        "done are kept in runs/ and loaded. The whole takes about two hours on two "
+        "done are kept in runs/ and loaded. The whole takes an hour and a half on two "
         "cores, --quick a few minutes.",
     )
     reproduce.add_argument(

@@ -46,10 +46,20 @@ def test_the_documentation_says_why_a_claim_misses_in_the_words_of_the_report(tm
 
 
 def test_only_where_something_misses_it_is_said_why():
-    say = Prose("reencoding", most_lost=0.01, least_gain=5, numbers=LITTLE_DRIFT)
+    say = Prose("reencoding", most_lost=1.0, least_gain=5, numbers=LITTLE_DRIFT)
     assert not say.section([Check("", "", holds=True)]).misses
     (why,) = say.section([Check("", "", holds=True), Check("", "", holds=False)]).misses
     assert "0.078 after one re-encoding" in why
+
+
+def test_it_is_said_why_accuracy_is_lost_only_where_more_is_lost_than_should_be():
+    kept = LITTLE_DRIFT["with"]
+    lost = kept["0"]["accuracy"] - kept["100"]["accuracy"]
+    for most_lost, paragraphs in ((lost + 1e-6, 1), (lost - 1e-6, 2)):
+        say = Prose("reencoding", most_lost=most_lost, least_gain=5, numbers=LITTLE_DRIFT)
+        misses = say.section([Check("", "", holds=False)]).misses
+        assert len(misses) == paragraphs
+        assert (f"{100 * lost:.2f} points" in misses[0]) == (paragraphs == 2)
 
 
 def test_a_value_or_a_block_that_is_missing_is_an_error():
