@@ -9,6 +9,10 @@ from typing import Any
 
 from joblib import parallel_config
 
+IDLE = 3600
+"""Seconds without a job until a process ends; before, joblib warns of jobs that may be lost while
+the last of some is longer than that."""
+
 
 @contextmanager
 def workers(dask: str | None = None, most: int = -1) -> Iterator[None]:
@@ -24,7 +28,7 @@ def workers(dask: str | None = None, most: int = -1) -> Iterator[None]:
         ValueError: dask is not installed, there is no scheduler, or workers have several threads.
     """
     if dask is None:
-        with parallel_config("loky", n_jobs=most):
+        with parallel_config("loky", n_jobs=most, idle_worker_timeout=IDLE):
             yield
         return
     try:
