@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 import subprocess
@@ -23,7 +25,6 @@ from m2vae_ros.ros import qos
 from m2vae_ros.ros.messages import nanoseconds
 from m2vae_ros.sensors import read_suite
 
-# The second goes on where the first ends, in the same process.
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 TUTORIAL = resource("docs/own-sensors.md").read_text(encoding="utf-8")
@@ -46,28 +47,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def said(place: Path) -> Mapping[str, str]:
+    """What each of its commands said, from a bag to weights."""
+    told = {}
+    with contextlib.chdir(place):
+        for command in commands():
+            if command[0] == "m2vae":
+                with contextlib.redirect_stdout(io.StringIO()) as out:
+                    assert main(command[1:]) == 0, command
+                told[command[1]] = out.getvalue()
+    return told
+
+
 def test_its_commands_lead_from_a_bag_to_weights_that_recognise_what_people_do(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, said: Mapping[str, str]
 ) -> None:
-    monkeypatch.chdir(place)
-    said = {}
-    for command in commands():
-        if command[0] == "m2vae":
-            assert main(command[1:]) == 0, command
-            said[command[1]] = capsys.readouterr().out
     assert re.search("cannot tell the unknown.*--held-out.*validation", said["train"])
     assert "Fused in place" in said["evaluate"]
     assert (place / "watch.png").stat().st_size > 10_000
     assert read_suite(place / "watch.yaml").about.kind == "robot"
 
 
-def test_a_node_with_these_weights_says_live_what_a_bag_says_that_is_played(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(place)
+@pytest.mark.usefixtures("said")
+def test_a_node_with_these_weights_says_live_what_a_bag_says_that_is_played(place: Path) -> None:
     *_, launch = commands()
     given = dict(word.split(":=") for word in launch if ":=" in word)
-    assert (place / given["weights"]).is_dir(), "the test before makes them"
     node = fusion(given["robot"], None, weights=str(place / given["weights"]))
     truth = said_in(BAGS / "test")
     found: list[bool] = []
