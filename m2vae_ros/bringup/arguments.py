@@ -195,13 +195,19 @@ def team_of(entries: Iterable[str], suite: SensorSuite = AMIRO) -> Robots:
     return robots
 
 
-def check_robot(name: str, argument: str = "robot") -> str:
+def check_robot(name: str, argument: str = "robot", nested: bool = False) -> str:
     """The name of a robot, if it can be a namespace.
 
+    Args:
+        name: to check.
+        argument: it came from, which the message names.
+        nested: whether it may be within the namespace of a fleet, as in fleet/robot.
+
     Raises:
-        ValueError: it cannot; the message names the argument it came from.
+        ValueError: it cannot.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+    word = r"[A-Za-z_]\w*"
+    if not re.fullmatch(rf"{word}(/{word})*" if nested else word, name, re.ASCII):
         raise ValueError(
             f"{argument}: {name!r} cannot be a robot's name: letters, digits and underscores, "
             "not beginning with a digit"

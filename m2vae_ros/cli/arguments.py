@@ -42,11 +42,11 @@ def non_negative_number(text: str) -> float:
 
 
 def robot_name(text: str) -> str:
-    """The name of a robot, which is its namespace, too."""
+    """The name of a robot, which is its namespace, too, and may be within that of a fleet."""
     from m2vae_ros.bringup.arguments import check_robot
 
     try:
-        return check_robot(text)
+        return check_robot(text, nested=True)
     except ValueError as error:
         reason = str(error).removeprefix("robot: ")  # argparse names the option
         raise argparse.ArgumentTypeError(reason) from None

@@ -12,6 +12,7 @@ import pytest
 
 import m2vae_ros
 from m2vae_ros.cli import bags, main
+from m2vae_ros.cli.arguments import robot_name
 from m2vae_ros.datasets.samples import Samples
 
 
@@ -65,13 +66,17 @@ def test_arguments_that_make_no_sense_are_refused_with_the_usage(arguments, caps
     assert "usage: m2vae" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["my robot", "7th", "/robot7", ""])
+@pytest.mark.parametrize("name", ["my robot", "7th", "/robot7", "fleet/7th", "fleet/", ""])
 def test_a_name_that_no_robot_can_have_is_refused_before_anything_else(name, capsys):
     with pytest.raises(SystemExit) as end:
         main(["fuse", "amiro", "--robot", name])
     assert end.value.code == 2
     error = capsys.readouterr().err
     assert f"argument --robot: {name!r} cannot be a robot's name: letters, digits and" in error
+
+
+def test_a_robot_may_be_within_the_namespace_of_a_fleet():
+    assert robot_name("fleet/robot7") == "fleet/robot7"
 
 
 @pytest.mark.parametrize(
