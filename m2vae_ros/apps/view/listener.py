@@ -202,12 +202,12 @@ class Listener:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            counts = {p.key: int(p.value) for p in status.values if p.value.isdecimal()}
+            counts = {pair.key: pair.value for pair in status.values if pair.value.isdecimal()}
             self._note_drops(status.name, counts)
 
-    def _note_drops(self, node: str, counts: Mapping[str, int]) -> None:
+    def _note_drops(self, node: str, counts: Mapping[str, int | str]) -> None:
         dropped = {
-            what.removeprefix("dropped "): count
+            what.removeprefix("dropped "): int(count)
             for what, count in counts.items()
             if what.startswith("dropped ")
         }

@@ -85,8 +85,8 @@ def _must_be_free(*ports: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
             try:
                 probe.bind(("127.0.0.1", port))
-            except OSError as error:
+            except (OSError, OverflowError) as error:  # taken, not allowed; or no port at all
                 raise OSError(
-                    f"port {port} cannot be used ({error.strerror}), maybe by another view: --port "
-                    "chooses others, this one and the next"
+                    f"port {port} cannot be used: {error}; maybe another view has it: --port "
+                    "chooses others, that one and the next"
                 ) from error

@@ -47,7 +47,8 @@ def volume(scene: Scene) -> str:
 
 def advice(scene: Scene) -> str:
     """What to do where the view understands nothing of what is sent; "" where it does."""
-    if scene.memory.objects() or not any("fingerprint" in why for why in scene.drops.get(VIEW, ())):
+    foreign = any(why.endswith(": fingerprint") for why in scene.drops.get(VIEW, ()))
+    if scene.memory.objects() or not foreign:
         return ""
     return (
         "**The robots use other weights than this view, which therefore shows no objects: start it "

@@ -208,6 +208,11 @@ def test_a_port_that_is_taken_is_named_and_how_to_choose_another() -> None:
                 outlet.open()
 
 
+def test_a_number_that_is_no_port_is_named_too() -> None:
+    with pytest.raises(OSError, match=r"port 65536 .*--port"):
+        Outlet(headless=True, port=65535).open()
+
+
 def near(pixels: np.ndarray, colour: tuple[int, int, int], tolerance: int = 30) -> int:
     """How many pixels have about that colour."""
     return int((np.abs(pixels.astype(int) - colour).max(axis=-1) <= tolerance).sum())

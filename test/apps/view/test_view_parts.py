@@ -223,6 +223,16 @@ def test_a_look_by_a_sensor_of_all_counts_as_one_of_the_robot_that_fused_it() ->
     assert scene.fused_bytes == 12
 
 
+def test_of_diagnostics_drops_are_noted_whatever_else_there_is() -> None:
+    pairs = [("frames", "9" * 5000), ("dropped scan: stamp", "2"), ("dropped tf: x", "many")]
+    values = [SimpleNamespace(key=key, value=value) for key, value in pairs]
+    listener = Listener.__new__(Listener)
+    listener._scene = Scene(SimpleNamespace())
+    status = SimpleNamespace(name="amiro1/fusion", values=values)
+    listener._on_diagnostics(SimpleNamespace(status=[status]))
+    assert listener._scene.drops == {"amiro1/fusion": {"scan: stamp": 2}}
+
+
 def test_of_the_latent_space_all_is_seen_that_is_held_now_with_room_for_names() -> None:
     far = np.array([[-3.0, 4.0], [5.0, 4.0], [1.0, 8.0]])
     near = np.array([[0.0, 0.0], [0.5, 0.25]])
